@@ -1,0 +1,81 @@
+# Every target makes its own virtual environment, so that a bare Debian with python3 and g++ is enough.
+#   make test PYTHON=python3.12 VENV=.venv-312
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c tests/constraints.txt
+
+# A stamp is made again when what it was built from has changed. Python files need none: the install is editable.
+BUILT_FROM := pyproject.toml tests/constraints.txt $(filter-out %.py %.pyi,$(wildcard segbench/kernels/*.*))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint bench leaderboards clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+demo: $(VENV)/.package ## make a small data set, run models on it and write a leaderboard
+	$(BIN)/segbench demo $(ARGS)
+
+test: $(VENV)/.test ## run every test; ARGS="-k rle -x" goes to pytest
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.test ## time and memory beside the reference tools; ARGS="--only pq" or "--images 5000"
+	$(BIN)/python tests/benchmarks/run.py $(ARGS)
+
+leaderboards: $(VENV)/.package ## make the boards in leaderboards/ anew
+	$(BIN)/segbench demo --out build/demo
+	rm -rf leaderboards/demo
+	mkdir leaderboards/demo
+	cp -r build/demo/results build/demo/leaderboard/. leaderboards/demo/
+
+clean: ## remove what the targets made, the virtual environment too
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find segbench tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.package: $(BUILT_FROM) | $(VENV)/pyvenv.cfg
+	@echo "Installing segbench into $(VENV)"
+	$(PIP_INSTALL) -e .
+	@touch $@
+
+$(VENV)/.dev: $(BUILT_FROM) | $(VENV)/pyvenv.cfg
+	@echo "Installing segbench and its development tools into $(VENV): some minutes the first time"
+	$(PIP_INSTALL) -e '.[dev]'
+	@touch $(VENV)/.package $@
+
+# The reference scorers. Two of them ask for packages (a desktop OpenCV, "typing") that what the tests call does not need.
+$(VENV)/.test: $(VENV)/.dev
+	$(PIP_INSTALL) torch torchmetrics pyquaternion
+	$(PIP_INSTALL) --no-deps panopticapi-lite cityscapesscripts
+	@touch $@
+
+# Debian keeps what makes a virtual environment, and what compiles against Python, apart from python3.
+DEB = $$($(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+
+$(VENV)/pyvenv.cfg:
+	@command -v $(PYTHON) >/dev/null || { echo "error: no $(PYTHON) here: install python3 or set PYTHON=" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "error: segbench needs Python 3.11 or later, and $(PYTHON) is older: set PYTHON=" >&2; exit 1; }
+	@missing=; \
+	$(PYTHON) -c 'import ensurepip' 2>/dev/null || missing="$$missing $(DEB)-venv"; \
+	$(PYTHON) -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null \
+	  || missing="$$missing $(DEB)-dev"; \
+	command -v c++ >/dev/null || missing="$$missing g++"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	  echo "error: missing:$$missing. On Debian or Ubuntu: sudo apt-get install$$missing" >&2; exit 1; \
+	fi; \
+	echo "Installing with apt-get:$$missing"; \
+	apt-get -qq update; \
+	log=$$(DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing 2>&1) \
+	  || { echo "$$log" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,98 @@
+"""The errors that segbench raises, and the exit code that the command line gives each.
+
+::
+
+    SegbenchError                       1
+    ├── UsageError (ValueError)         2   a call or option that cannot be right, whatever the data
+    ├── DataError (ValueError)          3   a file, an image or a field that is not as it must be
+    │   └── LossError                   3   a conversion would lose what the target cannot carry
+    ├── PluginError                     4   a model plugin raised, or returned what it must not
+    ├── PartialError                    5   only a part could be done
+    └── ThresholdError                  6   a score is below the threshold asked for
+
+Warnings of this package are :class:`SegbenchWarning`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from os import PathLike
+
+
+class SegbenchError(Exception):
+    """Base of every error of this package."""
+
+    exit_code = 1
+
+
+class UsageError(SegbenchError, ValueError):
+    """A call or an option that cannot be right, whatever the data."""
+
+    exit_code = 2
+
+
+class DataError(SegbenchError, ValueError):
+    """Data that is not as it must be: ``<file>: <image id>: <field>: what, and what to do``.
+
+    Parameters
+    ----------
+    message
+        What is wrong, and what to do.
+    file, image_id, field
+        Where; each is left out of the message when it is None.
+    """
+
+    exit_code = 3
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | PathLike[str] | None = None,
+        image_id: object = None,
+        field: str | None = None,
+    ) -> None:
+        self.message = message
+        self.file = None if file is None else str(file)
+        self.image_id = None if image_id is None else str(image_id)
+        self.field = field
+        where = [self.file, None if image_id is None else f"image {image_id}", field]
+        super().__init__(": ".join([part for part in where if part] + [message]))
+
+
+class LossError(DataError):
+    """A conversion would lose pixels, instances or ids, and that was not allowed."""
+
+
+class PluginError(SegbenchError):
+    """A model plugin raised, or returned what it must not."""
+
+    exit_code = 4
+
+
+class PartialError(SegbenchError):
+    """Only a part of the work could be done."""
+
+    exit_code = 5
+
+
+class ThresholdError(SegbenchError):
+    """A score is below the threshold asked for."""
+
+    exit_code = 6
+
+
+class SegbenchWarning(UserWarning):
+    """Something in the data that a reader of the score should know."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'? Known: a, b, c."`` for a message about an unknown name."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return f"{hint} Known: {', '.join(names)}."

@@ -1,0 +1,52 @@
+"""Kernels: the counting, drawing, matching and unpacking that every metric and format is built from.
+
+Each door takes what NumPy users have, converts it to the dtype stated, releases the GIL while it works, and
+raises ValueError for a bad shape. The arithmetic is in the C++ headers of this folder, once for every device.
+"""
+
+from __future__ import annotations
+
+from segbench.kernels._draw import (
+    paint,
+    rle_from_box,
+    rle_from_mask,
+    rle_from_polygons,
+    segment_boxes,
+    segment_rles,
+)
+from segbench.kernels._match import box_iou, match
+from segbench.kernels._overlap import confusion, id_counts, pair_counts
+from segbench.kernels._png import png_unfilter, read_png, read_png_ids
+from segbench.kernels._rle import (
+    rle_check,
+    rle_from_runs,
+    rle_iou,
+    rle_measure,
+    rle_merge,
+    rle_to_mask,
+    rle_to_runs,
+)
+
+__all__ = [
+    "box_iou",
+    "confusion",
+    "id_counts",
+    "match",
+    "paint",
+    "pair_counts",
+    "png_unfilter",
+    "read_png",
+    "read_png_ids",
+    "rle_check",
+    "rle_from_box",
+    "rle_from_mask",
+    "rle_from_polygons",
+    "rle_from_runs",
+    "rle_iou",
+    "rle_measure",
+    "rle_merge",
+    "rle_to_mask",
+    "rle_to_runs",
+    "segment_boxes",
+    "segment_rles",
+]

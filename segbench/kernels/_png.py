@@ -1,0 +1,204 @@
+"""Doors of PNG: label maps and ids stored as colours, several times as fast as libraries read them."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import deflate
+import numpy as np
+
+from segbench.kernels import _cpu
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+_Value = TypeVar("_Value", np.uint8, np.uint16, np.int32)
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_GREY, _RGB, _PALETTE, _RGBA = 0, 2, 3, 6
+_BITS_PER_PIXEL = {
+    (8, _RGB): 24,
+    (8, _RGBA): 32,
+    (16, _GREY): 16,
+    **{(depth, kind): depth for depth in (1, 2, 4, 8) for kind in (_GREY, _PALETTE)},
+}
+# What says nothing about the values stored. Other chunks, such as an animation's, are left to a library.
+_SKIPPED = frozenset(b"PLTE bKGD cHRM eXIf gAMA hIST iCCP iTXt pHYs sBIT sRGB tEXt tIME zTXt".split())
+_MOST_INFLATED = 1032
+"""No byte of DEFLATE becomes more, as 258 take at least 2 bits: a small file never asks for much memory."""
+
+
+class _Png(NamedTuple):
+    height: int
+    width: int
+    depth: int
+    color_type: int
+    stream: bytes
+
+    @property
+    def row_bytes(self) -> int:
+        return -(-self.width * _BITS_PER_PIXEL[self.depth, self.color_type] // 8)
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        return max(1, _BITS_PER_PIXEL[self.depth, self.color_type] // 8)
+
+
+def png_unfilter(
+    raw: bytes | bytearray | memoryview, height: int, row_bytes: int, bytes_per_pixel: int
+) -> npt.NDArray[np.uint8]:
+    """Undo the row filters of an inflated PNG without interlacing.
+
+    Parameters
+    ----------
+    raw
+        H rows: a byte for the filter (0 None, 1 Sub, 2 Up, 3 Average, 4 Paeth), then `row_bytes` residuals.
+    height, row_bytes
+        Rows, and bytes in each.
+    bytes_per_pixel
+        1 to 4; 1 too when a byte holds several pixels.
+
+    Returns
+    -------
+    uint8 [H, row_bytes]
+
+    Raises
+    ------
+    ValueError
+        If `raw` is not of that size, a row does not hold whole pixels, or its filter is unknown.
+
+    Notes
+    -----
+    Portable Network Graphics (PNG) Specification, W3C, section 9.
+    """
+    residuals = np.frombuffer(raw, np.uint8)
+    if min(height, row_bytes) < 1 or residuals.size != height * (row_bytes + 1):
+        raise ValueError(
+            f"expected {height} rows of 1 + {row_bytes} bytes of residuals, got {residuals.size} bytes"
+        )
+    rows = np.empty((height, row_bytes), np.uint8)
+    _cpu.png_unfilter(residuals, rows, bytes_per_pixel)
+    return rows
+
+
+def read_png(data: bytes) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | None:
+    """Read the values that a PNG stores: indices and not colours, small greys as they are.
+
+    Parameters
+    ----------
+    data
+        The file's bytes.
+
+    Returns
+    -------
+    uint8 or uint16 [H, W], uint8 [H, W, 3 or 4], or None
+        The values, of grey with 1 to 16 bits, palettes, and RGB and RGBA with 8 bits a channel. None when the
+        file is of another kind, interlaced, animated, has a tRNS chunk or is damaged: ask a library, which
+        reads it or says what ails it.
+
+    Notes
+    -----
+    PNG Specification, W3C. CRCs are checked but for IDAT's, whose zlib stream has a checksum of its own.
+    """
+    png = _parse(data)
+    raw = None if png is None else _inflate(png)
+    if png is None or raw is None:
+        return None
+    if png.depth == 16:
+        return _undo(png, raw, np.empty((png.height, png.width), np.uint16))
+    rows = _undo(png, raw, np.empty((png.height, png.row_bytes), np.uint8))
+    if rows is None:
+        return None
+    if png.depth < 8:
+        return _unpacked(rows, png.depth, png.width)
+    return rows.reshape(png.height, png.width, -1) if png.bytes_per_pixel > 1 else rows
+
+
+def read_png_ids(data: bytes) -> npt.NDArray[np.int32] | None:
+    """Read ids that a PNG stores as colours, R + 256 G + 65536 B, as COCO's panoptic PNGs do.
+
+    Parameters
+    ----------
+    data
+        The file's bytes.
+
+    Returns
+    -------
+    int32 [H, W], or None
+        None when `read_png` would return None, or no colours.
+    """
+    png = _parse(data)
+    if png is None or png.color_type not in (_RGB, _RGBA):
+        return None
+    raw = _inflate(png)
+    return None if raw is None else _undo(png, raw, np.empty((png.height, png.width), np.int32))
+
+
+def _parse(data: bytes) -> _Png | None:
+    """Return header and zlib stream; None when a file is damaged or not for us."""
+    if not data.startswith(_SIGNATURE):
+        return None
+    kinds: list[bytes] = []
+    parts: list[memoryview] = []
+    header, view, at = b"", memoryview(data), len(_SIGNATURE)
+    while not kinds or kinds[-1] != b"IEND":
+        if at + 12 > len(data):
+            return None
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 8 + length
+        if end + 4 > len(data):
+            return None
+        if kind == b"IDAT":
+            parts.append(view[at + 8 : end])
+        elif deflate.crc32(view[at + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            return None
+        kinds.append(kind)
+        if len(kinds) == 1:
+            header = data[at + 8 : end]
+        at = end + 4
+    return _checked(header, kinds, b"".join(parts))
+
+
+def _checked(header: bytes, kinds: list[bytes], stream: bytes) -> _Png | None:
+    """Return the picture when its chunks come in order and its kind is ours."""
+    parts = kinds.count(b"IDAT")
+    first = kinds.index(b"IDAT") if parts else 0
+    core = [b"IHDR", *[b"IDAT"] * parts, b"IEND"]
+    if kinds[0] != b"IHDR" or [kind for kind in kinds if kind not in _SKIPPED] != core:
+        return None
+    if kinds[first : first + parts] != core[1:-1] or len(header) != 13:
+        return None
+    width, height, depth, color_type, *methods = struct.unpack(">IIBBBBB", header)
+    if (depth, color_type) not in _BITS_PER_PIXEL or any(methods) or not width * height:
+        return None
+    if color_type == _PALETTE and b"PLTE" not in kinds[:first]:
+        return None
+    return _Png(height, width, depth, color_type, stream)
+
+
+def _inflate(png: _Png) -> bytearray | None:
+    size = png.height * (png.row_bytes + 1)
+    if size > _MOST_INFLATED * len(png.stream):
+        return None
+    try:
+        raw: bytearray = deflate.zlib_decompress(png.stream, size)
+    except deflate.DeflateError:
+        return None
+    return raw if len(raw) == size else None
+
+
+def _undo(png: _Png, raw: bytearray, out: npt.NDArray[_Value]) -> npt.NDArray[_Value] | None:
+    """Return `out` filled, or None when a row has an unknown filter."""
+    try:
+        _cpu.png_unfilter(np.frombuffer(raw, np.uint8), out, png.bytes_per_pixel)
+    except ValueError:
+        return None
+    return out
+
+
+def _unpacked(rows: npt.NDArray[np.uint8], depth: int, width: int) -> npt.NDArray[np.uint8]:
+    """Values of 1, 2 or 4 bits, the first in the high bits, to [H, width]."""
+    shifts = np.arange(8 - depth, -1, -depth, dtype=np.uint8)
+    values = rows[:, :, None] >> shifts & np.uint8((1 << depth) - 1)
+    return np.ascontiguousarray(values.reshape(len(rows), -1)[:, :width])

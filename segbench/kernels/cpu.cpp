@@ -1,0 +1,13 @@
+// The CPU doors: each releases the GIL and loops over the arithmetic of the headers.
+#include "door.h"
+
+NB_MODULE(_cpu, m) {
+  m.doc() = "Kernels of segbench on the CPU; segbench.kernels is the documented way in.";
+  seg::add_overlap_doors(m);
+  seg::add_rle_doors(m);
+  seg::add_mask_doors(m);
+  seg::add_segment_doors(m);
+  seg::add_polygon_doors(m);
+  seg::add_match_doors(m);
+  seg::add_png_doors(m);
+}

@@ -1,0 +1,88 @@
+// CPU doors between RLE strings and pixels.
+#include "codec.h"
+#include "column_edges.h"
+#include "door.h"
+
+namespace seg {
+namespace {
+
+nb::bytes rle_from_mask(Matrix<uint8_t> mask) {
+  const uint8_t* pixels = mask.data();
+  auto height = static_cast<int64_t>(mask.shape(0)), width = static_cast<int64_t>(mask.shape(1));
+  std::string out;
+  {
+    nb::gil_scoped_release release;
+    int64_t size = pixels_of(height, width);
+    std::vector<uint32_t> toggles =
+        column_edges(pixels, height, width, [](uint8_t a, uint8_t b) { return (a != 0) != (b != 0); });
+    if (pixels[0] != 0) toggles.insert(toggles.begin(), 0);
+    out = write_toggles(toggles, size);
+  }
+  return nb::bytes(out.data(), out.size());
+}
+
+// Sets `inside` to the mask's pixels in `box`, row by row: marks where columns toggle, then carries each row
+// into the next.
+void fill_box(const Range* ranges, std::size_t n, int64_t height, Box box, std::vector<uint8_t>& inside) {
+  int64_t columns = box.x1 - box.x0;
+  inside.assign(static_cast<std::size_t>(columns * (box.y1 - box.y0)), 0);
+  uint8_t* pixels = inside.data();
+  for (std::size_t i = 0; i < n; ++i) {
+    for_each_column(ranges[i], height, [&](int64_t x, int64_t y0, int64_t y1) {
+      pixels[(y0 - box.y0) * columns + x - box.x0] ^= 1;
+      if (y1 < box.y1) pixels[(y1 - box.y0) * columns + x - box.x0] ^= 1;
+    });
+  }
+  for (int64_t i = columns; i < columns * (box.y1 - box.y0); ++i) pixels[i] ^= pixels[i - columns];
+}
+
+nb::object rle_to_mask(const nb::bytes& rle, int64_t height, int64_t width) {
+  std::string_view text(rle.c_str(), rle.size());
+  std::vector<uint8_t> mask;
+  {
+    nb::gil_scoped_release release;
+    std::vector<Range> ranges;
+    MaskSpan span = decode(text, height, width, -1, ranges);
+    fill_box(ranges.data(), span.count, height, Box{0, 0, width, height}, mask);
+  }
+  return to_numpy(std::move(mask), {static_cast<std::size_t>(height), static_cast<std::size_t>(width)});
+}
+
+// Sets the pixels of a row that are inside; without branches, so that compilers use vector instructions.
+void blend(int32_t* row, const uint8_t* inside, int64_t n, int32_t value) {
+  for (int64_t x = 0; x < n; ++x) row[x] ^= (row[x] ^ value) & -static_cast<int32_t>(inside[x]);
+}
+
+using Canvas = nb::ndarray<int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+void paint(Canvas canvas, const Strings& rles, Vector<int32_t> values) {
+  std::vector<std::string_view> texts = views(rles);
+  int32_t* pixels = canvas.data();
+  const int32_t* value = values.data();
+  auto height = static_cast<int64_t>(canvas.shape(0)), width = static_cast<int64_t>(canvas.shape(1));
+  nb::gil_scoped_release release;
+  std::vector<Range> ranges;
+  std::vector<MaskSpan> masks;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    masks.push_back(decode(texts[i], height, width, static_cast<int64_t>(i), ranges));
+  }
+  std::vector<uint8_t> inside;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const Box& box = masks[i].box;
+    fill_box(ranges.data() + masks[i].first, masks[i].count, height, box, inside);
+    int64_t columns = box.x1 - box.x0;
+    for (int64_t y = box.y0; y < box.y1; ++y) {
+      blend(pixels + y * width + box.x0, inside.data() + (y - box.y0) * columns, columns, value[i]);
+    }
+  }
+}
+
+}  // namespace
+
+void add_mask_doors(nb::module_& m) {
+  m.def("rle_from_mask", &rle_from_mask);
+  m.def("rle_to_mask", &rle_to_mask);
+  m.def("paint", &paint, nb::arg().noconvert(), nb::arg(), nb::arg());
+}
+
+}  // namespace seg

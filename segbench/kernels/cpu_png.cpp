@@ -1,0 +1,105 @@
+// CPU doors that undo PNG's row filters: to bytes, to 16-bit values, to ids stored as colours.
+#include <stdexcept>
+#include <string>
+
+#include "door.h"
+#include "png.h"
+
+namespace seg {
+namespace {
+
+// Calls place(y) for where row y goes, the row above staying as it is, and done(y, bytes) when it is there.
+template <class Place, class Done>
+void for_each_row(const uint8_t* raw, int64_t height, int64_t n, int64_t pixel, Place place, Done done) {
+  const std::vector<uint8_t> above_the_first(static_cast<std::size_t>(n), 0);
+  const uint8_t* up = above_the_first.data();
+  for (int64_t y = 0; y < height; ++y, raw += n + 1) {
+    uint8_t* out = place(y);
+    if (!png_unfilter_row(raw[0], pixel, raw + 1, up, out, n)) {
+      throw std::invalid_argument("row " + std::to_string(y) + " has filter " + std::to_string(raw[0]) +
+                                  "; a PNG has 0 to 4");
+    }
+    done(y, out);
+    up = out;
+  }
+}
+
+// The same, with room for two rows only, and a byte to read behind them.
+template <class Done>
+void for_each_passing_row(const uint8_t* raw, int64_t height, int64_t n, int64_t pixel, Done done) {
+  std::vector<uint8_t> rows(static_cast<std::size_t>(2 * n + 1));
+  for_each_row(raw, height, n, pixel, [&](int64_t y) { return rows.data() + y % 2 * n; }, done);
+}
+
+template <class T>
+using Target = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+// Bytes of a row of `values` values, after checking that the residuals are as many as the picture needs.
+template <class T>
+int64_t checked_row(const Vector<uint8_t>& raw, const Target<T>& out, int64_t bytes_a_value, int64_t pixel) {
+  auto height = static_cast<int64_t>(out.shape(0)), n = static_cast<int64_t>(out.shape(1)) * bytes_a_value;
+  if (pixel < 1 || pixel > 4) {
+    throw std::invalid_argument("bytes_per_pixel must be 1 to 4, not " + std::to_string(pixel));
+  }
+  if (n < 1 || n % pixel != 0) {
+    throw std::invalid_argument("rows must hold whole pixels of " + std::to_string(pixel) + " bytes, not " +
+                                std::to_string(n) + " bytes");
+  }
+  if (height < 1 || static_cast<int64_t>(raw.size()) != height * (n + 1)) {
+    throw std::invalid_argument("expected " + std::to_string(height * (n + 1)) + " bytes of residuals, not " +
+                                std::to_string(raw.size()));
+  }
+  return n;
+}
+
+void unfilter_bytes(Vector<uint8_t> raw, Target<uint8_t> out, int64_t pixel) {
+  int64_t n = checked_row(raw, out, 1, pixel);
+  uint8_t* bytes = out.data();
+  nb::gil_scoped_release release;
+  for_each_row(
+      raw.data(), static_cast<int64_t>(out.shape(0)), n, pixel, [=](int64_t y) { return bytes + y * n; },
+      [](int64_t, const uint8_t*) {});
+}
+
+void unfilter_uint16(Vector<uint8_t> raw, Target<uint16_t> out, int64_t pixel) {
+  int64_t n = checked_row(raw, out, 2, pixel), width = n / 2;
+  uint16_t* values = out.data();
+  nb::gil_scoped_release release;
+  for_each_passing_row(raw.data(), static_cast<int64_t>(out.shape(0)), n, pixel,
+                       [=](int64_t y, const uint8_t* row) {
+                         uint16_t* to = values + y * width;
+                         for (int64_t x = 0; x < width; ++x) {
+                           to[x] = static_cast<uint16_t>(row[2 * x] << 8 | row[2 * x + 1]);
+                         }
+                       });
+}
+
+// Ids of n pixels; reads one byte more than they have, so that compilers read each in one go.
+template <int pixel>
+void to_ids(const uint8_t* row, int64_t n, int32_t* ids) {
+  for (int64_t x = 0; x < n; ++x, row += pixel) {
+    uint32_t four = row[0] | row[1] << 8 | row[2] << 16 | static_cast<uint32_t>(row[3]) << 24;
+    ids[x] = static_cast<int32_t>(four & 0xFFFFFF);
+  }
+}
+
+void unfilter_ids(Vector<uint8_t> raw, Target<int32_t> out, int64_t pixel) {
+  if (pixel < 3) throw std::invalid_argument("ids need 3 or 4 bytes a pixel, not " + std::to_string(pixel));
+  int64_t n = checked_row(raw, out, pixel, pixel), width = n / pixel;
+  int32_t* ids = out.data();
+  nb::gil_scoped_release release;
+  for_each_passing_row(raw.data(), static_cast<int64_t>(out.shape(0)), n, pixel,
+                       [=](int64_t y, const uint8_t* row) {
+                         (pixel == 3 ? to_ids<3> : to_ids<4>)(row, width, ids + y * width);
+                       });
+}
+
+}  // namespace
+
+void add_png_doors(nb::module_& m) {
+  m.def("png_unfilter", &unfilter_bytes, nb::arg(), nb::arg().noconvert(), nb::arg());
+  m.def("png_unfilter", &unfilter_uint16, nb::arg(), nb::arg().noconvert(), nb::arg());
+  m.def("png_unfilter", &unfilter_ids, nb::arg(), nb::arg().noconvert(), nb::arg());
+}
+
+}  // namespace seg

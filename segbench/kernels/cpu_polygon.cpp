@@ -1,0 +1,46 @@
+// CPU door that draws polygons.
+#include <cmath>
+
+#include "codec.h"
+#include "door.h"
+#include "polygon.h"
+
+namespace seg {
+namespace {
+
+std::string draw(const double* xy, std::size_t points, int64_t height, int64_t width) {
+  const double farthest = 1e8;  // keeps the fine grid within exact integers
+  for (std::size_t i = 0; i < 2 * points; ++i) {
+    if (!(std::fabs(xy[i]) <= farthest)) {
+      throw std::invalid_argument("a coordinate is not a number, or beyond 1e8 pixels");
+    }
+  }
+  std::vector<uint32_t> toggles;
+  for (std::size_t i = 0; i < points; ++i) {
+    edge_toggles(fine_point(xy + 2 * i), fine_point(xy + 2 * ((i + 1) % points)), height, width,
+                 [&](int64_t x, int64_t y) { toggles.push_back(static_cast<uint32_t>(x * height + y)); });
+  }
+  sort_by_column(toggles, height);
+  return write_toggles(toggles, height * width);
+}
+
+nb::bytes rle_from_polygons(const std::vector<Vector<double>>& polygons, int64_t height, int64_t width) {
+  std::string out;
+  {
+    nb::gil_scoped_release release;
+    int64_t pixels = pixels_of(height, width);
+    std::vector<std::string> parts;
+    for (const Vector<double>& xy : polygons) parts.push_back(draw(xy.data(), xy.size() / 2, height, width));
+    out =
+        parts.size() == 1
+            ? parts[0]
+            : write_runs(merge_all(std::vector<std::string_view>(parts.begin(), parts.end()), pixels, false));
+  }
+  return nb::bytes(out.data(), out.size());
+}
+
+}  // namespace
+
+void add_polygon_doors(nb::module_& m) { m.def("rle_from_polygons", &rle_from_polygons); }
+
+}  // namespace seg

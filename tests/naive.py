@@ -1,0 +1,245 @@
+"""Plain twins of the kernels: short, slow, obviously right. CPU, emulated GPU and GPU are held to these."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby, pairwise
+
+import numpy as np
+
+# --- overlap --------------------------------------------------------------------------------------
+
+
+def confusion(truth, pred, num_classes, ignore_index):
+    """Count pixels one by one."""
+
+    def place(value):
+        if value == ignore_index:
+            return num_classes
+        return value if 0 <= value < num_classes else num_classes + 1
+
+    table = np.zeros((num_classes + 2, num_classes + 2), np.int64)
+    for t, p in zip(truth.ravel().tolist(), pred.ravel().tolist(), strict=True):
+        table[place(int(t)), place(int(p))] += 1
+    return table
+
+
+def pair_counts(truth, pred):
+    """Count pairs of ids with a Counter."""
+    pairs = sorted(Counter(zip(truth.ravel().tolist(), pred.ravel().tolist(), strict=True)).items())
+    return tuple(np.array(v, np.int64) for v in zip(*((t, p, n) for (t, p), n in pairs), strict=True))
+
+
+def id_counts(ids):
+    """Count ids with a Counter."""
+    return tuple(
+        np.array(v, np.int64) for v in zip(*sorted(Counter(ids.ravel().tolist()).items()), strict=True)
+    )
+
+
+# --- RLE ------------------------------------------------------------------------------------------
+
+
+def runs_from_mask(mask):
+    """Lengths of outside, inside, outside, ... down the columns."""
+    groups = [(inside, len(list(group))) for inside, group in groupby((mask != 0).T.ravel().tolist())]
+    return [0] * groups[0][0] + [n for _, n in groups]
+
+
+def mask_from_runs(runs, height, width):
+    """Repeat 0, 1, 0, ... and fill up with 0."""
+    column_major = np.repeat(np.arange(len(runs)) % 2, runs)
+    rest = np.zeros(height * width - len(column_major), int)
+    return np.concatenate([column_major, rest]).reshape(width, height).T.astype(np.uint8)
+
+
+def rle_from_runs(runs):
+    """Write each run as signed base-32 digits, low digit first, from the fourth as a difference."""
+    out = bytearray()
+    for i, run in enumerate(runs):
+        value = run - (runs[i - 2] if i > 2 else 0)
+        while True:
+            digit, value = value % 32, value // 32
+            last = value == (-1 if digit >= 16 else 0)
+            out.append(48 + digit + (0 if last else 32))
+            if last:
+                break
+    return bytes(out)
+
+
+def rle_to_runs(rle):
+    """Undo `rle_from_runs`."""
+    runs, value, shift = [], 0, 1
+    for character in rle:
+        digit = character - 48
+        value, shift = value + (digit % 32) * shift, shift * 32
+        if digit < 32:
+            value -= shift if digit >= 16 else 0
+            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+            value, shift = 0, 1
+    return runs
+
+
+def rle_from_mask(mask):
+    """Encode by groups of equal pixels."""
+    return rle_from_runs(runs_from_mask(mask))
+
+
+def rle_to_mask(rle, height, width):
+    """Decode by repetition."""
+    return mask_from_runs(rle_to_runs(rle), height, width)
+
+
+def rle_measure(rle, height):
+    """Area and box, the box by COCO's rule: a run over a column's end has the image's full height."""
+    area, xs, ys, start = 0, [], [], 0
+    for i, run in enumerate(rle_to_runs(rle)):
+        if i % 2 and run:
+            (x0, y0), (x1, y1) = divmod(start, height), divmod(start + run - 1, height)
+            xs += [x0, x1]
+            ys += [y0, y1] if x0 == x1 else [0, height - 1]
+            area += run
+        start += run
+    if not area:
+        return 0, [0, 0, 0, 0]
+    return area, [min(xs), min(ys), max(xs) - min(xs) + 1, max(ys) - min(ys) + 1]
+
+
+def rle_merge(rles, height, width, intersect=False):
+    """Merge as masks."""
+    masks = [rle_to_mask(rle, height, width) for rle in rles]
+    return rle_from_mask(np.all(masks, 0) if intersect else np.any(masks, 0))
+
+
+def mask_iou(pred, truth, crowd):
+    """IoU of two masks; with a crowd over the prediction's area."""
+    common = np.count_nonzero(pred & truth)
+    return common / (np.count_nonzero(pred) if crowd else np.count_nonzero(pred | truth)) if common else 0.0
+
+
+def rle_iou(pred, truth, truth_crowd, height, width):
+    """IoU of every pair as masks."""
+    preds, truths = ([rle_to_mask(rle, height, width) for rle in rles] for rles in (pred, truth))
+    rows = [[mask_iou(p, t, c) for t, c in zip(truths, truth_crowd, strict=True)] for p in preds]
+    return np.array(rows, float).reshape(len(preds), len(truths))
+
+
+def box_iou(pred, truth, truth_crowd):
+    """IoU of every pair of xywh boxes."""
+    out = np.zeros((len(pred), len(truth)))
+    for d, (px, py, pw, ph) in enumerate(pred):
+        for g, (tx, ty, tw, th) in enumerate(truth):
+            w = min(pw + px, tw + tx) - max(px, tx)
+            h = min(ph + py, th + ty) - max(py, ty)
+            if w > 0 and h > 0:
+                out[d, g] = w * h / (pw * ph if truth_crowd[g] else pw * ph + tw * th - w * h)
+    return out
+
+
+# --- drawing and segments -------------------------------------------------------------------------
+
+
+def fine_line(p, q):
+    """Every point of an edge on the fine grid, from the end where its longer axis is least."""
+    (x0, y0), (x1, y1) = p, q
+    wide = abs(x1 - x0) >= abs(y1 - y0)
+    if (x0 > x1) if wide else (y0 > y1):
+        x0, y0, x1, y1 = x1, y1, x0, y0
+    steps = x1 - x0 if wide else y1 - y0
+    slope = ((y1 - y0) if wide else (x1 - x0)) / steps if steps else 0.0
+    if wide:
+        return [(x0 + t, int(y0 + slope * t + 0.5)) for t in range(steps + 1)]
+    return [(int(x0 + slope * t + 0.5), y0 + t) for t in range(steps + 1)]
+
+
+def polygon_mask(xy, height, width):
+    """Walk the whole outline five times as fine; toggle where it steps between columns 5x + 2 and 5x + 3."""
+    points = [(int(5 * x + 0.5), int(5 * y + 0.5)) for x, y in np.reshape(xy, (-1, 2)).tolist()]
+    toggles = np.zeros(height * width + 1, int)
+    for p, q in zip(points, points[1:] + points[:1], strict=True):
+        line = fine_line(p, q)
+        for (u0, v0), (u1, v1) in pairwise(line):
+            x, off_grid = divmod(min(u0, u1) - 2, 5)
+            if u0 != u1 and not off_grid and 0 <= x < width:
+                toggles[x * height + min(max(-(-(min(v0, v1) - 2) // 5), 0), height)] += 1
+    return (np.cumsum(toggles[:-1]) % 2).reshape(width, height).T.astype(np.uint8)
+
+
+def rle_from_polygons(polygons, height, width):
+    """Union of the polygons as masks."""
+    return rle_from_mask(np.any([polygon_mask(xy, height, width) for xy in polygons], 0))
+
+
+def rle_from_box(box, height, width):
+    """Draw the box's four corners."""
+    x, y, w, h = box
+    return rle_from_polygons([[x, y, x, y + h, x + w, y + h, x + w, y]], height, width)
+
+
+def paint(canvas, rles, values):
+    """Assign mask by mask."""
+    for rle, value in zip(rles, values, strict=True):
+        canvas[rle_to_mask(rle, *canvas.shape) == 1] = value
+
+
+def segment_rles(segment_map, ids):
+    """One comparison an id."""
+    return [rle_from_mask(segment_map == i) for i in ids]
+
+
+def segment_boxes(segment_map, ids):
+    """Least and greatest row and column of each id."""
+    out = np.zeros((len(ids), 4), np.int64)
+    for n, i in enumerate(ids):
+        ys, xs = np.nonzero(segment_map == i)
+        if len(xs):
+            out[n] = xs.min(), ys.min(), np.ptp(xs) + 1, np.ptp(ys) + 1
+    return out
+
+
+# --- matching -------------------------------------------------------------------------------------
+
+
+def match_one(row, ignore, crowd, taken, threshold):
+    """Choose the truth of one prediction: the best real truth, else the best truth to ignore."""
+    for ignored in (False, True):
+        free = [
+            (value, g)
+            for g, value in enumerate(row)
+            if ignore[g] == ignored and (taken[g] < 0 or crowd[g]) and value >= min(threshold, 1 - 1e-10)
+        ]
+        if free:
+            return max(free)[1]  # the later one of equals
+    return -1
+
+
+def match(iou, truth_ignore, truth_crowd, thresholds):
+    """Match prediction by prediction, for each area range and threshold."""
+    (preds, truths), shape = iou.shape, (len(truth_ignore), len(thresholds))
+    pred_match, truth_match = np.full((*shape, preds), -1, np.int32), np.full((*shape, truths), -1, np.int32)
+    for a, t in np.ndindex(shape):
+        for d in range(preds):
+            g = match_one(iou[d], truth_ignore[a], truth_crowd, truth_match[a, t], thresholds[t])
+            if g >= 0:
+                pred_match[a, t, d], truth_match[a, t, g] = g, d
+    return pred_match, truth_match
+
+
+# --- PNG ------------------------------------------------------------------------------------------
+
+
+def png_prediction(kind, a, b, c):
+    """Predict a byte from those to its left, above it and above left."""
+    nearest = min((a, b, c), key=lambda x: abs(a + b - c - x))  # the first of equals
+    return [0, a, b, (a + b) // 2, nearest][kind]
+
+
+def png_unfilter(raw, height, row_bytes, bytes_per_pixel):
+    """Add to each byte what is predicted from three bytes before it."""
+    lines = np.frombuffer(raw, np.uint8).reshape(height, row_bytes + 1).tolist()
+    out = [[0] * (bytes_per_pixel + row_bytes) for _ in range(height + 1)]  # a pixel and a row of 0 around it
+    for y, (kind, *residuals) in enumerate(lines, 1):
+        for x, residual in enumerate(residuals, bytes_per_pixel):
+            a, b, c = out[y][x - bytes_per_pixel], out[y - 1][x], out[y - 1][x - bytes_per_pixel]
+            out[y][x] = (residual + png_prediction(kind, a, b, c)) % 256
+    return np.array(out, np.uint8)[1:, bytes_per_pixel:]
