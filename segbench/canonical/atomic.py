@@ -1,0 +1,131 @@
+"""Files and folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from segbench.errors import UsageError
+
+if sys.platform != "win32":
+    import fcntl
+
+_FEW = 100
+"""So many files are flushed to the disk one by one; for more of them one call flushes the whole system."""
+
+
+@contextmanager
+def replace_file(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``target``; once the block ends without an error, it takes its place."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = _beside(target, ".part")
+    part.touch(exist_ok=False)
+    try:
+        yield part
+        _sync(part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def replace_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``target``; once the block ends without an error, it takes its place.
+
+    A folder that was there is moved aside first and removed last, so that at every moment one of the two is
+    whole. Where ``target`` is a link to a folder, that folder is replaced. A writer that is killed leaves a
+    hidden ``.part`` folder, which the next one that succeeds removes.
+
+    Raises
+    ------
+    UsageError
+        When ``target`` is a file.
+    """
+    target = target.resolve()
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"{target} is a file, and a folder is to be written there")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _workspace(target) as work:
+        new, old = work / "new", work / "old"
+        new.mkdir()
+        yield new
+        _sync_below(new)
+        if target.exists():
+            target.replace(old)
+        try:
+            new.replace(target)
+        except BaseException:
+            if old.exists():
+                old.replace(target)
+            raise
+    _remove_leftovers(target)
+
+
+@contextmanager
+def _workspace(target: Path) -> Iterator[Path]:
+    """Yield a hidden ``.part`` folder beside ``target``, locked as long as its writer lives."""
+    fresh = _beside(target, "")
+    fresh.mkdir()
+    lock = _lock(fresh)
+    work = fresh.rename(fresh.with_name(f"{fresh.name}.part"))  # unlocked, it would look like a leftover
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+        _unlock(lock)
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what killed writers of ``target`` left: the folders that nobody holds a lock of."""
+    leftover = re.compile(re.escape(_stem(target)) + r"[0-9a-f]{16}\.part")
+    for folder in target.parent.iterdir():
+        if leftover.fullmatch(folder.name) and (lock := _lock(folder)) is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            _unlock(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """Lock a folder, until it is unlocked or the process ends; None where that cannot be done."""
+    if sys.platform == "win32":
+        return None
+    handle = None
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # held by a living writer, gone, or on a file system without locks
+        _unlock(handle)
+        return None
+    return handle
+
+
+def _unlock(lock: int | None) -> None:
+    if lock is not None:
+        os.close(lock)
+
+
+def _beside(target: Path, suffix: str) -> Path:
+    return target.with_name(f"{_stem(target)}{secrets.token_hex(8)}{suffix}")
+
+
+def _stem(target: Path) -> str:
+    return f".{target.name[:40]}."
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def _sync_below(folder: Path) -> None:
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    if len(files) > _FEW and hasattr(os, "sync"):  # thousands of masks one by one take minutes
+        os.sync()
+        return
+    for file in files:
+        _sync(file)

@@ -1,0 +1,277 @@
+"""PNG and JPEG in and out: the only place that decodes or encodes a picture.
+
+Label maps come back as the ids that were stored: palette PNGs give their indices, never colours, and 2- and
+4-bit greys their values, never stretched to 0..255. Pictures come back upright, as EXIF asks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import zlib
+from typing import Any
+
+import deflate
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from segbench.errors import DataError
+from segbench.kernels import read_png, read_png_ids
+
+MAX_PIXELS = 178_956_970
+"""Larger pictures are refused before they are decoded: a small file can declare 60,000 × 60,000."""
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+JPEG_SIGNATURE = b"\xff\xd8\xff"
+_EXIF_ORIENTATION = 0x0112
+# Pillow's parsers raise nearly anything on damaged bytes: a KeyError for a JPEG of six components, say.
+_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    Image.DecompressionBombError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+
+def decode_image(data: bytes, **where: Any) -> NDArray[np.uint8]:
+    """Decode a picture to upright RGB.
+
+    Parameters
+    ----------
+    data
+        The file's bytes: PNG, JPEG, or whatever Pillow reads.
+    where
+        ``file``, ``image_id`` for the message of an error.
+
+    Returns
+    -------
+    uint8 [3, H, W]
+
+    Raises
+    ------
+    DataError
+        When the bytes are no picture, are damaged, or declare more than ``MAX_PIXELS``.
+    """
+    orientation = image_size(data, **where)[2]
+    try:
+        rgb = _decode_rgb(data)
+    except _FAULTS as error:
+        raise DataError(f"cannot decode the image: {_reason(error)}", **where) from None
+    return upright(rgb, orientation).transpose(2, 0, 1).copy()
+
+
+def image_size(data: bytes, **where: Any) -> tuple[int, int, int]:
+    """Read ``(height, width, EXIF orientation)`` from a picture's header, the size as seen upright.
+
+    Raises
+    ------
+    DataError
+        When the bytes are no picture, or declare more than ``MAX_PIXELS``.
+    """
+    has_exif = True
+    if data.startswith(PNG_SIGNATURE):
+        _png_header(data, where)
+        has_exif = _png_has_exif(data)
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            width, height = picture.size
+            stated = picture.getexif().get(_EXIF_ORIENTATION) if has_exif else None
+    except _FAULTS as error:
+        raise DataError(f"is no readable image: {_reason(error)}", **where) from None
+    _check_size(width, height, where)
+    orientation = stated if isinstance(stated, int) and 1 <= stated <= 8 else 1
+    return (width, height, orientation) if orientation >= 5 else (height, width, orientation)
+
+
+def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Apply EXIF orientation 1..8 to [H, W] or [H, W, C]: 5 to 8 swap the axes, then some are reversed."""
+    if orientation >= 5:
+        array = array.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return array
+
+
+def decode_labels(data: bytes, **where: Any) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Decode a label map: a PNG of 1 to 16 bits a pixel, grey or palette.
+
+    Returns
+    -------
+    uint8 or uint16 [H, W]
+        The ids as stored.
+
+    Raises
+    ------
+    DataError
+        When it is damaged, too large, or has colour channels instead of ids.
+    """
+    array = _decode_raw(data, where)
+    if array.ndim != 2:
+        raise DataError(
+            f"has {array.shape[2]} channels where a label map with one is expected; "
+            "give a colour map to read colours as ids",
+            field="mask",
+            **where,
+        )
+    return array
+
+
+def decode_colors(data: bytes, **where: Any) -> NDArray[np.uint8]:
+    """Decode a PNG that holds ids or classes as colours to uint8 [H, W, 3]; alpha is dropped.
+
+    Raises
+    ------
+    DataError
+        When it is damaged, too large, has no colour channels, or 16 bits in each.
+    """
+    array = _decode_raw(data, where)
+    if array.ndim != 3 or array.shape[2] < 3:
+        raise DataError("has no colours where an RGB picture is expected", field="mask", **where)
+    return np.ascontiguousarray(array[:, :, :3])
+
+
+def decode_segment_map(data: bytes, **where: Any) -> NDArray[np.int32]:
+    """Decode a COCO panoptic PNG to int32 [H, W] of ids R + 256 G + 65536 B.
+
+    Raises
+    ------
+    DataError
+        When it is damaged, too large, or no RGB picture.
+    """
+    _raw_kind(data, where)
+    found = read_png_ids(data)
+    if found is not None:
+        return found
+    rgb = decode_colors(data, **where).astype(np.int32)
+    ids: NDArray[np.int32] = rgb[:, :, 0] + (rgb[:, :, 1] << 8) + (rgb[:, :, 2] << 16)
+    return ids
+
+
+def encode_labels(labels: NDArray[Any]) -> bytes:
+    """Encode a label map, uint8 or uint16 [H, W], as a grey PNG of 8 or 16 bits: never a palette."""
+    if labels.dtype not in (np.uint8, np.uint16) or labels.ndim != 2:
+        raise ValueError(f"expected uint8 or uint16 [H, W], got {labels.dtype} {list(labels.shape)}")
+    return _encode_png(labels[:, :, None].astype(labels.dtype.newbyteorder(">")), color_type=0)
+
+
+def encode_image(rgb: NDArray[np.uint8]) -> bytes:
+    """Encode uint8 [3, H, W] as an RGB PNG."""
+    return _encode_png(np.ascontiguousarray(rgb.transpose(1, 2, 0)), color_type=2)
+
+
+def encode_segment_map(ids: NDArray[Any]) -> bytes:
+    """Encode segment ids [H, W], 0..2²⁴-1, as a COCO panoptic PNG.
+
+    Raises
+    ------
+    DataError
+        When an id does not fit.
+    """
+    if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < 1 << 24:
+        raise DataError("segment ids must be 0..16777215 to fit an RGB picture", field="segment_map")
+    rgb = np.stack([(ids >> shift) & 255 for shift in (0, 8, 16)], axis=-1).astype(np.uint8)
+    return _encode_png(rgb, color_type=2)
+
+
+def _decode_raw(data: bytes, where: dict[str, Any]) -> NDArray[Any]:
+    """Stored values of a PNG: [H, W] of grey or index, or [H, W, C]; of a rare or damaged one by Pillow."""
+    depth, color_type = _raw_kind(data, where)
+    found = read_png(data)
+    if found is not None:
+        return found
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            array = np.asarray(picture)
+    except _FAULTS as error:
+        raise DataError(f"cannot decode the PNG: {_reason(error)}", field="mask", **where) from None
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8)
+    if array.dtype == np.int32:  # older Pillow opens 16-bit grey as mode I
+        return array.astype(np.uint16)
+    if color_type == 0 and depth in (2, 4):  # Pillow stretches these to 0..255
+        return array // np.uint8(255 // ((1 << depth) - 1))
+    return array
+
+
+def _raw_kind(data: bytes, where: dict[str, Any]) -> tuple[int, int]:
+    if not data.startswith(PNG_SIGNATURE):
+        raise DataError("is no PNG", field="mask", **where)
+    depth, color_type = _png_header(data, where)
+    if depth == 16 and color_type != 0:  # Pillow would drop the lower byte of each channel
+        raise DataError("has 16 bits a channel; only grey label maps may", field="mask", **where)
+    return depth, color_type
+
+
+def _png_header(data: bytes, where: dict[str, Any]) -> tuple[int, int]:
+    if len(data) < 26 or data[12:16] != b"IHDR":
+        raise DataError("is a truncated PNG", **where)
+    width, height, depth, color_type = struct.unpack(">IIBB", data[16:26])
+    _check_size(width, height, where)
+    return depth, color_type
+
+
+def _png_has_exif(data: bytes) -> bool:
+    """Tell whether a chunk may hold EXIF or XMP: to ask Pillow for it decodes the pixels."""
+    at = len(PNG_SIGNATURE)
+    while at + 8 <= len(data):
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        if kind == b"eXIf" or data.startswith((b"XML:com.adobe.xmp", b"Raw profile type"), at + 8):
+            return True
+        at += 12 + length
+    return False
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without the address of the buffer that Pillow names."""
+    return "its format is not known" if isinstance(error, UnidentifiedImageError) else str(error)
+
+
+def _check_size(width: int, height: int, where: dict[str, Any]) -> None:
+    if not 0 < width * height <= MAX_PIXELS:
+        raise DataError(f"declares {width}×{height} pixels; at most {MAX_PIXELS} are read", **where)
+
+
+def _decode_rgb(data: bytes) -> NDArray[np.uint8]:
+    """Decode to [H, W, 3], as stored: plain JPEGs with libjpeg-turbo directly, the rest with Pillow."""
+    if data.startswith(JPEG_SIGNATURE):
+        with contextlib.suppress(ValueError):  # damaged or rare: Pillow tells which
+            if simplejpeg.decode_jpeg_header(data)[2] in ("RGB", "YCbCr", "Gray"):
+                return simplejpeg.decode_jpeg(data, "RGB")
+    with Image.open(io.BytesIO(data)) as picture:
+        if picture.mode.startswith("I"):  # 16-bit grey: keep the upper byte, as viewers do
+            grey = (np.asarray(picture).astype(np.uint32) >> 8).astype(np.uint8)
+            return np.repeat(grey[:, :, None], 3, axis=2)
+        picture.load()
+        picture.info.pop("transparency", None)  # dropped here, so that Pillow need not warn
+        return np.asarray(picture.convert("RGB"))
+
+
+def _encode_png(rows: NDArray[Any], color_type: int) -> bytes:
+    """PNG of [H, W, C] in big-endian order; every row is filtered as the difference from the one above."""
+    height, width, _ = rows.shape
+    raw = np.ascontiguousarray(rows).view(np.uint8).reshape(height, -1)
+    filtered = np.empty((height, raw.shape[1] + 1), np.uint8)
+    filtered[:, 0] = 2
+    filtered[0, 1:] = raw[0]
+    np.subtract(raw[1:], raw[:-1], out=filtered[1:, 1:])
+    header = struct.pack(">IIBBBBB", width, height, 8 * rows.dtype.itemsize, color_type, 0, 0, 0)
+    body = bytes(deflate.zlib_compress(filtered.tobytes(), 3))
+    return PNG_SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", deflate.crc32(kind + body))

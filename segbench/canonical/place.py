@@ -1,0 +1,47 @@
+"""Pictures put into a data set: linked to the original file, or copied byte by byte."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from segbench.canonical.sample import ImageFile
+from segbench.errors import UsageError
+
+IMAGE_MODES = ("link", "copy", "none")
+"""Hard-link the original files (copied where a link cannot be made), copy them, or leave them out."""
+
+
+def check_mode(images: str) -> None:
+    """Refuse a mode that is none of ``IMAGE_MODES``.
+
+    Raises
+    ------
+    UsageError
+        Naming the modes.
+    """
+    if images not in IMAGE_MODES:
+        raise UsageError(f"images must be one of {', '.join(IMAGE_MODES)}, not {images!r}")
+
+
+def place(file: Path, data: bytes) -> None:
+    """Write bytes, making the folders above."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+
+
+def place_image(file: Path, image: ImageFile, images: str) -> None:
+    """Put an original image at ``file``: ``link`` or ``copy``."""
+    if image.path is None:
+        place(file, image.read())
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if images == "link":
+        try:
+            os.link(image.path.resolve(), file)
+        except OSError:  # another file system, or one without hard links
+            pass
+        else:
+            return
+    shutil.copyfile(image.path, file)

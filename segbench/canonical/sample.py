@@ -1,0 +1,288 @@
+"""Sample and Segment: one image with its truth, or with a prediction, as plain frozen data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.canonical import maps
+from segbench.canonical.images import decode_image
+from segbench.canonical.rle import Rle
+from segbench.errors import DataError
+
+LabelMap = NDArray[np.uint8] | NDArray[np.uint16]
+Box = tuple[float, float, float, float]
+SourceKind = Literal["map", "polygon", "rle", "runs", "box"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One annotated or predicted region of one image.
+
+    Attributes
+    ----------
+    id
+        Unique in its image: the value in the segment map, or the annotation id.
+    category_id
+        Dense category id.
+    iscrowd, ignore
+        Group region that is never a false negative; region that is never scored.
+    source_area
+        Area in pixels as the source states it, not always that of the mask.
+    bbox
+        ``(x, y, w, h)`` in pixels as the source states it.
+    rle, polygons
+        The mask as run lengths, or as flat polygons ``(x0, y0, x1, y1, …)`` in float64 pixels, verbatim.
+        Both None where the segment map holds the pixels, or where there is a box alone.
+    source_kind
+        How the source drew it: ``map``, ``polygon``, ``rle`` (compressed), ``runs`` (plain) or ``box``.
+    score
+        Confidence of a prediction.
+    track_id, source_id, attributes
+        Identity in a video, an id that is no integer, and whatever else the source says.
+    """
+
+    id: int
+    category_id: int
+    iscrowd: bool = False
+    ignore: bool = False
+    source_area: float | None = None
+    bbox: Box | None = None
+    rle: Rle | None = None
+    polygons: tuple[tuple[float, ...], ...] | None = None
+    source_kind: SourceKind = "map"
+    score: float | None = None
+    track_id: int | None = None
+    source_id: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_rle(self, height: int, width: int) -> Rle | None:
+        """Return the mask as run lengths of a height × width image; None where it has none of its own.
+
+        Raises
+        ------
+        ValueError
+            When a polygon cannot be drawn; see :meth:`Rle.from_polygons`.
+        """
+        if self.rle is not None:
+            return self.rle
+        if self.polygons is not None:
+            return Rle.from_polygons(self.polygons, height, width)
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything that the source says about this segment, as plain JSON values: 3 and 3.0 are 3.0."""
+        return {
+            "id": self.id,
+            "category_id": self.category_id,
+            "iscrowd": bool(self.iscrowd),
+            "ignore": bool(self.ignore),
+            "area": None if self.source_area is None else float(self.source_area),
+            "bbox": None if self.bbox is None else list(map(float, self.bbox)),
+            "rle": None if self.rle is None or self.polygons else self.rle.counts.decode("ascii"),
+            "polygons": None if self.polygons is None else [list(map(float, p)) for p in self.polygons],
+            "kind": self.source_kind,
+            "score": None if self.score is None else float(self.score),
+            "track_id": self.track_id,
+            "source_id": self.source_id,
+            "attributes": dict(self.attributes),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFile:
+    """An image as it was published: a file, or its bytes where the source packs them.
+
+    Attributes
+    ----------
+    name
+        File name, with the folders that the data set gives it.
+    path, data
+        Where the bytes are: one of the two.
+    """
+
+    name: str
+    path: Path | None = None
+    data: bytes | None = None
+
+    def read(self, image_id: str | None = None) -> bytes:
+        """Return the original bytes.
+
+        Raises
+        ------
+        DataError
+            When the file is missing; ``image_id`` goes into its message.
+        """
+        if self.data is not None:
+            return self.data
+        if self.path is None:
+            raise DataError("there is no image file", file=self.name, image_id=image_id)
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise DataError(
+                f"cannot read the file: {error.strerror}", file=self.path, image_id=image_id
+            ) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One image with its truth, or with a prediction. Pixels are read when asked for, and then kept.
+
+    Attributes
+    ----------
+    image_id
+        String id, unique in the data set.
+    height, width
+        Size in pixels of the upright image, and of every mask.
+    segments
+        Instances, or the segments of the segment map; empty for semantic data.
+    overlap
+        True where segments may overlap (COCO instances): then they are the truth, and maps derive from them.
+    ignore_index
+        Mask value of pixels that are never scored.
+    image_file
+        The original image; None where the data set has none.
+    load_mask, load_segment_map
+        Read the label map, uint8 or uint16 [H, W] of category ids, and the segment map, int32 [H, W] of
+        segment ids with 0 for void. None where the data set has none.
+    source_path
+        The file that the annotation came from, for messages.
+    neg_category_ids, not_exhaustive_category_ids
+        Federated truth (LVIS): categories that are surely absent, and those not all of whose instances are
+        annotated. None where every category is annotated everywhere.
+    video_id, frame
+        Place in a video.
+    extra
+        Whatever else the source says of the image.
+    """
+
+    image_id: str
+    height: int
+    width: int
+    segments: Sequence[Segment] = ()
+    overlap: bool = False
+    ignore_index: int = 255
+    image_file: ImageFile | None = None
+    load_mask: Callable[[], LabelMap] | None = None
+    load_segment_map: Callable[[], NDArray[np.int32]] | None = None
+    source_path: str | None = None
+    neg_category_ids: tuple[int, ...] | None = None
+    not_exhaustive_category_ids: tuple[int, ...] | None = None
+    video_id: str | None = None
+    frame: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> Literal["instance", "panoptic", "semantic"]:
+        """Which of its parts is the truth: segments, segment map or mask."""
+        if self.overlap:
+            return "instance"
+        return "semantic" if self.load_segment_map is None else "panoptic"
+
+    @cached_property
+    def image(self) -> NDArray[np.uint8]:
+        """The upright image, RGB, uint8 [3, H, W].
+
+        Raises
+        ------
+        DataError
+            When there is none, it cannot be decoded, or its size is not the sample's.
+        """
+        if self.image_file is None:
+            raise DataError("the data set has no picture of it", image_id=self.image_id, field="image")
+        where: dict[str, Any] = {
+            "file": self.image_file.path or self.image_file.name,
+            "image_id": self.image_id,
+        }
+        image = decode_image(self.image_file.read(self.image_id), **where)
+        if image.shape[1:] != (self.height, self.width):
+            raise DataError(
+                f"the image is {image.shape[2]}×{image.shape[1]} pixels, "
+                f"its annotation {self.width}×{self.height}",
+                **where,
+            )
+        return image
+
+    @cached_property
+    def segment_map(self) -> NDArray[np.int32]:
+        """Segment ids, int32 [H, W], 0 for void.
+
+        Raises
+        ------
+        DataError
+            When the sample has none.
+        """
+        if self.load_segment_map is None:
+            raise DataError("there is no segment map", image_id=self.image_id, field="segment_map")
+        return self._sized(self.load_segment_map(), "segment map")
+
+    @cached_property
+    def mask(self) -> LabelMap:
+        """Category ids, uint8 or uint16 [H, W], ``ignore_index`` for void.
+
+        Read from the data set where it has one, else derived: from the segment map, or by painting crowds
+        and then the other segments from the largest to the smallest. Ignore regions are void.
+
+        Raises
+        ------
+        DataError
+            When it is of another size than the sample, a segment cannot be drawn, or it holds an id that does
+            not fit 8 bits (16 where ``ignore_index`` is 65,535).
+        """
+        if self.load_mask is not None:
+            mask = self._sized(self.load_mask(), "mask")
+            return maps.fit(mask, self.ignore_index, file=self.source_path, image_id=self.image_id)
+        if self.load_segment_map is not None:
+            return maps.mask_from_segment_map(self.segment_map, self.segments, self.ignore_index)
+        try:
+            return maps.mask_from_segments(self.segments, self.height, self.width, self.ignore_index)
+        except ValueError as error:
+            raise self.error(str(error), "segments") from None
+
+    @cached_property
+    def record_sha256(self) -> str:
+        """Hash of what the truth says of this image: id, size, segments and pixels, not how they are coded.
+
+        Images are left out (``image_sha256`` of the row hashes them), so that a data set scored from its
+        annotations alone and the converted one have the same fingerprint.
+        """
+        record = {
+            "image_id": self.image_id,
+            "size": [self.height, self.width],
+            "kind": self.kind,
+            "neg_category_ids": self.neg_category_ids,
+            "not_exhaustive_category_ids": self.not_exhaustive_category_ids,
+        }
+        lines = [_one_line(record), *sorted(_one_line(s.to_json()) for s in self.segments)]
+        digest = hashlib.sha256("\n".join(lines).encode())
+        if self.kind == "panoptic":
+            digest.update(np.ascontiguousarray(self.segment_map, "<i4").data)
+        elif self.kind == "semantic":
+            stored = maps.mask_dtype(self.ignore_index).newbyteorder("<")
+            digest.update(np.ascontiguousarray(self.mask, stored).data)
+        return digest.hexdigest()
+
+    def error(self, message: str, field: str) -> DataError:
+        """Return an error that names the source, this image and the field."""
+        return DataError(message, file=self.source_path, image_id=self.image_id, field=field)
+
+    def _sized(self, array: Any, what: str) -> Any:
+        if array.shape != (self.height, self.width):
+            height, width = array.shape
+            message = f"the {what} is {width}×{height} pixels, the image {self.width}×{self.height}"
+            raise self.error(message, what.replace(" ", "_"))
+        return array
+
+
+def _one_line(value: Any) -> str:
+    """JSON that is the same for equal values."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
