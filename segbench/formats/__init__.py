@@ -1,0 +1,191 @@
+"""Formats: what is on disk, and how it becomes the canonical form and back.
+
+Each format is one module with ``TITLE``, ``TASKS`` (kinds of truth that it stores), ``CARRIES``, ``LAYOUT``,
+``sniff(path)``, ``read(path)`` and ``write(dataset, target)``. Where its files can be predictions it has
+``read_predictions(path, truth)``; where it carries a feature but not always, ``LOSES``: feature -> function
+that counts what a sample would lose; where it writes beside its target, ``outputs(target)``. Adding one is a
+file, its test and a line in ``FORMATS``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from segbench.canonical.dataset import Dataset
+from segbench.errors import DataError, UsageError, did_you_mean
+
+FORMATS = {
+    "segbench": "segbench.formats.segbench",
+    "coco-panoptic": "segbench.formats.coco_panoptic",
+    "coco": "segbench.formats.coco",
+    "png": "segbench.formats.png",
+}
+"""Name -> module, in the order in which they are sniffed."""
+
+FEATURES = {
+    "stuff": "uncountable categories",
+    "instances": "objects told apart",
+    "overlap": "objects that cover each other",
+    "holes": "objects with holes",
+    "parts": "objects of several parts",
+    "crowd": "group regions (iscrowd)",
+    "ignore": "regions that are never scored",
+    "ids": "segment ids of the source",
+    "isthing": "thing or stuff, said of each category",
+    "scores": "confidence of predictions",
+    "attributes": "other fields of a segment",
+    "federated": "negative and not exhaustive categories of an image",
+    "images": "the pictures",
+}
+"""What a format can carry or lose."""
+
+
+def load_format(name: str) -> ModuleType:
+    """Return the module of a format.
+
+    Raises
+    ------
+    UsageError
+        When there is none of this name.
+    """
+    if name not in FORMATS:
+        raise UsageError(f"unknown format {name!r}.{did_you_mean(name, FORMATS)}")
+    return import_module(FORMATS[name])
+
+
+def carries(name: str) -> dict[str, bool]:
+    """Return, for each of ``FEATURES``, whether a format keeps it."""
+    kept = load_format(name).CARRIES
+    return {feature: feature in kept for feature in FEATURES}
+
+
+def sniff(path: str | Path) -> str:
+    """Return the name of the format that a file or folder is in.
+
+    Raises
+    ------
+    DataError
+        When it does not exist, or is in none that is known.
+    """
+    source = Path(path)
+    if not source.exists():
+        raise DataError("there is no such file or folder", file=source)
+    try:
+        for name in FORMATS:
+            if load_format(name).sniff(source):
+                return name
+    except OSError as error:
+        raise DataError(f"cannot read it: {error.strerror}", file=source) from None
+    raise DataError(f"is in no format that is known ({', '.join(FORMATS)}); name it with --from", file=source)
+
+
+def open_dataset(
+    path: str | Path,
+    *,
+    split: str | None = None,
+    format: str | None = None,  # noqa: A002 - the field's word
+    options: Mapping[str, Any] | None = None,
+) -> Dataset:
+    """Open a data set in any readable format, lazily.
+
+    Parameters
+    ----------
+    path
+        File or folder.
+    split
+        One split; by default all of them, one after the other.
+    format
+        Name of the format; by default it is recognised.
+    options
+        Settings of the format's ``read``: ``{"reduce_zero_label": True}``, say.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read.
+    UsageError
+        When the format, the split or an option is unknown.
+    """
+    module = load_format(format or sniff(path))
+    dataset: Dataset = module.read(Path(path), **_checked(module.read, options))
+    return dataset if split is None else dataset.split(split)
+
+
+def open_predictions(
+    path: str | Path,
+    truth: Dataset,
+    *,
+    format: str | None = None,  # noqa: A002 - the field's word
+    options: Mapping[str, Any] | None = None,
+) -> Dataset:
+    """Open predictions against their truth, in any format that can hold them.
+
+    Raises
+    ------
+    DataError, UsageError
+        As :func:`open_dataset`; and when an image is unknown, or lacks a prediction that it must have.
+    """
+    name = format or sniff(path)
+    module = load_format(name)
+    if not hasattr(module, "read_predictions"):
+        return _align(open_dataset(path, format=name, options=options), truth)
+    predictions: Dataset = module.read_predictions(
+        Path(path), truth, **_checked(module.read_predictions, options)
+    )
+    return predictions
+
+
+def _align(predictions: Dataset, truth: Dataset) -> Dataset:
+    """Put predictions in the canonical form into the order of their truth."""
+    if predictions.id2label != truth.id2label:
+        raise DataError(
+            "the categories are not those of the truth", file=predictions.path, field="categories"
+        )
+    for image_id in predictions.image_ids:
+        if not truth.has(image_id):
+            raise DataError(
+                "the prediction is for an image that the truth does not have",
+                file=predictions.path,
+                image_id=image_id,
+            )
+    for image_id in truth.image_ids:
+        if not predictions.has(image_id):
+            raise DataError("there is no prediction for this image", file=predictions.path, image_id=image_id)
+    return Dataset(
+        name=predictions.name,
+        categories=truth.categories,
+        image_ids=truth.image_ids,
+        load=lambda index: predictions.by_id(truth.image_ids[index]),
+        tasks=predictions.tasks,
+        format=predictions.format,
+        path=predictions.path,
+        notes=predictions.notes,
+    )
+
+
+def _checked(function: Any, options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Options that a reader knows, each of its type, with paths made of those that are paths."""
+    parameters = {
+        name: p
+        for name, p in inspect.signature(function, eval_str=True).parameters.items()
+        if p.kind is p.KEYWORD_ONLY
+    }
+    module = function.__module__.rsplit(".", 1)[-1].replace("_", "-")
+    checked = {}
+    for key, value in (options or {}).items():
+        if key not in parameters:
+            raise UsageError(f"format {module} has no option {key!r}.{did_you_mean(key, parameters)}")
+        annotation = parameters[key].annotation
+        allowed = getattr(annotation, "__args__", (annotation,))
+        if Path in allowed and isinstance(value, str):
+            value = Path(value)  # noqa: PLW2901 - the same option, as its reader takes it
+        if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+            wanted = " or ".join(t.__name__ for t in allowed if t is not type(None))
+            raise UsageError(f"option {key} of format {module} is a {wanted.lower()}, not {value!r}")
+        checked[key] = value
+    return checked

@@ -1,0 +1,78 @@
+"""Instances, which may overlap, made into the segments of one map by the named policy ``area``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench import kernels
+from segbench.canonical.categories import Categories
+from segbench.canonical.sample import Sample, Segment
+from segbench.formats.coco_write import SOURCE_ID
+
+SEGMENT_IDS = range(1, 1 << 24)
+"""Ids that the colours of a PNG hold; 0 is void."""
+
+
+def to_panoptic(sample: Sample) -> Sample:
+    """Return a sample whose truth is a segment map; one that has a segment map is returned as it is.
+
+    Crowds lie at the bottom, then come the other instances from the largest to the smallest; pixels of ignore
+    regions and of nothing are void. Instances that are hidden, or have no mask, are dropped. Areas and boxes
+    are those of what is seen. Ids are kept where all are distinct and fit 24 bits; else they are 1 … N, and
+    the id of the source stands beside each as ``source_id``.
+    """
+    if sample.kind != "instance":
+        return sample
+    canvas, seen = _paint(sample)
+    ids = [s.id for s in seen.values()]
+    keep = len(set(ids)) == len(ids) and all(i in SEGMENT_IDS for i in ids)
+    lookup = np.zeros(len(sample.segments) + 1, np.int32)
+    lookup[list(seen)] = ids if keep else range(1, len(ids) + 1)
+    segments = tuple(_on_map(s, int(lookup[value])) for value, s in seen.items())
+    segment_map: NDArray[np.int32] = lookup[canvas]
+    return replace(sample, segments=segments, overlap=False, load_segment_map=lambda: segment_map)
+
+
+def count_hidden(sample: Sample, _: Categories) -> int:
+    """Instances that :func:`to_panoptic` drops; ignore regions, which become void, are not among them."""
+    if sample.kind != "instance":
+        return 0
+    return sum(not s.ignore for s in sample.segments) - len(_paint(sample)[1])
+
+
+def as_things(categories: Categories) -> Categories:
+    """Say of categories whose kind the source does not state that they are things: they have instances."""
+    return Categories(c if c.isthing is not None else replace(c, isthing=True) for c in categories)
+
+
+def _paint(sample: Sample) -> tuple[NDArray[np.int32], dict[int, Segment]]:
+    """A map of 1 + each segment's place in the sample, 0 for void, and the segments seen in it by value."""
+    size = sample.height, sample.width
+    canvas = np.zeros(size, np.int32)
+    drawn = [(i, rle) for i, s in enumerate(sample.segments, 1) if (rle := s.to_rle(*size)) is not None]
+    if not drawn:
+        return canvas, {}
+    areas, _ = kernels.rle_measure([rle.counts for _, rle in drawn], *size)
+    above = np.array([not sample.segments[i - 1].iscrowd for i, _ in drawn])
+    order = np.lexsort((-areas, above)).tolist()
+    values = [0 if sample.segments[drawn[at][0] - 1].ignore else drawn[at][0] for at in order]
+    kernels.paint(canvas, [drawn[at][1].counts for at in order], np.array(values, np.int32))
+    present, _ = kernels.id_counts(canvas)
+    return canvas, {i: sample.segments[i - 1] for i in present.tolist() if i}
+
+
+def _on_map(segment: Segment, segment_id: int) -> Segment:
+    moved = {} if segment_id == segment.id else {SOURCE_ID: segment.id}
+    return replace(
+        segment,
+        id=segment_id,
+        source_area=None,
+        bbox=None,
+        rle=None,
+        polygons=None,
+        source_kind="map",
+        attributes={**moved, **segment.attributes},
+    )

@@ -1,0 +1,233 @@
+"""PNG label maps: a folder of masks, beside a folder of images of the same names, and an id2label file.
+
+The layout of mmsegmentation and of most semantic data sets. Ids that ``id2label.json`` leaves sparse become
+dense; ``reduce_zero_label`` is mmsegmentation's: 0 becomes ignore, every other id one less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from segbench.canonical.categories import Categories
+from segbench.canonical.dataset import Dataset
+from segbench.canonical.sample import ImageFile, Sample
+from segbench.errors import DataError, UsageError
+from segbench.formats.png_ids import IdReader, colors_from_file, labels_from_file, read_file
+from segbench.formats.png_write import write
+
+__all__ = ["CARRIES", "LAYOUT", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
+
+TITLE = "PNG label maps (folders of images and masks)"
+TASKS = ("semantic",)
+CARRIES = frozenset({"stuff", "holes", "parts", "ignore", "images"})
+LAYOUT = """\
+id2label.json               {"0": "road", "1": "sidewalk", …}   optional; ids may be sparse
+images/[split/]0001.jpg     optional
+masks/[split/]0001.png      grey or palette, 8 or 16 bits; also called labels/ or annotations/
+                            a folder of nothing but PNGs is read as masks alone"""
+_MASK_FOLDERS = ("masks", "labels", "annotations")
+_IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+
+
+def sniff(path: Path) -> bool:
+    """Tell whether a folder holds label maps."""
+    if not path.is_dir():
+        return False
+    if (path / "masks").is_dir() or any(path.glob("*.png")):
+        return True
+    return any(any((path / name).rglob("*.png")) for name in _MASK_FOLDERS if (path / name).is_dir())
+
+
+def read(
+    path: Path,
+    *,
+    images: Path | None = None,
+    labels: Path | None = None,
+    colors: Path | None = None,
+    num_classes: int | None = None,
+    ignore_index: int | None = None,
+    reduce_zero_label: bool = False,
+    beside: Path | None = None,
+) -> Dataset:
+    """Open a folder of label maps.
+
+    Parameters
+    ----------
+    path
+        Folder with ``images`` and ``masks``, or a folder of masks alone.
+    images
+        Folder of the pictures, where it is not ``images``.
+    labels
+        JSON ``{id: name}``; by default ``id2label.json`` in the folder or above it.
+    colors
+        JSON of colours, for masks that are RGB pictures: ``{name: [r, g, b]}``, or a list of
+        ``{"name", "color"}`` in which the name null means ignore.
+    num_classes
+        Names the ids 0..N-1 by their numbers where there is no id2label.
+    ignore_index
+        Id of pixels that are never scored, beside 255 (65,535 in 16 bits).
+    reduce_zero_label
+        0 becomes ignore, and every other id one less.
+    beside
+        A second folder of masks (predictions) whose ids count where the number of classes is guessed.
+
+    Raises
+    ------
+    DataError
+        When there is no mask, an image has no mask or a mask no image, or a file is damaged.
+    UsageError
+        When ``ignore_index`` or ``num_classes`` is out of range.
+    """
+    _check_range("ignore_index", ignore_index, 0)
+    _check_range("num_classes", num_classes, 1)
+    masks = _mask_folder(path)
+    files = _list(masks, (".png",))
+    pictures = _pictures(path, images, masks, files)
+    options: dict[str, Any] = {"ignore_index": ignore_index, "reduce_zero_label": reduce_zero_label}
+    if colors is not None:
+        categories, table = colors_from_file(colors)
+        ids = IdReader(categories, colors=table, **options)
+    else:
+        ids = _id_reader(path, files, options, labels=labels, num_classes=num_classes, beside=beside)
+    names = sorted(files, key=lambda name: (_split_of(name), name))
+    splits: dict[str, int] = {}
+    for name in names:
+        splits[_split_of(name)] = splits.get(_split_of(name), 0) + 1
+    return Dataset(
+        name=path.resolve().name,
+        categories=ids.categories,
+        image_ids=names,
+        load=lambda index: replace(
+            _sample(names[index], files[names[index]], ids),
+            image_file=pictures.get(names[index]),
+            source_path=files[names[index]].relative_to(path).as_posix(),
+        ),
+        tasks=TASKS,
+        format="png",
+        path=path,
+        splits=splits,
+        notes=ids.notes,
+    )
+
+
+def read_predictions(
+    path: Path, truth: Dataset, *, ignore_index: int | None = None, reduce_zero_label: bool = False
+) -> Dataset:
+    """Open a folder of predicted label maps, named like those of the truth.
+
+    Ids mean what they mean in the truth: its source ids.
+
+    Raises
+    ------
+    DataError
+        When a prediction is missing, belongs to no image of the truth, or the folder has none.
+    UsageError
+        When ``ignore_index`` is out of range.
+    """
+    _check_range("ignore_index", ignore_index, 0)
+    masks = _mask_folder(path)
+    files = _list(masks, (".png",))
+    for name in truth.image_ids:
+        if name not in files:
+            raise DataError(
+                "there is no prediction for this image", file=masks / f"{name}.png", image_id=name
+            )
+    if len(files) > len(truth):
+        unknown = min(files.keys() - set(truth.image_ids))
+        raise DataError(
+            "the prediction is for an image that the truth does not have",
+            file=files[unknown],
+            image_id=unknown,
+        )
+    ids = IdReader(truth.categories, ignore_index=ignore_index, reduce_zero_label=reduce_zero_label)
+    return Dataset(
+        name=path.resolve().name,
+        categories=truth.categories,
+        image_ids=truth.image_ids,
+        load=lambda index: _sample(truth.image_ids[index], files[truth.image_ids[index]], ids),
+        tasks=TASKS,
+        format="png",
+        path=path,
+    )
+
+
+def _sample(name: str, file: Path, ids: IdReader) -> Sample:
+    """Read the mask at once: its size is that of the sample."""
+    data = read_file(file, image_id=name, field="mask")
+    mask = ids.decode(data, file=file, image_id=name)
+    return Sample(
+        image_id=name,
+        height=mask.shape[0],
+        width=mask.shape[1],
+        ignore_index=ids.categories.ignore_index,
+        load_mask=lambda: mask,
+        source_path=str(file),
+    )
+
+
+def _id_reader(
+    path: Path,
+    files: Mapping[str, Path],
+    options: dict[str, Any],
+    *,
+    labels: Path | None,
+    num_classes: int | None,
+    beside: Path | None,
+) -> IdReader:
+    """Categories from the file given, from ``id2label.json``, from their number, or from the largest id."""
+    candidates = [path / "id2label.json", path.parent / "id2label.json"]
+    labels = labels or next((file for file in candidates if file.is_file()), None)
+    if labels is not None:
+        return IdReader(labels_from_file(labels, options["ignore_index"]), **options)
+    if num_classes is not None:
+        return IdReader(Categories.from_id2label({i: str(i) for i in range(num_classes)}), **options)
+    others = _list(_mask_folder(beside), (".png",)) if beside is not None and beside.is_dir() else {}
+    return IdReader.guess([*files.items(), *others.items()], **options)
+
+
+def _check_range(option: str, value: int | None, least: int) -> None:
+    if value is not None and not least <= value <= 65_535:
+        raise UsageError(f"{option} must be {least} to 65535, not {value}")
+
+
+def _mask_folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise DataError("is no folder of label maps", file=path)
+    return next((path / name for name in _MASK_FOLDERS if (path / name).is_dir()), path)
+
+
+def _list(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """``{path below the folder without suffix: file}``; hidden files (``._0001.png`` of macOS) are none."""
+    files: dict[str, Path] = {}
+    for file in sorted(folder.rglob("*")):
+        if file.suffix.lower() in suffixes and not file.name.startswith(".") and file.is_file():
+            name = file.relative_to(folder).with_suffix("").as_posix()
+            if name in files:
+                raise DataError(f"has the same name as {files[name].name!r}", file=file, image_id=name)
+            files[name] = file
+    if not files:
+        raise DataError("holds no images" if len(suffixes) > 1 else "holds no PNG label maps", file=folder)
+    return files
+
+
+def _pictures(
+    path: Path, images: Path | None, masks: Path, files: Mapping[str, Path]
+) -> dict[str, ImageFile]:
+    folder = images or (path / "images" if masks != path and (path / "images").is_dir() else None)
+    if folder is None:
+        return {}
+    found = _list(folder, _IMAGE_SUFFIXES)
+    for name, file in found.items():
+        if name not in files:
+            raise DataError("the image has no mask", file=file, image_id=name, field="mask")
+    for name, file in files.items():
+        if name not in found:
+            raise DataError("the mask has no image", file=file, image_id=name, field="image")
+    return {n: ImageFile(name=f.relative_to(folder).as_posix(), path=f) for n, f in found.items()}
+
+
+def _split_of(name: str) -> str:
+    return name.split("/", 1)[0] if "/" in name else "train"

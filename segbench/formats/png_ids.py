@@ -1,0 +1,188 @@
+"""What the values in a PNG mask mean: ids, palette indices or colours, turned into dense category ids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench import kernels
+from segbench.canonical import images as codec
+from segbench.canonical.categories import Categories, Category
+from segbench.errors import DataError
+
+
+class IdReader:
+    """Decodes masks to dense category ids, ``categories.ignore_index`` for ignore.
+
+    Parameters
+    ----------
+    categories
+        Whose source ids the masks hold.
+    colors
+        ``{r + 256 g + 65536 b: dense id or None for ignore}`` for masks that are RGB pictures.
+    ignore_index
+        One more id that means ignore.
+    reduce_zero_label
+        0 is ignore, and every other id one too high.
+    notes
+        What a reader of a score should know.
+    """
+
+    def __init__(
+        self,
+        categories: Categories,
+        *,
+        colors: Mapping[int, int | None] | None = None,
+        ignore_index: int | None = None,
+        reduce_zero_label: bool = False,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self.categories = categories
+        self.notes = notes
+        self._colors = colors
+        self._lookup = np.full(65_536, -1, np.int32)
+        ignore = categories.ignore_index
+        for value in (255, 65_535):
+            self._lookup[value] = ignore
+        shift = int(reduce_zero_label)
+        for category in categories:
+            if 0 <= category.key + shift < 65_536:
+                self._lookup[category.key + shift] = category.id
+        if reduce_zero_label:
+            self._lookup[0] = ignore
+        if ignore_index is not None:
+            self._lookup[ignore_index] = ignore
+
+    @classmethod
+    def guess(
+        cls, files: Iterable[tuple[str, Path]], *, ignore_index: int | None, **options: Any
+    ) -> IdReader:
+        """Take as many categories as the largest id in the files says, and note it."""
+        largest = -1
+        for name, file in files:
+            labels = codec.decode_labels(read_file(file, image_id=name), file=file, image_id=name)
+            ignored = [
+                255 if labels.dtype == np.uint8 else 65_535,
+                -1 if ignore_index is None else ignore_index,
+            ]
+            values = kernels.id_counts(labels)[0]
+            values = values[~np.isin(values, ignored)]
+            largest = max(largest, int(values.max(initial=-1)))
+        n = max(1, largest + 1 - bool(options.get("reduce_zero_label")))
+        note = f"no id2label was given: {n} categories, as many as the largest id says"
+        categories = Categories.from_id2label({i: str(i) for i in range(n)})
+        return cls(categories, ignore_index=ignore_index, notes=(note,), **options)
+
+    def decode(self, data: bytes, **where: Any) -> NDArray[Any]:
+        """Decode a PNG to dense ids, uint8 or uint16 [H, W].
+
+        Raises
+        ------
+        DataError
+            When it is damaged, or has an id or a colour that means nothing.
+        """
+        if self._colors is not None:
+            return self._from_colors(data, where)
+        stored = codec.decode_labels(data, **where)
+        present = kernels.id_counts(stored)[0]
+        dense = self._lookup[present]
+        if dense.min(initial=0) < 0:
+            raise DataError(
+                f"has the id {present[dense < 0][0]}, "
+                f"which is none of the {len(self.categories)} categories and not ignored",
+                field="mask",
+                **where,
+            )
+        dtype = self.categories.mask_dtype
+        if stored.dtype == dtype and np.array_equal(dense, present):
+            return stored
+        table = self._lookup[: np.iinfo(stored.dtype).max + 1].astype(dtype)
+        return table[stored]
+
+    def _from_colors(self, data: bytes, where: dict[str, Any]) -> NDArray[Any]:
+        table = self._colors or {}
+        packed = codec.decode_segment_map(data, **where)
+        values, inverse = np.unique(packed, return_inverse=True)
+        for value in values.tolist():
+            if value not in table:
+                color = [value & 255, value >> 8 & 255, value >> 16]
+                raise DataError(f"has the colour {color}, which the colour map lacks", field="mask", **where)
+        ignore = self.categories.ignore_index
+        found = [table[v] for v in values.tolist()]
+        dense = np.array([ignore if v is None else v for v in found], self.categories.mask_dtype)
+        return dense[inverse.reshape(packed.shape)]
+
+
+def labels_from_file(file: Path, ignore_index: int | None = None) -> Categories:
+    """Read ``{id: name}``, leaving out ids that mean ignore: 65,535, and 255 where no id is larger.
+
+    Raises
+    ------
+    DataError
+        When the file is no such JSON.
+    """
+    content = _read_json(file)
+    try:
+        id2label = {int(key): str(name) for key, name in content.items()}
+    except (AttributeError, ValueError):
+        raise DataError('is no JSON object {"0": "name", …}', file=file) from None
+    ignored = {65_535, ignore_index} | ({255} if max(id2label, default=0) <= 255 else set())
+    return Categories.from_id2label({k: v for k, v in id2label.items() if k not in ignored})
+
+
+def colors_from_file(file: Path) -> tuple[Categories, dict[int, int | None]]:
+    """Read a colour map: the categories, and ``{r + 256 g + 65536 b: dense id or None}``.
+
+    Raises
+    ------
+    DataError
+        When the file is no such JSON, or a colour stands twice.
+    """
+    content = _read_json(file)
+    rows = [{"name": k, "color": v} for k, v in content.items()] if isinstance(content, dict) else content
+    if not isinstance(rows, list):
+        raise DataError('is neither {"name": [r, g, b], …} nor a list of {"name", "color"}', file=file)
+    categories: list[Category] = []
+    table: dict[int, int | None] = {}
+    for i, row in enumerate(rows):
+        try:
+            name, (r, g, b) = row["name"], row["color"]
+            key = int.from_bytes(bytes([r, g, b]), "little")
+        except (KeyError, TypeError, ValueError):
+            raise DataError(
+                'is no {"name": …, "color": [r, g, b]} of 0 to 255', file=file, field=f"[{i}]"
+            ) from None
+        if key in table:
+            raise DataError(f"the colour {[r, g, b]} stands twice", file=file, field=f"[{i}]")
+        table[key] = None if name is None else len(categories)
+        if name is not None:
+            categories.append(Category(id=len(categories), name=str(name), color=(r, g, b)))
+    return Categories(categories), table
+
+
+def read_file(file: Path, **where: Any) -> bytes:
+    """Return the bytes of a file.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read.
+    """
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read it: {error.strerror}", file=file, **where) from None
+
+
+def _read_json(file: Path) -> Any:
+    try:
+        return json.loads(read_file(file))
+    except ValueError as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"is not JSON: {error}", file=file) from None

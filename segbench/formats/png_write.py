@@ -1,0 +1,103 @@
+"""The writing half of PNG label maps: images, masks and ``id2label.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.canonical import images as codec
+from segbench.canonical.atomic import replace_folder
+from segbench.canonical.categories import Categories
+from segbench.canonical.dataset import Dataset
+from segbench.canonical.paths import check_name
+from segbench.canonical.place import check_mode, place
+from segbench.canonical.sample import Sample
+from segbench.errors import DataError
+from segbench.formats.coco_layout import put_picture
+
+
+def write(
+    dataset: Dataset,
+    target: Path,
+    *,
+    images: str = "link",
+    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+) -> None:
+    """Write ``images``, ``masks`` and ``id2label.json``; ids are those of the source where they fit.
+
+    A mask is named like its picture, or like the image id where there is no picture. Several splits are
+    folders below ``images`` and ``masks``.
+
+    Raises
+    ------
+    DataError
+        When two masks would have one name, a mask has an id that is no category, or a picture is missing.
+    """
+    check_mode(images)
+    lookup, id2label = _source_ids(dataset.categories)
+    with replace_folder(target) as folder:
+        writer = _Writer(folder, images, lookup)
+        samples = progress(iter(dataset))
+        for split, count in dataset.splits.items():
+            for _ in range(count):
+                writer.add(next(samples), f"{split}/" if len(dataset.splits) > 1 else "")
+        text = json.dumps(id2label, indent=1, ensure_ascii=False)
+        (folder / "id2label.json").write_text(text + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Puts masks and pictures in their places."""
+
+    folder: Path
+    images: str
+    lookup: NDArray[np.int32]
+    taken: set[str] = field(default_factory=set)
+
+    def add(self, sample: Sample, prefix: str) -> None:
+        name = sample.image_id if sample.image_file is None else sample.image_file.name
+        name = name if name.startswith(prefix) else prefix + name
+        name = check_name(name, image_id=sample.image_id, field="file_name")
+        mask = f"{name}.png" if sample.image_file is None else Path(name).with_suffix(".png").as_posix()
+        if mask.casefold() in self.taken:
+            raise DataError(
+                f"two masks are called {mask!r} (or differ in case alone)",
+                image_id=sample.image_id,
+                field="file_name",
+            )
+        self.taken.add(mask.casefold())
+        place(self.folder / "masks" / mask, codec.encode_labels(_stored(sample, self.lookup)))
+        if self.images != "none":
+            put_picture(self.folder / "images" / name, sample, self.images)
+
+
+def _stored(sample: Sample, lookup: NDArray[np.int32]) -> NDArray[Any]:
+    """The mask in the ids to write, uint8 where ignore is 255."""
+    stored = lookup[sample.mask]
+    if stored.min(initial=0) < 0:
+        value = int(sample.mask[stored < 0][0])
+        raise DataError(f"has the id {value}, which is no category", image_id=sample.image_id, field="mask")
+    return stored.astype(np.uint8 if lookup[sample.ignore_index] == 255 else np.uint16)
+
+
+def _source_ids(categories: Categories) -> tuple[NDArray[np.int32], dict[str, str]]:
+    """Lookup table from masks to the ids to write (-1 for what is no category), and what these mean.
+
+    The source's ids where they fit 16 bits, else the dense ids. Where 255 is a category, the table says that
+    65,535 is ignore.
+    """
+    keys = [c.key for c in categories]
+    if not all(0 <= key < 65_535 for key in keys):
+        keys = [c.id for c in categories]
+    ignore = 255 if max(keys, default=0) < 255 else 65_535
+    lookup = np.full(65_536, -1, np.int32)
+    lookup[: len(keys)] = keys
+    lookup[categories.ignore_index] = ignore
+    id2label = {str(key): c.name for key, c in zip(keys, categories, strict=True)}
+    return lookup, id2label | ({str(ignore): "ignore"} if 255 in keys else {})

@@ -1,0 +1,52 @@
+"""segbench: the canonical form itself, as a folder or as Parquet shards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from segbench.canonical.dataset import Dataset
+from segbench.canonical.reader import is_canonical, read_dataset
+from segbench.canonical.sample import Sample
+from segbench.canonical.writer import write_dataset
+
+TITLE = "segbench's canonical form"
+TASKS = ("semantic", "instance", "panoptic")
+CARRIES = frozenset(
+    {
+        "stuff", "instances", "overlap", "holes", "parts", "crowd", "ignore", "ids", "isthing",
+        "scores", "attributes", "federated", "images",
+    }
+)  # fmt: skip
+LAYOUT = """\
+dataset.json id2label.json README.md
+<split>/metadata.parquet    one row an image
+<split>/images/…            the original files
+<split>/masks/….png         category ids; 255 (65535 in 16 bits) is ignore
+<split>/segment_maps/….png  panoptic only
+or, packed:
+data/<split>-00000-of-000NN.parquet"""
+
+
+def sniff(path: Path) -> bool:
+    """Tell whether a folder is a data set in the canonical form."""
+    return is_canonical(path)
+
+
+def read(path: Path) -> Dataset:
+    """Open a data set in the canonical form; see :func:`segbench.canonical.reader.read_dataset`."""
+    return read_dataset(path)
+
+
+def write(
+    dataset: Dataset,
+    target: Path,
+    *,
+    images: str = "link",
+    packed: bool = False,
+    source: Mapping[str, Any] | None = None,
+    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+) -> None:
+    """Write the canonical form; see :func:`segbench.canonical.writer.write_dataset`."""
+    write_dataset(dataset, target, images=images, packed=packed, source=source, progress=progress)
