@@ -1,0 +1,221 @@
+"""Average precision: the rules, and the curves of all categories from matched predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from segbench.canonical.categories import Categories
+    from segbench.metrics.instance_match import InstanceStats
+
+MAX_THRESHOLDS = 64
+"""Match flags are the bits of one uint64 a prediction."""
+
+IOU_THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).tolist())
+AREA_RANGES = {
+    "all": (0.0, 1e10),
+    "small": (0.0, 1024.0),
+    "medium": (1024.0, 9216.0),
+    "large": (9216.0, 1e10),
+}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Under which average precision is measured; the defaults are COCO's.
+
+    Attributes
+    ----------
+    iou_type
+        IoU of masks (``segm``) or of boxes (``bbox``).
+    iou_thresholds
+        Least IoU of a match, each.
+    recall_thresholds
+        Where precision is read off, rising; a number n stands for n points evenly spread over 0..1.
+    area_ranges
+        ``{label: (least, most)}`` in pixels, both inclusive; the first is that of ``ap``.
+    max_detections
+        How many of the best predictions of an image and category count, rising.
+
+    Raises
+    ------
+    UsageError
+        When one of them cannot be right.
+    """
+
+    iou_type: Literal["segm", "bbox"] = "segm"
+    iou_thresholds: tuple[float, ...] = IOU_THRESHOLDS
+    recall_thresholds: int | tuple[float, ...] = 101
+    area_ranges: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(AREA_RANGES))
+    max_detections: tuple[int, ...] = (1, 10, 100)
+
+    def __post_init__(self) -> None:
+        if self.iou_type not in ("segm", "bbox"):
+            raise UsageError(f"iou_type must be 'segm' or 'bbox', not {self.iou_type!r}")
+        if not 1 <= len(self.iou_thresholds) <= MAX_THRESHOLDS:
+            raise UsageError(
+                f"there must be 1 to {MAX_THRESHOLDS} iou_thresholds, not {len(self.iou_thresholds)}"
+            )
+        if not self.area_ranges or not self.max_detections or min(self.max_detections) < 1:
+            raise UsageError(
+                "area_ranges and max_detections need one entry each, max_detections of 1 at least"
+            )
+        if not len(self.recall_grid) or (np.diff(self.recall_grid) < 0).any():
+            raise UsageError("recall_thresholds must be one number or more, rising")
+
+    @cached_property
+    def recall_grid(self) -> NDArray[np.float64]:
+        """The recall thresholds, float64 [R]."""
+        count = self.recall_thresholds
+        return np.linspace(0, 1, count) if isinstance(count, int) else np.array(count, np.float64)
+
+    @cached_property
+    def area_bounds(self) -> NDArray[np.float64]:
+        """The area ranges, float64 [A, 2]."""
+        return np.array(list(self.area_ranges.values()), np.float64)
+
+    def outside(self, areas: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether areas [N] lie outside each range, bool [A, N]."""
+        bounds = self.area_bounds
+        return (areas < bounds[:, :1]) | (areas > bounds[:, 1:])
+
+    def to_json(self) -> dict[str, Any]:
+        """The rules as plain values, keyed as the attributes."""
+        count = self.recall_thresholds
+        return {
+            "iou_type": self.iou_type,
+            "iou_thresholds": list(self.iou_thresholds),
+            "recall_thresholds": count if isinstance(count, int) else list(count),
+            "area_ranges": {label: list(bounds) for label, bounds in self.area_ranges.items()},
+            "max_detections": list(self.max_detections),
+        }
+
+
+class Curves(NamedTuple):
+    """The arrays of COCOeval's ``eval``, with its −1 where a category has no truth.
+
+    T IoU and R recall thresholds, K categories in order of their **source** ids, A area ranges, M limits.
+
+    Attributes
+    ----------
+    precision
+        float64 [T, R, K, A, M]: highest precision at a recall or beyond; 0 where the recall is not reached.
+    recall
+        float64 [T, K, A, M]: highest recall.
+    scores
+        float64 [T, R, K, A, M]: score at which that recall is reached.
+    """
+
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+
+def curves(images: Sequence[InstanceStats], categories: Categories, rules: Rules) -> Curves:
+    """Join the images in the order given and draw the curves of every category.
+
+    Notes
+    -----
+    ``COCOeval.accumulate`` of pycocotools 2.0.11, bit for bit: predictions by falling score, stably sorted.
+    """
+    truths = _truths(images, len(categories), len(rules.area_ranges))
+    columns = _Detections.joined(images)
+    drawn = _blank(len(categories), rules)
+    for k, category in enumerate(sorted(categories, key=lambda c: c.key)):
+        found = columns.of_category(category.id)
+        for a in np.flatnonzero(truths[:, category.id]).tolist():
+            _draw(drawn, (k, a), found, int(truths[a, category.id]), rules)
+    return drawn
+
+
+def _truths(images: Sequence[InstanceStats], num_classes: int, areas: int) -> NDArray[np.int64]:
+    total = np.zeros((areas, num_classes), np.int64)
+    for image in images:
+        total[:, image.category_ids] += image.truths
+    return total
+
+
+def _blank(num_classes: int, rules: Rules) -> Curves:
+    levels, points = len(rules.iou_thresholds), len(rules.recall_grid)
+    tail = (num_classes, len(rules.area_ranges), len(rules.max_detections))
+    return Curves(
+        np.full((levels, points, *tail), -1.0),
+        np.full((levels, *tail), -1.0),
+        np.full((levels, points, *tail), -1.0),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Detections:
+    """Predictions of many images: category [N], rank [N], score [N], and flag bits uint64 [A, N]."""
+
+    category_ids: NDArray[np.int32]
+    ranks: NDArray[np.int32]
+    scores: NDArray[np.float64]
+    matched: NDArray[np.uint64]
+    ignored: NDArray[np.uint64]
+
+    @classmethod
+    def joined(cls, images: Sequence[InstanceStats]) -> _Detections:
+        """Concatenate in image order, then group by category."""
+        if not images:
+            none = np.empty((1, 0), np.uint64)
+            return cls(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0), none, none)
+        category_ids = np.concatenate([image.pred_category_ids for image in images])
+        order = np.argsort(category_ids, kind="stable")
+        return cls(
+            category_ids[order],
+            np.concatenate([image.ranks for image in images])[order],
+            np.concatenate([image.scores for image in images])[order],
+            np.concatenate([image.matched for image in images], axis=1)[:, order],
+            np.concatenate([image.ignored for image in images], axis=1)[:, order],
+        )
+
+    def of_category(self, category_id: int) -> _Detections:
+        """Those of one category, by falling score; equal scores stay in image order."""
+        lo, hi = np.searchsorted(self.category_ids, [category_id, category_id + 1]).tolist()
+        order = lo + np.argsort(-self.scores[lo:hi], kind="stable")
+        return _Detections(
+            self.category_ids[order],
+            self.ranks[order],
+            self.scores[order],
+            self.matched[:, order],
+            self.ignored[:, order],
+        )
+
+
+def _draw(drawn: Curves, at: tuple[int, int], found: _Detections, truths: int, rules: Rules) -> None:
+    k, a = at
+    grid = rules.recall_grid
+    for m, limit in enumerate(rules.max_detections):
+        kept = found.ranks < limit
+        matched, counted, scores = found.matched[a, kept], ~found.ignored[a, kept], found.scores[kept]
+        drawn.precision[:, :, k, a, m] = 0
+        drawn.scores[:, :, k, a, m] = 0
+        if scores.size:
+            drawn.scores[:, grid <= 0, k, a, m] = scores[0]  # a recall of 0 is reached without a hit
+        for t in range(len(rules.iou_thresholds)):
+            bit = np.uint64(1 << t)
+            hits = np.flatnonzero(matched & counted & bit)
+            drawn.recall[t, k, a, m] = len(hits) / truths
+            place = np.searchsorted(np.arange(1, len(hits) + 1) / truths, grid, side="left")
+            points = np.flatnonzero(place < len(hits))
+            drawn.precision[t, points, k, a, m] = _envelope(hits, (counted & bit) != 0)[place[points]]
+            points = points[grid[points] > 0]
+            drawn.scores[t, points, k, a, m] = scores[hits[place[points]]]
+
+
+def _envelope(hits: NDArray[np.intp], counted: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Highest precision at each hit or beyond; that is at a hit, since a miss only lowers precision."""
+    tp = np.arange(1, len(hits) + 1)
+    precision = tp / (np.cumsum(counted)[hits] + np.spacing(1))
+    highest: NDArray[np.float64] = np.maximum.accumulate(precision[::-1])[::-1]
+    return highest

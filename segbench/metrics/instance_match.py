@@ -1,0 +1,203 @@
+"""Matching: predictions and truth of one image, category by category."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench import kernels
+from segbench.errors import DataError
+from segbench.metrics.instance_regions import shape_iou
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from segbench.metrics.instance_curves import Rules
+    from segbench.metrics.instance_regions import Regions
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class InstanceStats:
+    """The scored predictions of one image and how many truths count.
+
+    Attributes
+    ----------
+    image_id, index
+        Its id and its position in the truth's data set.
+    category_ids
+        int32 [C]: the categories that occur.
+    truths
+        int64 [A, C]: truths that count in each area range.
+    pred_category_ids, ranks, scores
+        int32, int32 and float64 [N]: predictions by category, then falling score; rank 0 is its best.
+    matched, ignored
+        uint64 [A, N]: bit t says so at IoU threshold t.
+    warnings
+        What a reader of the score should know.
+    """
+
+    image_id: str
+    index: int | None
+    category_ids: NDArray[np.int32]
+    truths: NDArray[np.int64]
+    pred_category_ids: NDArray[np.int32]
+    ranks: NDArray[np.int32]
+    scores: NDArray[np.float64]
+    matched: NDArray[np.uint64]
+    ignored: NDArray[np.uint64]
+    warnings: tuple[str, ...] = ()
+
+
+def measure(
+    pred: Regions,
+    truth: Regions,
+    num_classes: int,
+    rules: Rules,
+    *,
+    size: tuple[int, int],
+    image_id: str,
+    index: int | None = None,
+) -> InstanceStats:
+    """Match the predictions of one image, category by category, for every area range and IoU threshold.
+
+    Predictions go by falling score (stably), cut at the largest of ``max_detections``. Crowds and truth
+    outside an area range are ignored: what they match is neither right nor wrong, and so is an unmatched
+    prediction outside the range. As in COCOeval, the truth's own ``ignore`` does not count, and a match with
+    annotation id 0 is none. Predictions of unknown categories are left out, with a warning.
+
+    Parameters
+    ----------
+    pred, truth
+        Their shapes are masks or boxes, as ``rules.iou_type`` says.
+    num_classes
+        Category ids are 0..num_classes-1.
+    rules
+        Thresholds, area ranges and limits.
+    size
+        Height and width of the image in pixels.
+    image_id, index
+        Kept in the stats; the id is named in errors.
+
+    Raises
+    ------
+    DataError
+        When the truth has an unknown category, or a mask is malformed.
+
+    Notes
+    -----
+    ``COCOeval.computeIoU`` and ``evaluateImg`` of pycocotools 2.0.11 (Lin et al., Microsoft COCO, ECCV 2014).
+    """
+    known = _known(pred, truth, num_classes, image_id)
+    doubts = tuple(_doubts(len(pred) - len(known), truth, image_id))
+    best, ranks = _best(pred, known, rules.max_detections[-1])
+    pred, truth = pred.take(best), truth.take(np.argsort(truth.category_ids, kind="stable"))
+    ignore = truth.iscrowd | rules.outside(truth.areas)
+    try:
+        partner = _partners(pred, truth, ignore, rules, size)
+    except ValueError as error:
+        raise DataError(str(error), image_id=image_id, field="segmentation") from None
+    matched, ignored = _flags(partner, ignore, truth, rules.outside(pred.areas))
+    category_ids = np.union1d(pred.category_ids, truth.category_ids)
+    return InstanceStats(
+        image_id=image_id,
+        index=index,
+        category_ids=category_ids.astype(np.int32),
+        truths=(~ignore).astype(np.int64) @ (truth.category_ids[:, None] == category_ids).astype(np.int64),
+        pred_category_ids=pred.category_ids.astype(np.int32),
+        ranks=ranks,
+        scores=pred.scores,
+        matched=matched,
+        ignored=ignored,
+        warnings=doubts,
+    )
+
+
+def _known(pred: Regions, truth: Regions, num_classes: int, image_id: str) -> NDArray[np.intp]:
+    """Positions of the predictions of known categories; the truth must have no others."""
+    unknown = (truth.category_ids < 0) | (truth.category_ids >= num_classes)
+    if unknown.any():
+        first = truth.category_ids[unknown][0]
+        raise DataError(f"the truth has unknown category {first}", image_id=image_id, field="category_id")
+    return np.flatnonzero((pred.category_ids >= 0) & (pred.category_ids < num_classes))
+
+
+def _doubts(unknown: int, truth: Regions, image_id: str) -> list[str]:
+    doubts = []
+    if unknown:
+        doubts.append(
+            f"image {image_id}: category_id: {unknown} predictions of unknown categories are left out"
+        )
+    if (truth.ids == 0).any():
+        doubts.append(
+            f"image {image_id}: id: a true annotation has id 0, so that no match with it counts (COCOeval)"
+        )
+    return doubts
+
+
+def _best(pred: Regions, known: NDArray[np.intp], limit: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """Positions of the predictions that are scored, by category and falling score, and their ranks."""
+    order = known[np.lexsort((-pred.scores[known], pred.category_ids[known]))]
+    category_ids = pred.category_ids[order]
+    ranks = np.arange(len(order)) - np.searchsorted(category_ids, category_ids)
+    kept = ranks < limit
+    return order[kept], ranks[kept].astype(np.int32)
+
+
+def _partners(
+    pred: Regions, truth: Regions, ignore: NDArray[np.bool_], rules: Rules, size: tuple[int, int]
+) -> NDArray[np.int32]:
+    """Position of the truth that each prediction takes, or -1: int32 [A, T, D]; both sorted by category."""
+    partner = np.full((len(ignore), len(rules.iou_thresholds), len(pred)), -1, np.int32)
+    shared = np.intersect1d(pred.category_ids, truth.category_ids)
+    preds = np.searchsorted(pred.category_ids, [shared, shared + 1]).T.tolist()
+    truths = np.searchsorted(truth.category_ids, [shared, shared + 1]).T.tolist()
+    for (d0, d1), (g0, g1) in zip(preds, truths, strict=True):
+        crowd = truth.iscrowd[g0:g1]
+        iou = shape_iou(pred.shapes[d0:d1], truth.shapes[g0:g1], crowd, *size)
+        found, _ = kernels.match(iou, ignore[:, g0:g1], crowd, rules.iou_thresholds)
+        partner[:, :, d0:d1] = np.where(found < 0, -1, found + g0)
+    return partner
+
+
+def _flags(
+    partner: NDArray[np.int32], ignore: NDArray[np.bool_], truth: Regions, outside: NDArray[np.bool_]
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Bits of the predictions that are matched, and of those that are ignored: uint64 [A, D] each."""
+    last = np.append(truth.ids, 0)  # position -1, no partner, reads the entry appended
+    areas = np.arange(len(ignore))[:, None, None]
+    matched = last[partner] != 0
+    ignored = np.pad(ignore, [(0, 0), (0, 1)])[areas, partner]
+    return _bits(matched), _bits(ignored | (~matched & outside[:, None, :]))
+
+
+def _bits(flags: NDArray[Any]) -> NDArray[np.uint64]:
+    shifts = np.arange(flags.shape[1], dtype=np.uint64)[None, :, None]
+    bits: NDArray[np.uint64] = np.bitwise_or.reduce(flags.astype(np.uint64) << shifts, axis=1)
+    return bits
+
+
+def read_tables(images: pa.Table, detections: pa.Table, labels: Sequence[str]) -> Iterator[InstanceStats]:
+    """Yield the stats of every image in a run record's tables; ``labels`` are the area ranges, in order."""
+    columns = {name: detections[name].to_numpy() for name in detections.column_names}
+    order = np.argsort(columns["image_index"], kind="stable")
+    columns = {name: column[order] for name, column in columns.items()}
+    matched, ignored = (np.stack([columns[f"{flag}_{a}"] for a in labels]) for flag in ("matched", "ignored"))
+    for row in images.select(
+        ["image_id", "index", "category_ids", *(f"truths_{a}" for a in labels)]
+    ).to_pylist():
+        lo, hi = np.searchsorted(columns["image_index"], [row["index"], row["index"] + 1]).tolist()
+        yield InstanceStats(
+            image_id=row["image_id"],
+            index=row["index"],
+            category_ids=np.array(row["category_ids"], np.int32),
+            truths=np.array([row[f"truths_{a}"] for a in labels], np.int64),
+            pred_category_ids=columns["category_id"][lo:hi],
+            ranks=columns["rank"][lo:hi],
+            scores=columns["score"][lo:hi],
+            matched=matched[:, lo:hi],
+            ignored=ignored[:, lo:hi],
+        )

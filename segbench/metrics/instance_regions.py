@@ -1,0 +1,186 @@
+"""Regions: the predictions or the truth of one image as columns, ready to be matched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench import kernels
+from segbench.errors import DataError
+
+if TYPE_CHECKING:
+    from segbench.canonical.rle import Rle
+    from segbench.canonical.sample import Sample, Segment
+
+IouType = Literal["segm", "bbox"]
+Shapes = list[bytes] | NDArray[np.float64]
+"""Masks as COCO's compressed RLEs, or boxes float64 [N, 4] ``x, y, w, h``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Regions:
+    """The predictions or the truth of one image.
+
+    Attributes
+    ----------
+    category_ids, ids
+        int64 [N]; annotation ids of truth.
+    areas
+        float64 [N] in pixels, by which area ranges choose.
+    shapes
+        What IoU is measured on.
+    iscrowd
+        bool [N], of truth.
+    scores
+        float64 [N], of predictions.
+    """
+
+    category_ids: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    areas: NDArray[np.float64]
+    shapes: Shapes
+    iscrowd: NDArray[np.bool_]
+    scores: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.category_ids)
+
+    def take(self, at: NDArray[np.intp]) -> Regions:
+        """Return the regions at these positions, in their order."""
+        shapes = self.shapes
+        return Regions(
+            category_ids=self.category_ids[at],
+            ids=self.ids[at],
+            areas=self.areas[at],
+            shapes=shapes[at] if isinstance(shapes, np.ndarray) else [shapes[i] for i in at.tolist()],
+            iscrowd=self.iscrowd[at],
+            scores=self.scores[at],
+        )
+
+
+def shape_iou(
+    pred: Shapes, truth: Shapes, truth_crowd: NDArray[np.bool_], height: int, width: int
+) -> NDArray[np.float64]:
+    """IoU float64 [D, G] of predicted with true shapes; with a crowd, over the predicted area alone."""
+    if isinstance(pred, np.ndarray) or isinstance(truth, np.ndarray):
+        return kernels.box_iou(pred, truth, truth_crowd)
+    return kernels.rle_iou(pred, truth, truth_crowd, height, width)
+
+
+def truth_regions(truth: Sample, iou_type: IouType) -> Regions:
+    """Read the truth of an image: area is the one stated, else that of the mask, else that of the box.
+
+    Raises
+    ------
+    DataError
+        When a segment lacks the shape that IoU needs, or its mask is malformed or of another size.
+    """
+    areas = _column([s.source_area for s in truth.segments])
+    return _regions(truth, iou_type, areas, np.zeros(len(areas)))
+
+
+def pred_regions(pred: Sample, iou_type: IouType) -> Regions:
+    """Read the predictions for an image: area is that of the box where one is stated, else that of the mask.
+
+    A prediction of a box alone has the box as its mask, as in COCO's results.
+
+    Raises
+    ------
+    DataError
+        When a score is missing or not a number, and as :func:`truth_regions`.
+    """
+    scores = _column([s.score for s in pred.segments])
+    if np.isnan(scores).any():
+        at = int(np.isnan(scores).argmax())
+        raise DataError(
+            f"prediction {at} has score {pred.segments[at].score}; every prediction needs a number",
+            file=pred.source_path,
+            image_id=pred.image_id,
+            field="score",
+        )
+    boxes = _boxes(pred.segments)
+    return _regions(pred, iou_type, boxes[:, 2] * boxes[:, 3], scores, box_is_mask=iou_type == "segm")
+
+
+def _regions(
+    sample: Sample,
+    iou_type: IouType,
+    areas: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    box_is_mask: bool = False,
+) -> Regions:
+    where = {"file": sample.source_path, "image_id": sample.image_id, "field": "segmentation"}
+    boxes = _boxes(sample.segments)
+    needed = np.flatnonzero(np.isnan(boxes[:, 0]) | np.isnan(areas) | (iou_type == "segm")).tolist()
+    try:
+        rles = _rles(sample, needed, box_is_mask)
+        _fill(boxes, areas, rles, sample)
+    except DataError:
+        raise
+    except ValueError as error:
+        raise DataError(str(error), **where) from None
+    shapes: Shapes = [rles[i] for i in needed if i in rles] if iou_type == "segm" else boxes
+    if len(shapes) < len(areas) or np.isnan(boxes[:, 0]).any():
+        raise DataError(
+            f"a segment has no {'mask' if iou_type == 'segm' else 'box'} to measure IoU on", **where
+        )
+    return Regions(
+        category_ids=np.array([s.category_id for s in sample.segments], np.int64),
+        ids=np.array([s.id for s in sample.segments], np.int64),
+        areas=areas,
+        shapes=shapes,
+        iscrowd=np.array([s.iscrowd for s in sample.segments], np.bool_),
+        scores=scores,
+    )
+
+
+def _rles(sample: Sample, needed: list[int], box_is_mask: bool) -> dict[int, bytes]:
+    segments, height, width = sample.segments, sample.height, sample.width
+    found: dict[int, bytes] = {}
+    for i in needed:
+        rle = segments[i].to_rle(height, width)
+        if rle is not None:
+            _check_size(rle, sample)
+            found[i] = rle.counts
+    rest = [i for i in needed if i not in found]
+    if rest and sample.load_segment_map is not None:
+        masks = kernels.segment_rles(sample.segment_map, [segments[i].id for i in rest])
+        return found | dict(zip(rest, masks, strict=True))
+    boxes = {i: segments[i].bbox for i in rest} if box_is_mask else {}
+    return found | {
+        i: kernels.rle_from_box(box, height, width) for i, box in boxes.items() if box is not None
+    }
+
+
+def _check_size(rle: Rle, sample: Sample) -> None:
+    if (rle.height, rle.width) != (sample.height, sample.width):
+        raise DataError(
+            f"the mask is {rle.width}×{rle.height} pixels, the image {sample.width}×{sample.height}",
+            file=sample.source_path,
+            image_id=sample.image_id,
+            field="segmentation",
+        )
+
+
+def _fill(
+    boxes: NDArray[np.float64], areas: NDArray[np.float64], rles: dict[int, bytes], sample: Sample
+) -> None:
+    boxless, unsized = np.isnan(boxes[:, 0]), np.isnan(areas)
+    at = [i for i in rles if boxless[i] or unsized[i]]
+    pixels, tight = kernels.rle_measure([rles[i] for i in at], sample.height, sample.width)
+    boxes[at] = np.where(boxless[at, None], tight, boxes[at])
+    areas[at] = np.where(unsized[at], pixels, areas[at])
+    areas[:] = np.where(np.isnan(areas), boxes[:, 2] * boxes[:, 3], areas)
+
+
+def _boxes(segments: Sequence[Segment]) -> NDArray[np.float64]:
+    rows = [(np.nan,) * 4 if s.bbox is None else s.bbox for s in segments]
+    return np.array(rows, np.float64).reshape(-1, 4)
+
+
+def _column(values: Sequence[float | None]) -> NDArray[np.float64]:
+    return np.array([np.nan if v is None else v for v in values], np.float64)

@@ -1,0 +1,282 @@
+"""Panoptic quality, to the last bit of panopticapi's."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.canonical.categories import Categories, Category
+from segbench.canonical.sample import Segment
+from segbench.errors import DataError, SegbenchWarning, UsageError
+from segbench.metrics.images import ImageStats
+from segbench.metrics.inputs import as_categories, check_protocol, check_same
+from segbench.metrics.panoptic_match import PanopticStats, measure
+from segbench.metrics.panoptic_rules import PANOPTIC_RULES, PANOPTICAPI, PanopticRules
+from segbench.metrics.scores import Scores, class_rows, signature
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from segbench.canonical.sample import Sample
+
+__all__ = ["PanopticQuality", "PanopticStats", "measure", "score"]
+
+SegmentLike = Segment | Mapping[str, Any]
+
+
+def score(
+    images: Sequence[PanopticStats],
+    categories: Categories,
+    chunks: int = 1,
+    signed: str = "",
+    rules: PanopticRules = PANOPTICAPI,
+) -> Scores:
+    """Score images in the order given.
+
+    PQ of a category is the sum of IoU over tp + fp / 2 + fn / 2, SQ that sum over tp (0 where tp is 0), RQ
+    is tp over tp + fp / 2 + fn / 2. Means run over the categories that occur, by dense id; the others are
+    NaN, where panopticapi says 0. ``chunks`` sums IoU in as many parts, as panopticapi on as many processes.
+    The ``rules`` of other protocols change how IoUs are added and which categories the means run over.
+
+    Warns
+    -----
+    SegbenchWarning
+        When no category occurs at all: every score is NaN (panopticapi divides by zero).
+    """
+    tp, fp, fn = (_totals(images, what, len(categories)) for what in ("tp", "fp", "fn"))
+    occurs = tp + fp + fn > 0
+    whole = np.where(occurs, tp + 0.5 * fp + 0.5 * fn, np.nan)
+    iou = _iou_sums(images, len(categories), len(images) if rules.added == "by_image" else chunks)
+    sq = np.where(occurs, np.divide(iou, tp, out=np.zeros(len(tp)), where=tp > 0), np.nan)
+    columns = {"pq": iou / whole, "sq": sq, "rq": tp / whole}
+    if rules.float32:
+        columns["rq"] = (tp.astype(np.float32) / whole.astype(np.float32)).astype(np.float64)
+        columns["pq"] = sq * columns["rq"]
+    if not occurs.any():
+        warnings.warn("no segment of any category: panoptic quality is NaN", SegbenchWarning, stacklevel=2)
+    if rules.averaged == "all":
+        columns = {key: np.where(occurs, column, 0.0) for key, column in columns.items()}
+        occurs = np.ones_like(occurs)
+    isthing = np.array([math.nan if c.isthing is None else c.isthing for c in categories], np.float64)
+    values: dict[str, float] = {}
+    for suffix, chosen in (
+        ("", occurs),
+        ("_things", occurs & (isthing == 1)),
+        ("_stuff", occurs & (isthing == 0)),
+    ):
+        values |= {key + suffix: _running_mean(column[chosen]) for key, column in columns.items()}
+    return Scores(values, class_rows(categories, columns), signed)
+
+
+def _totals(images: Sequence[PanopticStats], what: str, num_classes: int) -> NDArray[np.int64]:
+    total = np.zeros(num_classes, np.int64)
+    for image in images:
+        total[image.category_ids] += getattr(image, what)
+    return total
+
+
+def _iou_sums(images: Sequence[PanopticStats], num_classes: int, chunks: int) -> NDArray[np.float64]:
+    total = np.zeros(num_classes)
+    for part in np.array_split(np.arange(len(images)), max(1, chunks)):
+        ids = [np.empty(0, np.int32)] + [images[i].match_category_ids for i in part]
+        ious = [np.empty(0)] + [images[i].match_ious for i in part]
+        total += np.bincount(
+            np.concatenate(ids), np.concatenate(ious), num_classes
+        )  # adds one by one, in order
+    return total
+
+
+def _running_mean(values: NDArray[np.float64]) -> float:
+    return float(np.add.accumulate(values)[-1] / len(values)) if len(values) else math.nan
+
+
+class PanopticQuality:
+    """PQ, SQ and RQ over all categories, things and stuff.
+
+    Parameters
+    ----------
+    categories
+        Categories, or rows ``{id, name, isthing}``; then ids in :meth:`update` are those of the rows.
+    protocol
+        A panoptic protocol, ``panopticapi`` by default: see :func:`measure` and :func:`score`.
+    chunks
+        In how many parts IoU is summed.
+    settings
+        Rules that differ from the protocol's, by names of :class:`PanopticRules`.
+
+    Images are summed in the order of their ``index``; where one has none, of their ids (as integers where
+    all are); where one has no id, of their updates.
+
+    Raises
+    ------
+    UsageError
+        When the protocol or a rule is unknown, there is no category, or ``chunks`` is below 1.
+
+    >>> metric = PanopticQuality([{"id": 0, "name": "cat", "isthing": 1}])
+    >>> image = [[7, 7, 0]], [{"id": 7, "category_id": 0}]
+    >>> metric.update(image, image)
+    >>> metric.compute()["pq"]
+    1.0
+    """
+
+    task: ClassVar[str] = "panoptic"
+
+    def __init__(
+        self,
+        categories: Categories | Iterable[Category | Mapping[str, Any]] | int,
+        protocol: str = "panopticapi",
+        chunks: int = 1,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.protocol = check_protocol(protocol, PANOPTIC_RULES)
+        self.rules = PANOPTIC_RULES[protocol].changed_by(settings or {})
+        self.categories, self._dense_ids = as_categories(categories)
+        if chunks < 1:
+            raise UsageError(f"chunks must be at least 1, not {chunks}")
+        self.chunks = chunks
+        self.reset()
+
+    @classmethod
+    def build(cls, categories: Categories, protocol: str, settings: Mapping[str, Any]) -> Self:
+        """Make a metric for a data set."""
+        return cls(categories, protocol, settings.get("chunks", 1), settings)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """``chunks``, and the rules that differ from those of ``panopticapi``."""
+        return {"chunks": self.chunks, **self.rules.settings()}
+
+    @property
+    def _stuff(self) -> frozenset[int]:
+        return frozenset(c.id for c in self.categories if c.isthing is False)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of the score should know, in image order."""
+        return [text for image in self._images.by_index() for text in image.warnings]
+
+    def update(
+        self,
+        pred: tuple[Any, Iterable[SegmentLike]],
+        truth: tuple[Any, Iterable[SegmentLike]],
+        image_id: object = None,
+    ) -> None:
+        """Add one image; errors as :func:`measure`.
+
+        Parameters
+        ----------
+        pred, truth
+            ``(segment map, segments)``: integers [H, W], and :class:`Segment` objects or dicts
+            ``{id, category_id, iscrowd, area}``.
+        image_id
+            Its id, each once.
+
+        Warns
+        -----
+        SegbenchWarning
+            When the truth's areas or ids do not fit its map.
+        """
+        name = None if image_id is None else str(image_id)
+        pairs = [(segment_map, self._segments(segments, name)) for segment_map, segments in (pred, truth)]
+        k = len(self.categories)
+        stats = measure(pairs[0], pairs[1], k, image_id=name, rules=self.rules, stuff=self._stuff)
+        self.add(stats)
+        for text in stats.warnings:
+            warnings.warn(text, SegbenchWarning, stacklevel=2)
+
+    def _segments(self, segments: Iterable[SegmentLike], image_id: str | None) -> list[Segment]:
+        return [s if isinstance(s, Segment) else self._segment(s, image_id) for s in segments]
+
+    def _segment(self, row: Mapping[str, Any], image_id: str | None) -> Segment:
+        if "id" not in row or "category_id" not in row:
+            raise UsageError(f"a segment needs id and category_id, this has {sorted(row)}")
+        category_id = self._dense_ids.get(int(row["category_id"]))
+        if category_id is None:
+            raise DataError(
+                f"segment {row['id']} has unknown category {row['category_id']}",
+                image_id=image_id,
+                field="category_id",
+            )
+        return Segment(
+            id=int(row["id"]),
+            category_id=category_id,
+            iscrowd=bool(row.get("iscrowd", False)),
+            source_area=row.get("area"),
+        )
+
+    def measure_sample(self, pred: Sample, truth: Sample, index: int | None = None) -> PanopticStats:
+        """Measure the segment maps of one image; errors as :func:`measure`."""
+        return measure(
+            (pred.segment_map, pred.segments),
+            (truth.segment_map, truth.segments),
+            len(self.categories),
+            rules=self.rules,
+            stuff=self._stuff,
+            image_id=truth.image_id,
+            index=index,
+            pred_file=pred.source_path,
+            truth_file=truth.source_path,
+        )
+
+    def image_row(self, stats: PanopticStats | None) -> dict[str, NDArray[Any]]:
+        """``category_ids``, ``tp``, ``fp``, ``fn``, ``match_category_ids``, ``match_ious`` of one image."""
+        return {name: _EMPTY[name] if stats is None else getattr(stats, name) for name in _EMPTY}
+
+    def detection_rows(self, stats: PanopticStats) -> dict[str, NDArray[Any]]:  # noqa: ARG002 - no such table
+        """No columns: panoptic runs have no detections."""
+        return {}
+
+    def add(self, stats: PanopticStats) -> None:
+        """Add the stats of one image.
+
+        Raises
+        ------
+        DataError
+            When it was added before.
+        """
+        self._images.extend([stats])
+
+    def add_tables(self, images: pa.Table, detections: pa.Table | None = None) -> None:  # noqa: ARG002 - no such table
+        """Add the images of a run record's ``images`` table."""
+        rows = images.select(["image_id", "index", *_EMPTY]).to_pylist()
+        for row in rows:
+            columns: dict[str, Any] = {name: np.array(row[name], none.dtype) for name, none in _EMPTY.items()}
+            self.add(PanopticStats(image_id=row["image_id"], index=row["index"], **columns))
+
+    def merge(self, other: PanopticQuality) -> None:
+        """Add the images of another metric of the same settings.
+
+        Raises
+        ------
+        UsageError
+            When the settings differ.
+        DataError
+            When both hold an image.
+        """
+        check_same(self, other)
+        self._images.extend(other._images.by_index())
+
+    def compute(self) -> Scores:
+        """Score all images so far: ``pq``, ``sq``, ``rq``, and each over things and stuff."""
+        signed = signature(self.protocol, self.settings)
+        return score(self._images.by_index(), self.categories, self.chunks, signed, self.rules)
+
+    def reset(self) -> None:
+        """Forget every image."""
+        self._images = ImageStats[PanopticStats]()
+
+
+_EMPTY: dict[str, NDArray[Any]] = {
+    "category_ids": np.empty(0, np.int32),
+    "tp": np.empty(0, np.int64),
+    "fp": np.empty(0, np.int64),
+    "fn": np.empty(0, np.int64),
+    "match_category_ids": np.empty(0, np.int32),
+    "match_ious": np.empty(0, np.float64),
+}
+"""The columns of an image without segments."""

@@ -1,0 +1,213 @@
+"""Overlap: the pixels that true and predicted segments of one image share, and what rules make of them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from segbench import kernels
+from segbench.canonical.sample import Segment
+from segbench.errors import DataError
+from segbench.metrics.inputs import label_map
+from segbench.metrics.panoptic_rules import PanopticRules
+
+VOID = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Pixels by (truth id, pred id) of one image, and what the ids are.
+
+    Attributes
+    ----------
+    truths, preds
+        Segments by id, in the order given.
+    pixels
+        ``{(truth id, pred id): pixels}``, sorted; pairs without pixels are left out.
+    truth_pixels, pred_pixels
+        ``{id: pixels}``.
+    void
+        ``{pred id: pixels of it on truth id 0 or on segments that are never scored}``.
+    rules
+        Those of the protocol.
+    """
+
+    truths: dict[int, Segment]
+    preds: dict[int, Segment]
+    pixels: dict[tuple[int, int], int]
+    truth_pixels: Counter[int]
+    pred_pixels: Counter[int]
+    void: Counter[int]
+    rules: PanopticRules
+
+    @classmethod
+    def of(
+        cls,
+        pred: tuple[Any, Sequence[Segment]],
+        truth: tuple[Any, Sequence[Segment]],
+        num_classes: int,
+        rules: PanopticRules,
+        *,
+        image_id: str | None,
+        pred_file: str | None,
+        truth_file: str | None,
+    ) -> Overlap:
+        """Count pixels of ``(segment map, segments)`` pairs; errors as :func:`measure`."""
+        truths = _by_id(truth[1], num_classes, image_id=image_id, file=truth_file)
+        preds = _by_id(pred[1], num_classes, image_id=image_id, file=pred_file)
+        pixels = _pixels(pred[0], truth[0], image_id=image_id, file=pred_file)
+        table = cls.counted(truths, preds, pixels, rules)
+        table._check_preds(image_id=image_id, file=pred_file)
+        return table
+
+    @classmethod
+    def counted(
+        cls,
+        truths: dict[int, Segment],
+        preds: dict[int, Segment],
+        pixels: dict[tuple[int, int], int],
+        rules: PanopticRules,
+    ) -> Overlap:
+        """Add up pixels by segment."""
+        by_truth, by_pred, void = Counter[int](), Counter[int](), Counter[int]()
+        for (t, p), n in pixels.items():
+            by_truth[t] += n
+            by_pred[p] += n
+            known = truths.get(t)
+            if t == VOID or (known.ignore if known else rules.pred_void):
+                void[p] += n
+        return cls(truths, preds, pixels, by_truth, by_pred, void, rules)
+
+    def by_rules(self, stuff: Collection[int]) -> Overlap:
+        """Turn crowds, stuff and empty segments into what the rules make of them."""
+        rules, truths, preds = self.rules, self.truths, self.preds
+        truth_ids: dict[int, int] = {}
+        pred_ids: dict[int, int] = {}
+        if rules.crowds == "void":
+            truths = {i: replace(s, ignore=s.ignore or s.iscrowd, iscrowd=False) for i, s in truths.items()}
+            pred_ids = {i: VOID for i, s in preds.items() if s.iscrowd}
+        elif rules.crowds == "ordinary":
+            truths = {i: replace(s, iscrowd=False) for i, s in truths.items()}
+        if rules.pred_void:
+            truths = {i: s for i, s in truths.items() if self.truth_pixels[i]}
+        if rules.merge_stuff:
+            truth_ids |= _merged(truths, stuff)
+            pred_ids |= _merged(preds, stuff)
+        if not truth_ids and not pred_ids and truths is self.truths:
+            return self
+        pixels = Counter[tuple[int, int]]()
+        for (t, p), n in self.pixels.items():
+            pixels[truth_ids.get(t, t), pred_ids.get(p, p)] += n
+        truths = {i: s for i, s in truths.items() if truth_ids.get(i, i) == i}
+        preds = {i: s for i, s in preds.items() if pred_ids.get(i, i) == i}
+        return Overlap.counted(truths, preds, dict(sorted(pixels.items())), rules)
+
+    def _check_preds(self, **where: Any) -> None:
+        nameless = self.pred_pixels.keys() - self.preds.keys() - {VOID}
+        if nameless:
+            raise DataError(
+                f"the predicted map holds id {min(nameless)}, which no segment has", field="segments", **where
+            )
+        absent = self.preds.keys() - self.pred_pixels.keys()
+        if absent:
+            raise DataError(
+                f"predicted segment {min(absent)} has no pixel in its map", field="segment_map", **where
+            )
+
+    def pairs(self) -> Iterator[tuple[Segment, Segment, float]]:
+        """Yield (truth, pred, IoU) of every pair that could match, in order of their ids."""
+        for (t, p), common in self.pixels.items():
+            truth, pred = self.truths.get(t), self.preds.get(p)
+            if truth is None or pred is None or truth.category_id != pred.category_id:
+                continue
+            if truth.iscrowd or truth.ignore:
+                continue
+            union = self.pred_pixels[p] + self._area(truth) - common - self.void[p]
+            yield truth, pred, self._ratio(common, union) if union else math.inf
+
+    def _ratio(self, common: int, union: float) -> float:
+        return float(np.float32(common) / np.float32(union)) if self.rules.float32 else common / union
+
+    def _area(self, truth: Segment) -> float:
+        if self.rules.areas == "stated" and truth.source_area is not None:
+            return truth.source_area
+        return self.truth_pixels[truth.id] - self._void_of(truth)
+
+    def _void_of(self, truth: Segment) -> int:
+        return self.pixels.get((truth.id, VOID), 0) if self.rules.pred_void else 0
+
+    def missed(self, truth: Segment) -> bool:
+        """Whether an unmatched true segment is a false negative."""
+        if truth.iscrowd or truth.ignore:
+            return False
+        return self._void_of(truth) <= 0.5 * self.truth_pixels[truth.id]
+
+    def mostly_unscored(self, pred: Segment, crowd_id: int | None) -> bool:
+        """Whether more than half of a prediction lies on void and one crowd."""
+        unscored = self.void[pred.id]
+        if crowd_id is not None:
+            unscored += self.pixels.get((crowd_id, pred.id), 0)
+        return unscored / self.pred_pixels[pred.id] > 0.5
+
+    def doubts(self, image_id: str | None) -> list[str]:
+        """What the truth says of its segments that its map does not bear out."""
+        where, pixels = "an image" if image_id is None else f"image {image_id}", self.truth_pixels
+        wrong = [t for t in self.truths.values() if t.source_area not in (None, pixels[t.id])]
+        nameless = pixels.keys() - self.truths.keys() - {VOID}
+        doubts = []
+        if wrong:
+            first = wrong[0]
+            doubts.append(
+                f"{where}: area: {len(wrong)} of {len(self.truths)} true segments state an area other "
+                f"than their pixels, the first {first.id}: {first.source_area:g}, not {pixels[first.id]}"
+            )
+        if nameless:
+            doubts.append(
+                f"{where}: segments: {len(nameless)} ids of the true map have no segment, say {min(nameless)}"
+            )
+        return doubts
+
+
+def _pixels(pred: Any, truth: Any, **where: Any) -> dict[tuple[int, int], int]:
+    pred, truth = label_map(pred, "the predicted segment map"), label_map(truth, "the true segment map")
+    if pred.shape != truth.shape or pred.ndim != 2:
+        raise DataError(
+            f"the segment map is {pred.shape} ids, that of the truth {truth.shape}; need [H, W]",
+            field="segment_map",
+            **where,
+        )
+    try:
+        truth_ids, pred_ids, counts = (column.tolist() for column in kernels.pair_counts(truth, pred))
+    except ValueError as error:
+        raise DataError(str(error), field="segment_map", **where) from None
+    return dict(zip(zip(truth_ids, pred_ids, strict=True), counts, strict=True))
+
+
+def _by_id(segments: Sequence[Segment], num_classes: int, **where: Any) -> dict[int, Segment]:
+    found: dict[int, Segment] = {}
+    for segment in segments:
+        if segment.id in found:
+            raise DataError(f"segment id {segment.id} stands twice", field="segments", **where)
+        if not 0 <= segment.category_id < num_classes:
+            raise DataError(
+                f"segment {segment.id} has unknown category {segment.category_id}",
+                field="category_id",
+                **where,
+            )
+        found[segment.id] = segment
+    return found
+
+
+def _merged(segments: dict[int, Segment], stuff: Collection[int]) -> dict[int, int]:
+    """The id that stands for each segment of stuff: the first of its category."""
+    first: dict[int, int] = {}
+    return {
+        i: first.setdefault(s.category_id, i)
+        for i, s in segments.items()
+        if s.category_id in stuff and not s.ignore
+    }

@@ -1,0 +1,79 @@
+"""PanopticRules: all that panoptic evaluators disagree about, and which protocol says what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from segbench.metrics.rules import changed, with_settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanopticRules:
+    """The rules of one protocol; the defaults are those of ``panopticapi``.
+
+    Attributes
+    ----------
+    crowds
+        A crowd of the truth is ``unmatched``: it matches nothing, is not missed, stays in unions and excuses
+        predictions; ``void``, and so is a predicted one; or ``ordinary``, a segment like any other.
+    areas
+        A true segment's area is the ``stated`` one, or its ``pixels``.
+    merge_stuff
+        The segments of a stuff category in one image are one segment.
+    pred_void
+        What is predicted as void leaves the union too, and a true segment that is predicted as void by more
+        than half is not missed; true ids without a segment are void; true segments without pixels are none.
+    stuff
+        A stuff category is scored by ``match``, like things; or by ``overlap``: the sum of the IoU of all
+        overlapping pairs over the number of true segments (its tp), without fp and fn.
+    void_images
+        An image without true segments is ``scored``, or ``skipped``.
+    averaged
+        Categories in the means: those ``seen``, or ``all``, where an absent one counts as 0.
+    added
+        IoUs are added ``running``, in ``chunks`` parts, or ``by_image``: of each image first.
+    float32
+        IoU and RQ are rounded to float32, and PQ is SQ times RQ.
+    """
+
+    crowds: Literal["unmatched", "void", "ordinary"] = "unmatched"
+    areas: Literal["stated", "pixels"] = "stated"
+    merge_stuff: bool = False
+    pred_void: bool = False
+    stuff: Literal["match", "overlap"] = "match"
+    void_images: Literal["scored", "skipped"] = "scored"
+    averaged: Literal["seen", "all"] = "seen"
+    added: Literal["running", "by_image"] = "running"
+    float32: bool = False
+
+    def settings(self) -> dict[str, Any]:
+        """What differs from ``panopticapi``, as plain JSON values."""
+        return changed(self)
+
+    def changed_by(self, settings: Mapping[str, Any]) -> PanopticRules:
+        """Return these rules with some settings changed; ``chunks`` is none of them.
+
+        Raises
+        ------
+        UsageError
+            When there is no such rule.
+        """
+        return with_settings(self, settings, beside=("chunks",))
+
+
+PANOPTICAPI = PanopticRules()
+
+PANOPTIC_RULES = {
+    "panopticapi": PANOPTICAPI,
+    "cityscapes-panoptic": PANOPTICAPI,
+    "mapillary-panoptic": PanopticRules(
+        crowds="void", areas="pixels", void_images="skipped", averaged="all", added="by_image"
+    ),
+    "torchmetrics-pq": PanopticRules(
+        crowds="ordinary", areas="pixels", merge_stuff=True, pred_void=True, added="by_image", float32=True
+    ),
+    "pq-dagger": PanopticRules(stuff="overlap"),
+}
+"""The rules of each panoptic protocol; :mod:`segbench.protocols` says them in words, with their sources."""

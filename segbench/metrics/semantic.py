@@ -1,0 +1,288 @@
+"""Mean IoU and its relatives over one pooled overlap table of categories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.canonical.categories import Categories, Category
+from segbench.errors import DataError, UsageError
+from segbench.metrics import cityscapes
+from segbench.metrics.images import ImageStats
+from segbench.metrics.inputs import check_protocol, check_same, label_map
+from segbench.metrics.scores import Scores, signature
+from segbench.metrics.semantic_rules import SEMANTIC_RULES, SemanticRules
+from segbench.metrics.semantic_score import score
+from segbench.metrics.semantic_stats import (
+    Counts,
+    ImageCounts,
+    SemanticStats,
+    measure,
+    rows_of_table,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from segbench.canonical.sample import Sample
+
+__all__ = ["MeanIoU", "SemanticRules", "SemanticStats", "measure", "score"]
+
+_UNLABELED = ("unlabeled", "void--unlabeled")
+
+
+class MeanIoU:
+    """Semantic scores over all pixels of all images, in exact integers.
+
+    Parameters
+    ----------
+    num_classes
+        Category ids are 0..num_classes-1.
+    ignore_index
+        Id of pixels that are never scored; None for none.
+    protocol
+        A semantic protocol, ``exact`` by default: see :func:`measure` and :func:`score`.
+    labels
+        Names of the categories, in order or by id.
+    settings
+        Rules that differ from the protocol's, by names of :class:`SemanticRules`: say
+        ``{"float32_order": True}``.
+
+    Raises
+    ------
+    UsageError
+        When ``num_classes`` is below 1 or does not fit ``labels``, the protocol or a rule is unknown, or the
+        protocol is one data set's and a category is none of its.
+
+    >>> metric = MeanIoU(num_classes=2)
+    >>> metric.update([[0, 1]], [[0, 255]])
+    >>> metric.compute()["miou"]
+    1.0
+    """
+
+    task: ClassVar[str] = "semantic"
+
+    def __init__(
+        self,
+        num_classes: int,
+        ignore_index: int | None = 255,
+        protocol: str = "exact",
+        labels: Sequence[str] | Mapping[int, str] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        if num_classes < 1:
+            raise UsageError(f"num_classes must be at least 1, not {num_classes}")
+        names = dict(enumerate(labels)) if isinstance(labels, Sequence) else dict(labels or {})
+        if names and sorted(names) != list(range(num_classes)):
+            raise UsageError(f"labels must name the categories 0..{num_classes - 1}")
+        categories = Categories(Category(i, names.get(i, str(i))) for i in range(num_classes))
+        self._start(categories, ignore_index, protocol, settings or {})
+
+    @classmethod
+    def build(cls, categories: Categories, protocol: str, settings: Mapping[str, Any]) -> Self:
+        """Make a metric for a data set, with its ``ignore_index`` unless the settings give one."""
+        metric = cls.__new__(cls)
+        metric._start(categories, settings.get("ignore_index", categories.ignore_index), protocol, settings)
+        return metric
+
+    def _start(
+        self,
+        categories: Categories,
+        ignore_index: int | None,
+        protocol: str,
+        settings: Mapping[str, Any],
+    ) -> None:
+        if not len(categories):
+            raise UsageError("there must be one category or more")
+        self.protocol = check_protocol(protocol, SEMANTIC_RULES)
+        rules = SEMANTIC_RULES[protocol].changed_by(settings)
+        self._classes = cityscapes.Classes.of(categories) if rules.labels == "cityscapes" else None
+        if "unscored" not in settings:
+            rules = replace(rules, unscored=_unscored(rules, categories, self._classes))
+        if any(not 0 <= i < len(categories) for i in rules.unscored):
+            raise UsageError(f"unscored: ids are 0..{len(categories) - 1}, not {list(rules.unscored)}")
+        self.categories, self.ignore_index, self.rules = categories, ignore_index, rules
+        self._stats = SemanticStats.zero(len(categories))
+        self._images = ImageStats[ImageCounts]()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """``ignore_index``, and the rules that differ from those of ``exact``."""
+        return {"ignore_index": self.ignore_index, **self.rules.settings()}
+
+    @property
+    def warnings(self) -> list[str]:
+        """Ids that are no category, categories that never occur, instance maps that are missing."""
+        rules, total = self.rules, self._stats
+        found = list(total.warnings)
+        seen = total.tp + total.fn + (0 if rules.averaged == "truth" else total.fp)
+        absent = [c.name for c in self.categories if not seen[c.id] and c.id not in self._never_scored()]
+        if absent and seen.any():
+            named = ", ".join(absent[:5]) + (" …" if len(absent) > 5 else "")
+            where = "the truth" if rules.averaged == "truth" else "truth or prediction"
+            effect = "count as 0 in" if rules.averaged == "all" else "are left out of"
+            found.append(
+                f"{len(absent)} of {len(self.categories)} categories are not in {where} and {effect} the "
+                f"mean: {named}"
+            )
+        if self._classes is not None and (lacking := cityscapes.lacking(self._images.by_index())):
+            found.append(f"{lacking} images have no instance map: iIoU is undefined")
+        return found
+
+    def _never_scored(self) -> set[int | None]:
+        return {self.ignore_index, *self.rules.unscored}
+
+    @property
+    def confusion(self) -> Counts:
+        """Pixels by (truth, prediction), int64 [K, K + 1]; the last column is predicted as no category.
+
+        Raises
+        ------
+        UsageError
+            When counts were read from a run record, which does not keep it.
+        """
+        table = self._stats.confusion
+        if table is None:
+            raise UsageError("a run record holds tp, fp and fn only: there is no confusion matrix")
+        return table
+
+    def update(self, pred: Any, truth: Any, image_id: object = None, instances: Any = None) -> None:
+        """Add one image or a batch: integers [H, W], [B, H, W] or [B, 1, H, W]; errors as :func:`measure`.
+
+        ``instances`` is the ``instanceIds`` map of Cityscapes, for its protocol. Where a score needs single
+        images and ``image_id`` is not given, they count in the order of their updates.
+        """
+        name = None if image_id is None else str(image_id)
+        if not self.rules.by_image:
+            self.add(
+                measure(pred, truth, len(self.categories), self.ignore_index, image_id=name, rules=self.rules)
+            )
+            return
+        maps = [label_map(pred, "pred"), label_map(truth, "truth")]
+        maps += [] if instances is None else [label_map(instances, "instance ids")]
+        if maps[0].shape != maps[1].shape or maps[0].ndim == 2:
+            self.add(self._measure(*maps, image_id=name))
+            return
+        for image in zip(*maps, strict=True):
+            self.add(self._measure(*image, image_id=name))
+
+    def _measure(self, pred: Any, truth: Any, instances: Any = None, **where: Any) -> SemanticStats:
+        """Measure one image; ``instances`` is an instanceIds map, or (map, category of each id)."""
+        stats = measure(pred, truth, len(self.categories), self.ignore_index, rules=self.rules, **where)
+        if self._classes is None or stats.confusion is None:
+            return stats
+        if instances is not None and not isinstance(instances, tuple):
+            instances = self._classes.ids_of(instances)
+        columns = self._classes.instance_columns(pred, instances)
+        return replace(stats, columns={**self._classes.group_columns(stats.confusion), **columns})
+
+    def measure_sample(self, pred: Sample, truth: Sample, index: int | None = None) -> SemanticStats:
+        """Measure the masks of one image; errors as :func:`measure`."""
+        for sample in (pred, truth):
+            if self.ignore_index is not None and sample.ignore_index != self.ignore_index:
+                raise DataError(
+                    f"the mask's ignore index is {sample.ignore_index}, the metric's {self.ignore_index}",
+                    file=sample.source_path,
+                    image_id=sample.image_id,
+                    field="ignore_index",
+                )
+        stats = self._measure(
+            pred.mask,
+            truth.mask,
+            None if self._classes is None else self._classes.segments_of(truth),
+            image_id=truth.image_id,
+            pred_file=pred.source_path,
+            truth_file=truth.source_path,
+        )
+        return replace(stats, index=index)
+
+    def image_row(self, stats: SemanticStats | None) -> dict[str, NDArray[Any]]:
+        """``category_ids`` int32 [n] of what occurs, and ``tp``, ``fp``, ``fn`` int64 [n] in pixels."""
+        return dict(self._empty() if stats is None else stats.row().columns)
+
+    def _empty(self) -> dict[str, NDArray[Any]]:
+        return {**_EMPTY, **({} if self._classes is None else cityscapes.EMPTY)}
+
+    def detection_rows(self, stats: SemanticStats) -> dict[str, NDArray[Any]]:  # noqa: ARG002 - no such table
+        """No columns: semantic runs have no detections."""
+        return {}
+
+    def add(self, stats: SemanticStats) -> None:
+        """Add stats of one image.
+
+        Raises
+        ------
+        DataError
+            When the protocol scores single images, and this one was added before.
+        """
+        if self.rules.by_image:
+            self._images.extend([stats.row()])
+        self._stats = self._stats + stats
+
+    def add_tables(self, images: pa.Table, detections: pa.Table | None = None) -> None:  # noqa: ARG002 - no such table
+        """Add the pixel counts of a run record's ``images`` table."""
+        if self.rules.by_image:
+            self._images.extend(rows_of_table(images, self._empty()))
+        counts = np.zeros((3, len(self.categories)), np.int64)
+        for total, name in zip(counts, ("tp", "fp", "fn"), strict=True):
+            np.add.at(total, _flat(images["category_ids"]), _flat(images[name]))
+        self._stats = self._stats + SemanticStats(*counts)
+
+    def merge(self, other: MeanIoU) -> None:
+        """Add what another metric of the same settings has counted.
+
+        Raises
+        ------
+        UsageError
+            When the settings differ.
+        DataError
+            When the protocol scores single images, and both hold one.
+        """
+        check_same(self, other)
+        self._images.extend(other._images.by_index())
+        self._stats = self._stats + other._stats
+
+    def compute(self) -> Scores:
+        """Score all pixels so far: ``miou``, ``pixel_accuracy`` …; NaN where nothing was scored."""
+        return score(
+            self._stats,
+            self.categories,
+            signature(self.protocol, self.settings),
+            rules=self.rules,
+            images=self._images.by_index(),
+            ignore_index=self.ignore_index,
+        )
+
+    def reset(self) -> None:
+        """Forget every image."""
+        self._stats = SemanticStats.zero(len(self.categories))
+        self._images = ImageStats[ImageCounts]()
+
+
+_EMPTY: dict[str, NDArray[Any]] = {
+    "category_ids": np.empty(0, np.int32),
+    "tp": np.empty(0, np.int64),
+    "fp": np.empty(0, np.int64),
+    "fn": np.empty(0, np.int64),
+}
+"""The columns of an image without pixels."""
+
+
+def _unscored(
+    rules: SemanticRules, categories: Categories, classes: cityscapes.Classes | None
+) -> tuple[int, ...]:
+    """Dense ids that the label table of a benchmark leaves out."""
+    if classes is not None:
+        return classes.unscored
+    if rules.labels == "mapillary":
+        return tuple(c.id for c in categories if c.name.lower() in _UNLABELED)
+    return rules.unscored
+
+
+def _flat(column: Any) -> NDArray[Any]:
+    values: NDArray[Any] = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return values

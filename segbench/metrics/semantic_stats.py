@@ -1,0 +1,224 @@
+"""SemanticStats: pixels by category of one image or of many, and the two ways they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench import kernels
+from segbench.errors import DataError
+from segbench.metrics.inputs import label_map
+from segbench.metrics.semantic_rules import EXACT, SemanticRules
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Counts = NDArray[np.int64]
+NO_IGNORE = int(np.iinfo(np.int64).min)
+"""An ignore index that no pixel holds."""
+NOWHERE: Counts = np.zeros(4, np.int64)
+NOWHERE.flags.writeable = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SemanticStats:
+    """Pixel counts of one image or of many; ``+`` adds them exactly.
+
+    Attributes
+    ----------
+    tp, fp, fn
+        int64 [K], in pixels.
+    confusion
+        int64 [K, K + 1], rows truth; column K counts pixels predicted as no category. None where the counts
+        come from the tables of a run record.
+    outside
+        int64 [4]: pixels whose true id is no category, the images that have such, and the same of predicted
+        ids. Always 0 where a protocol refuses them.
+    columns
+        Further columns of ``images.parquet`` of one image; see :mod:`segbench.metrics.cityscapes`.
+    image_id, index
+        Of one image.
+    """
+
+    tp: Counts
+    fp: Counts
+    fn: Counts
+    confusion: Counts | None = None
+    outside: Counts = field(default_factory=lambda: NOWHERE)
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    image_id: str | None = None
+    index: int | None = None
+
+    @classmethod
+    def zero(cls, num_classes: int) -> SemanticStats:
+        """Stats of no pixel."""
+        return cls.from_confusion(np.zeros((num_classes, num_classes + 1), np.int64))
+
+    @classmethod
+    def from_confusion(
+        cls, confusion: Counts, rules: SemanticRules = EXACT, false: Counts | None = None, **more: Any
+    ) -> SemanticStats:
+        """Read tp, fp and fn off the table; ``false`` int64 [K] are predictions on no category."""
+        counted, unscored = confusion, list(rules.unscored)
+        if unscored:
+            counted = confusion.copy()
+            counted[unscored] = 0
+            if rules.unscored_pred == "drop":
+                counted[:, unscored] = 0
+        tp = counted.diagonal().copy()
+        fp = counted[:, :-1].sum(axis=0) - tp + (0 if false is None else false)
+        fp[unscored] = 0
+        return cls(tp, fp, counted.sum(axis=1) - tp, confusion, **more)
+
+    def __add__(self, other: SemanticStats) -> SemanticStats:
+        known = self.confusion is not None and other.confusion is not None
+        return SemanticStats(
+            self.tp + other.tp,
+            self.fp + other.fp,
+            self.fn + other.fn,
+            self.confusion + other.confusion if known else None,  # type: ignore[operator] # both known
+            self.outside + other.outside,
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of the score should know."""
+        where = "" if self.image_id is None else f"image {self.image_id}: "
+        sides = (("true", self.outside[:2]), ("predicted", self.outside[2:]))
+        return tuple(
+            f"{where}mask: {n} pixels of {images} images have a {side} id that is no category"
+            for side, (n, images) in sides
+            if n
+        )
+
+    def row(self) -> ImageCounts:
+        """Keep what the table of images keeps."""
+        ids = np.flatnonzero(self.tp + self.fp + self.fn)
+        counts = {name: getattr(self, name)[ids] for name in ("tp", "fp", "fn")}
+        return ImageCounts(
+            image_id=self.image_id,
+            index=self.index,
+            columns={"category_ids": ids.astype(np.int32), **counts, **self.columns},
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ImageCounts:
+    """One row of ``images.parquet``: its lists as arrays by name."""
+
+    image_id: str | None
+    index: int | None
+    columns: Mapping[str, NDArray[Any]]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """None: the pooled stats have them."""
+        return ()
+
+    def dense(self, name: str, num_classes: int) -> Counts:
+        """One column as int64 [K]."""
+        out = np.zeros(num_classes, np.int64)
+        out[self.columns["category_ids"]] = self.columns[name]
+        return out
+
+
+def rows_of_table(images: pa.Table, empty: Mapping[str, NDArray[Any]]) -> list[ImageCounts]:
+    """Read the table of images; ``empty`` holds the columns of an image that failed."""
+    return [
+        ImageCounts(
+            image_id=row["image_id"],
+            index=row["index"],
+            columns={name: np.array(row[name], none.dtype) for name, none in empty.items()},
+        )
+        for row in images.select(["image_id", "index", *empty]).to_pylist()
+    ]
+
+
+def measure(
+    pred: Any,
+    truth: Any,
+    num_classes: int,
+    ignore_index: int | None = 255,
+    *,
+    rules: SemanticRules = EXACT,
+    image_id: str | None = None,
+    pred_file: str | None = None,
+    truth_file: str | None = None,
+) -> SemanticStats:
+    """Count pixels by (true category, predicted category).
+
+    Pixels whose truth is ``ignore_index`` are dropped, whatever was predicted there. Elsewhere a prediction
+    of ``ignore_index`` misses: a false negative of the true category, a false positive of none. The
+    protocol's ``rules`` may say otherwise of that, and of ids that are no category.
+
+    Parameters
+    ----------
+    pred, truth
+        Category ids: integers [H, W], [B, H, W] or [B, 1, H, W].
+    num_classes
+        K: ids are 0..K-1.
+    ignore_index
+        Id of pixels that are never scored; None for none.
+    rules
+        Those of the protocol.
+    image_id, pred_file, truth_file
+        Named in errors.
+
+    Raises
+    ------
+    DataError
+        When the shapes differ, or an id that is scored is out of range and the rules do not tolerate it.
+    UsageError
+        When an input is not an array of integers of these shapes.
+    """
+    where = {"image_id": image_id, "field": "mask"}
+    truth, pred = label_map(truth, "truth"), label_map(pred, "pred")
+    if pred.shape != truth.shape:
+        raise DataError(f"it is {pred.shape} pixels, the truth {truth.shape}", file=pred_file, **where)
+    ignore = NO_IGNORE if ignore_index is None else ignore_index
+    table = kernels.confusion(truth, pred, num_classes, ignore)
+    if rules.truth_outside == "error" and table[-1].any():
+        raise DataError(_outside("truth", truth, num_classes, ignore), file=truth_file, **where)
+    never = ignore if _ignore_misses(rules, num_classes, ignore) else NO_IGNORE
+    _resolve_ignore(table, rules, num_classes, ignore)
+    if rules.pred_outside == "error" and table[:num_classes, -1].any():
+        scored = pred[truth != ignore]
+        raise DataError(_outside("prediction", scored, num_classes, never), file=pred_file, **where)
+    return _stats(table, rules, num_classes, image_id)
+
+
+def _ignore_misses(rules: SemanticRules, num_classes: int, ignore: int) -> bool:
+    return rules.pred_ignore == "miss" or (rules.pred_ignore == "category" and 0 <= ignore < num_classes)
+
+
+def _resolve_ignore(table: Counts, rules: SemanticRules, num_classes: int, ignore: int) -> None:
+    """Move predictions of the ignore index to where the rules count them."""
+    if not _ignore_misses(rules, num_classes, ignore):
+        table[:, ignore if 0 <= ignore < num_classes else -1] += table[:, num_classes]
+        table[:, num_classes] = 0
+
+
+def _stats(table: Counts, rules: SemanticRules, num_classes: int, image_id: str | None) -> SemanticStats:
+    confusion = table[:num_classes, : num_classes + 1].copy()
+    if rules.pred_outside == "miss":
+        confusion[:, -1] += table[:num_classes, -1]
+    lost = np.array([table[-1].sum(), table[:num_classes, -1].sum()])
+    return SemanticStats.from_confusion(
+        confusion,
+        rules,
+        table[-1, :num_classes] if rules.truth_outside == "false_positive" else None,
+        outside=np.stack([lost, lost > 0], axis=1).reshape(-1) if lost.any() else NOWHERE,
+        image_id=image_id,
+    )
+
+
+def _outside(what: str, ids: NDArray[Any], num_classes: int, ignore: int) -> str:
+    bad = ids[((ids < 0) | (ids >= num_classes)) & (ids != ignore)]
+    return (
+        f"the {what} holds category id {bad[0]} on {(bad == bad[0]).sum()} pixels; "
+        f"ids are 0..{num_classes - 1}" + ("" if ignore == NO_IGNORE else f", or {ignore} to ignore")
+    )
