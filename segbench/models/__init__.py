@@ -1,0 +1,164 @@
+"""Model plugins: what a model is, and how one is loaded from a spec.
+
+A spec is ``scheme:rest``, or the name of an entry point of group ``segbench.models``:
+
+``file:path.py:Class``
+    a class, factory or model in one file;
+``module:pkg.mod:factory``
+    the same in an installed module.
+
+Plugins are code: only the one named is loaded, and listing reads metadata without importing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from segbench.errors import PluginError, UsageError, did_you_mean
+from segbench.models.class_map import ClassMap
+from segbench.models.types import (
+    TASKS,
+    Batch,
+    InstancePrediction,
+    ModelInfo,
+    PanopticPrediction,
+    Prediction,
+    SegModel,
+    SemanticPrediction,
+    Task,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "ADAPTERS",
+    "GROUP",
+    "TASKS",
+    "Batch",
+    "ClassMap",
+    "InstancePrediction",
+    "ModelEntry",
+    "ModelInfo",
+    "PanopticPrediction",
+    "Prediction",
+    "SegModel",
+    "SemanticPrediction",
+    "Task",
+    "code_sha256",
+    "list_models",
+    "load_model",
+]
+
+GROUP = "segbench.models"
+
+ADAPTERS = {
+    "file": "segbench.models.from_file:load",
+    "module": "segbench.models.from_module:load",
+}
+"""Scheme of a spec → the function that makes a model of the rest of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """An installed plugin, as its package's metadata states it."""
+
+    name: str
+    target: str
+    distribution: str
+    version: str
+
+
+def list_models() -> list[ModelEntry]:
+    """Return the installed plugins, by name, without importing any."""
+    return [
+        ModelEntry(entry.name, entry.value, entry.dist.name, entry.dist.version)
+        for entry in sorted(entry_points(group=GROUP))
+        if entry.dist is not None
+    ]
+
+
+def load_model(spec: str) -> SegModel:
+    """Load a model plugin.
+
+    Parameters
+    ----------
+    spec
+        ``file:path.py:Class``, ``module:pkg.mod:factory``, or the name of an installed plugin.
+
+    Raises
+    ------
+    UsageError
+        When the spec names nothing that exists.
+    PluginError
+        When the plugin raises, or what it gives is no model.
+    """
+    scheme, rest = _scheme(spec)
+    module, _, name = ADAPTERS[scheme].partition(":")
+    load = cast("Callable[[str], object]", getattr(import_module(module), name))
+    try:
+        model = load(rest)
+    except (UsageError, PluginError):
+        raise
+    except (Exception, SystemExit) as error:  # whatever a stranger's code raises
+        raise PluginError(f"{spec}: raised {type(error).__name__} while loading: {error}") from error
+    fault = _fault(model)
+    if fault:
+        raise PluginError(f"{spec}: {fault}")
+    return cast("SegModel", model)
+
+
+def code_sha256(spec: str) -> str | None:
+    """Return the hash of the source file that a spec names, for the run record; None where there is none."""
+    scheme, rest = _scheme(spec)
+    place = rest.rpartition(":")[0]
+    if scheme == "file":
+        source: str | None = place
+    elif scheme == "module":
+        found = find_spec(place)
+        source = found.origin if found else None
+    else:
+        return None
+    if source is None or not Path(source).is_file():
+        return None
+    return hashlib.sha256(Path(source).read_bytes()).hexdigest()
+
+
+def _scheme(spec: str) -> tuple[str, str]:
+    """Return the adapter of a spec and what it is to load."""
+    scheme, colon, rest = spec.partition(":")
+    if colon and scheme in ADAPTERS:
+        return scheme, rest
+    if colon:
+        raise UsageError(f"unknown model scheme {scheme!r} in {spec!r}.{did_you_mean(scheme, ADAPTERS)}")
+    installed: dict[str, EntryPoint] = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if spec not in installed:
+        known = [*installed, *(f"{scheme}:…" for scheme in ADAPTERS)]
+        raise UsageError(f"unknown model {spec!r}.{did_you_mean(spec, known)}")
+    return "module", installed[spec].value
+
+
+def _fault(model: object) -> str | None:
+    """Return what is wrong with a plugin, if anything is."""
+    info = getattr(model, "info", None)
+    if not isinstance(info, ModelInfo):
+        return "has no attribute info of type ModelInfo"
+    if not callable(getattr(model, "predict", None)):
+        return "has no method predict"
+    unknown = [task for task in info.tasks if task not in TASKS]
+    if isinstance(info.tasks, str) or unknown or not info.tasks:
+        return f"info.tasks is {info.tasks!r}; it must be some of {', '.join(TASKS)}"
+    odd = [(i, label) for i, label in info.id2label.items() if not _is_label(i, label)]
+    if odd or not info.id2label:
+        return f"info.id2label must map ids 0 to 65534 to names, and has {odd or 'none'}"
+    return None
+
+
+def _is_label(category_id: object, label: object) -> bool:
+    return type(category_id) is int and 0 <= category_id < 65_535 and isinstance(label, str)
