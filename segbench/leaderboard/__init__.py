@@ -1,0 +1,39 @@
+"""Leaderboards from run records: statistics, tables, plots and a page; no data, no model.
+
+::
+
+    build.py      a folder of records → boards of comparable runs → files
+    boards.py     Leaderboard, Board, Row, LeftOut
+    evidence.py   a record's tables → what is resampled: Ratios or Detections
+    pooled.py     Ratios: mIoU and PQ of weighted images
+    precision.py  Detections: AP of weighted images
+    rank.py       paired bootstrap, Holm, tie groups, rank intervals
+    text.py       labels, digits, safe text
+    tables.py     Markdown and CSV
+    plots.py      SVG
+    view.py       what the page shows of a board
+    page.py       HTML, with page.html, page.css and page.js
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from segbench.leaderboard.boards import Board, Leaderboard, LeftOut, Row
+    from segbench.leaderboard.build import build_leaderboard
+
+__all__ = ["Board", "Leaderboard", "LeftOut", "Row", "build_leaderboard"]
+
+_HOMES = {"build_leaderboard": "build"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'boards')}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,83 @@
+"""What a leaderboard holds: boards of comparable runs, their rows, and the runs left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from segbench.results import RunRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One ranked run.
+
+    Attributes
+    ----------
+    rank
+        Of its tie group: 1, 1, 3 …
+    model
+        Its name; with the start of the run id where two runs of a board share it.
+    value, ci_low, ci_high
+        Primary metric, a fraction, and its 95 % interval (NaN with fewer than two images).
+    rank_low, rank_high
+        95 % interval of the rank among resamples.
+    p_best
+        Share of resamples in which it is best.
+    run_id, record
+        The run; the record without its tables.
+    worst
+        ``{category_id, or None for all: [(image_id, score), …]}``, lowest first.
+    """
+
+    rank: int
+    model: str
+    value: float
+    ci_low: float
+    ci_high: float
+    rank_low: int
+    rank_high: int
+    p_best: float
+    run_id: str
+    record: RunRecord
+    worst: Mapping[int | None, Sequence[tuple[str, float]]] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """Runs of one task on the same images under the same protocol, best first.
+
+    ``dataset`` and ``protocol`` are names, ``metric`` is the key of the primary metric, and ``p_values`` are
+    those of all pairs of rows after Holm's correction.
+    """
+
+    task: str
+    dataset: str
+    fingerprint: str
+    protocol: str
+    metric: str
+    n_images: int
+    rows: Sequence[Row]
+    p_values: Sequence[Sequence[float]] = field(repr=False)
+    warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A run without a rank: its folder below the results, its model where known, and the reason."""
+
+    path: str
+    model: str | None
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaderboard:
+    """All boards of a folder of results, what was left out, and the files written."""
+
+    boards: Sequence[Board]
+    left_out: Sequence[LeftOut]
+    n_boot: int
+    seed: int
+    paths: Sequence[Path] = ()

@@ -1,0 +1,224 @@
+"""From the tables of a run record to what the leaderboard resamples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from segbench.errors import DataError
+from segbench.leaderboard.pooled import Floats, Ints, Ratios
+from segbench.leaderboard.precision import Detections
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from segbench.results import RunRecord
+
+PRIMARY = {"semantic": "miou", "instance": "ap", "panoptic": "pq"}
+"""The metric that each task is ranked by."""
+
+MATCH = 1e-4
+"""How far the score of the tables may lie from the record's: some protocols round to 0.01 %."""
+
+FLOAT32_COUNTS = 2**24
+"""Where counting pixels by ones in float32 stops; some protocols do."""
+
+
+@dataclass(frozen=True)
+class RunEvidence:
+    """What one run's tables say.
+
+    Attributes
+    ----------
+    image_ids
+        In data-set order.
+    pooled
+        Gives the primary metric on weighted images.
+    cells
+        Ratios by image and category, for the lists of worst images: IoU, PQ, or the share of truths matched
+        at the lowest IoU threshold.
+    by_image
+        float64 [n_images]: each image's own score, NaN where undefined.
+    """
+
+    image_ids: tuple[str, ...]
+    pooled: Ratios | Detections
+    cells: Ratios
+    by_image: Floats
+
+
+def read_evidence(record: RunRecord) -> RunEvidence:
+    """Read the sufficient statistics of a record and hold them against its score.
+
+    Raises
+    ------
+    DataError
+        When a table is missing, image ids repeat, or the statistics do not give the score.
+    """
+    if record.images is None:
+        raise DataError("images.parquet is missing")
+    images = record.images.sort_by("index")
+    image_ids = tuple(map(str, images.column("image_id").to_pylist()))
+    if len(set(image_ids)) < len(image_ids) or not image_ids:
+        raise DataError("its image ids are not unique" if image_ids else "it has no images")
+    if record.task == "instance":
+        detections, cells = _instance(record, images)
+        evidence = RunEvidence(image_ids, detections, cells, cells.by_image_pooled())
+    else:
+        ratios = _semantic(record, images) if record.task == "semantic" else _panoptic(record, images)
+        evidence = RunEvidence(image_ids, ratios, ratios, ratios.by_image())
+    _check_score(record, evidence.pooled)
+    return evidence
+
+
+def _check_score(record: RunRecord, pooled: Ratios | Detections) -> None:
+    key = PRIMARY[record.task]
+    found, told = float(pooled.scores(np.ones((1, pooled.n_images)))[0]), record.metrics[key].value
+    if not abs(found - told) <= MATCH:
+        raise DataError(f"its tables give {key} {found:.6f}, its run.json says {told:.6f}")
+
+
+def _semantic(record: RunRecord, images: pa.Table) -> Ratios:
+    settings = _settings(record)
+    place, category = _flat(images, "category_ids")
+    tp, fp, fn = (_flat(images, name)[1] for name in ("tp", "fp", "fn"))
+    both, truth, pred = tp, tp + fn, tp + fp
+    if settings.get("float32_order"):
+        both, truth, pred = (np.minimum(pixels, FLOAT32_COUNTS) for pixels in (both, truth, pred))
+    return Ratios(
+        len(images),
+        place,
+        category,
+        both.astype(float),
+        (truth + pred - both).astype(float),
+        present=truth.astype(float) if settings.get("averaged") == "truth" else None,
+        n_averaged=_n_averaged(record),
+    )
+
+
+def _settings(record: RunRecord) -> Mapping[str, Any]:
+    return record.protocol.get("settings") or {}
+
+
+def _n_averaged(record: RunRecord) -> int | None:
+    """How many categories the mean divides by, where the protocol counts those that never occur as 0."""
+    settings = _settings(record)
+    if settings.get("averaged") != "all":
+        return None
+    ids = {row["id"] for row in record.dataset["categories"]}
+    return len(ids - {settings.get("ignore_index"), *settings.get("unscored", ())})
+
+
+def _panoptic(record: RunRecord, images: pa.Table) -> Ratios:
+    place, category = _flat(images, "category_ids")
+    tp, fp, fn = (_flat(images, name)[1] for name in ("tp", "fp", "fn"))
+    match_place, match_category = _flat(images, "match_category_ids")
+    ious = _flat(images, "match_ious")[1]
+    below = tp + 0.5 * fp + 0.5 * fn
+    ratios = Ratios(
+        len(images),
+        np.concatenate([place, match_place]),
+        np.concatenate([category, match_category]),
+        np.concatenate([np.zeros(len(place)), ious]),
+        np.concatenate([below, np.zeros(len(ious))]),
+    )
+    return replace(_gather(ratios), n_averaged=_n_averaged(record))
+
+
+def _instance(record: RunRecord, images: pa.Table) -> tuple[Detections, Ratios]:
+    if record.detections is None:
+        raise DataError("detections.parquet is missing")
+    settings = record.protocol["settings"]
+    area = next(iter(settings["area_ranges"]), "all")
+    kept = record.detections.filter(_below(record.detections, "rank", max(settings["max_detections"])))
+    column = {name: kept.column(name).to_numpy() for name in kept.column_names}
+    place, category = _flat(images, "category_ids")
+    detections = Detections(
+        n_images=len(images),
+        n_thresholds=len(settings["iou_thresholds"]),
+        images=_positions(images, column["image_index"]),
+        categories=column["category_id"].astype(np.int64),
+        places=column["rank"].astype(np.int64),
+        confidences=column["score"].astype(float),
+        matched=column[f"matched_{area}"].astype(np.uint64),
+        ignored=column[f"ignored_{area}"].astype(np.uint64),
+        truth_images=place,
+        truth_categories=category,
+        truth_counts=_flat(images, f"truths_{area}")[1],
+    )
+    return detections, _matched_share(detections, settings["iou_thresholds"])
+
+
+def _matched_share(found: Detections, thresholds: Sequence[float]) -> Ratios:
+    bit = np.uint64(1 << int(np.argmin(thresholds)))
+    hit = ((found.matched & bit) != 0) & ((found.ignored & bit) == 0)
+    n_hits = np.count_nonzero(hit)
+    ratios = Ratios(
+        found.n_images,
+        np.concatenate([found.truth_images, found.images[hit]]),
+        np.concatenate([found.truth_categories, found.categories[hit]]),
+        np.concatenate([np.zeros(len(found.truth_counts)), np.ones(n_hits)]),
+        np.concatenate([found.truth_counts.astype(float), np.zeros(n_hits)]),
+    )
+    return _gather(ratios)
+
+
+def _gather(ratios: Ratios) -> Ratios:
+    """Add up the rows of one image and category."""
+    pairs = np.stack([ratios.images, ratios.categories], axis=1).reshape(-1, 2)
+    known, row = np.unique(pairs, axis=0, return_inverse=True)
+    above, below = np.zeros(len(known)), np.zeros(len(known))
+    np.add.at(above, row.reshape(-1), ratios.numerators)
+    np.add.at(below, row.reshape(-1), ratios.denominators)
+    return Ratios(ratios.n_images, known[:, 0], known[:, 1], above, below)
+
+
+def _below(table: pa.Table, name: str, bound: int) -> Any:
+    import pyarrow.compute as pc  # pyarrow takes 0.1 s to import
+
+    return pc.less(table.column(name), bound)
+
+
+def _flat(images: pa.Table, name: str) -> tuple[Ints, Any]:
+    """A list column as (image of each value int64 [k], values [k])."""
+    import pyarrow.compute as pc  # pyarrow takes 0.1 s to import
+
+    column = images.column(name)
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy().astype(np.int64)
+    values = pc.list_flatten(column).to_numpy()
+    kind = np.float64 if values.dtype.kind == "f" else np.int64
+    return np.repeat(np.arange(len(lengths), dtype=np.int64), lengths), values.astype(kind)
+
+
+def _positions(images: pa.Table, indices: Ints) -> Ints:
+    known = images.column("index").to_numpy()
+    place = np.searchsorted(known, indices)
+    if (place >= len(known)).any() or (known[np.minimum(place, len(known) - 1)] != indices).any():
+        raise DataError("a detection belongs to no image", field="image_index")
+    return np.asarray(place, dtype=np.int64)
+
+
+def rankable(record: RunRecord) -> str | None:
+    """Why a record can have no rank, or None; looks at ``run.json`` alone."""
+    if record.status != "complete":
+        return f"the run is {record.status}, and only complete runs are ranked"
+    if record.task not in PRIMARY:
+        return f"the task {record.task!r} has no board"
+    wanted = [
+        (record.model, "model", "name"),
+        (record.dataset, "dataset", "name"),
+        (record.dataset, "dataset", "fingerprint"),
+        (record.protocol, "protocol", "name"),
+    ]
+    for part, title, key in wanted:
+        if not isinstance(part, Mapping) or not isinstance(part.get(key), str) or not part[key]:
+            return f"run.json names no {title} {key}"
+    if not all(isinstance(part, Mapping) for part in (record.timing, record.env, record.provenance)):
+        return "run.json: timing, env and provenance must be objects"
+    metric = record.metrics.get(PRIMARY[record.task])
+    if metric is None or not isinstance(metric.value, int | float) or not np.isfinite(metric.value):
+        return f"its {PRIMARY[record.task]} is undefined"
+    return None

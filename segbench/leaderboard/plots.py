@@ -1,0 +1,207 @@
+"""Plots of a board as SVG that a page can hold under a strict content policy and in light and dark.
+
+matplotlib draws; then style attributes become presentation attributes (a policy without inline style drops
+them), ids get a prefix of their own, and the colours become variables of the page.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import warnings
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from segbench.leaderboard import text
+from segbench.leaderboard.boards import Board, Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, MUTED, LINE, ACCENT, BAND = "#010101", "#020202", "#030303", "#040404", "#050505"
+
+_VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line", ACCENT: "--accent", BAND: "--band"}
+
+_RC: dict[Any, Any] = {
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": MUTED,
+    "axes.spines.left": False,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.size": 10.0,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "segbench",  # the same board gives the same bytes
+    "text.color": INK,
+    "text.parse_math": False,  # a $ in a model's name is a $
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+}
+
+_SVG = "http://www.w3.org/2000/svg"
+_ATTRIBUTES = re.compile("clip-path|fill|font-size|opacity|stroke|text-anchor|(fill|stroke)-[a-z]+")
+
+
+def interval_plot(board: Board, prefix: str) -> str:
+    """Every run's score with its 95 % interval, best first, tie groups banded.
+
+    ``prefix`` makes the ids of the SVG unique in its page.
+    """
+    with _settings():
+        figure, axes = _figure(0.66 + 0.28 * len(board.rows))
+        _bands(axes, board.rows)
+        across = axes.get_yaxis_transform()  # x in shares of the width
+        for place, row in enumerate(board.rows):
+            if not math.isnan(row.ci_low):
+                axes.plot([100 * row.ci_low, 100 * row.ci_high], [place, place], color=ACCENT, linewidth=1.6)
+            axes.plot(100 * row.value, place, "o", color=ACCENT, markersize=5)
+            axes.text(1.02, place, str(row.rank), color=MUTED, va="center", transform=across)
+        axes.set_yticks(range(len(board.rows)), [shorten(row.model, 28) for row in board.rows], color=INK)
+        axes.set_ylim(len(board.rows) - 0.5, -0.5)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x", color=LINE, linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.set_xlabel(f"{text.label(board.metric)}, %")
+        title = f"{text.label(board.metric)} of {len(board.rows)} runs with 95 % intervals"
+        return _svg(figure, prefix, title)
+
+
+def speed_plot(board: Board, prefix: str) -> str | None:
+    """Speed against score with the Pareto front; None with fewer than two timed runs."""
+    timed = [(speed, 100 * row.value, row) for row in board.rows if (speed := text.speed(row)) is not None]
+    if len(timed) < 2:
+        return None
+    with _settings():
+        figure, axes = _figure(3.2)
+        front = pareto([(speed, value) for speed, value, _ in timed])
+        speeds = [speed for speed, _, _ in timed]
+        if max(speeds) > 8 * min(speeds):
+            axes.set_xscale("log")
+        axes.margins(0.12)
+        corners = sorted((timed[i][0], timed[i][1]) for i in front)
+        axes.plot(*zip(*corners, strict=True), color=ACCENT, linewidth=1.2, drawstyle="steps-pre", alpha=0.6)
+        for i, (speed, value, _) in enumerate(timed):
+            face = ACCENT if i in front else "none"
+            axes.plot(speed, value, "o", color=ACCENT, markerfacecolor=face, markersize=5.5)
+        axes.grid(color=LINE, linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.xaxis.set_minor_formatter(lambda *_: "")
+        axes.set_xlabel("images per second")
+        axes.set_ylabel(f"{text.label(board.metric)}, %")
+        order = [*front, *(i for i in range(len(timed)) if i not in front)]
+        _name_points(axes, [timed[i] for i in order])
+        return _svg(figure, prefix, f"Speed against {text.label(board.metric)} of {len(timed)} runs")
+
+
+def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Places of the points that no other beats in both numbers (at least as good in both, better in one)."""
+    return [
+        i
+        for i, (x, y) in enumerate(points)
+        if not any(a >= x and b >= y and (a, b) != (x, y) for a, b in points)
+    ]
+
+
+def shorten(name: object, length: int) -> str:
+    """At most ``length`` characters, the end cut off with an ellipsis."""
+    shown = text.clean(name)
+    return shown if len(shown) <= length else f"{shown[: length - 1].rstrip()}…"
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """matplotlib with our settings, and without its remarks on glyphs that only its own font lacks."""
+    from matplotlib import rc_context
+
+    with warnings.catch_warnings(), rc_context(_RC):
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
+
+
+def _figure(height: float) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure  # matplotlib takes 0.3 s to import
+
+    figure = Figure(figsize=(5.2, height), layout="constrained")
+    figure.patch.set_visible(False)
+    axes = figure.add_subplot()
+    axes.patch.set_visible(False)
+    return figure, axes
+
+
+def _bands(axes: Axes, rows: Sequence[Row]) -> None:
+    ranks = [row.rank for row in rows]
+    for rank in sorted(set(ranks))[::2]:
+        first = ranks.index(rank)
+        axes.axhspan(first - 0.5, first + ranks.count(rank) - 0.5, color=BAND, linewidth=0, zorder=0)
+
+
+def _name_points(axes: Axes, points: Sequence[tuple[float, float, Row]]) -> None:
+    """Write names beside points, in the order given, and leave out those that would cover another's."""
+    taken: list[tuple[float, float, float]] = []
+    axes.autoscale_view()
+    box = axes.get_xlim(), axes.get_ylim()
+    for speed, value, row in points:
+        name = shorten(row.model, 22)
+        x, y = axes.transAxes.inverted().transform(axes.transData.transform((speed, value)))
+        width = 0.017 * len(name)
+        on_left = x + width > 0.97
+        start = x - width if on_left else x
+        if any(
+            abs(y - other) < 0.06 and start < stop and start + width > left for left, stop, other in taken
+        ):
+            continue
+        taken.append((start, start + width, y))
+        axes.annotate(
+            name,
+            (speed, value),
+            xytext=(-6 if on_left else 6, 3),
+            textcoords="offset points",
+            ha="right" if on_left else "left",
+            fontsize=9,
+        )
+    axes.set(xlim=box[0], ylim=box[1])
+
+
+def _svg(figure: Figure, prefix: str, title: str) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    root = ET.fromstring(buffer.getvalue())
+    ids = {element.get("id"): f"{prefix}-{element.get('id')}" for element in root.iter() if element.get("id")}
+    for element in root.iter():
+        _without_dropped(element)
+        _plain_attributes(element, ids)
+    root.set("role", "img")
+    root.set("aria-label", title)
+    root.set("stroke-linejoin", "round")
+    ET.register_namespace("", _SVG)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _without_dropped(element: ET.Element) -> None:
+    for child in list(element):
+        if child.tag in (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"):
+            element.remove(child)
+
+
+def _plain_attributes(element: ET.Element, ids: dict[str | None, str]) -> None:
+    """Style to presentation attributes, own ids, plain ``href``, colours as variables."""
+    for declaration in element.attrib.pop("style", "").split(";"):
+        name, _, value = (part.strip() for part in declaration.partition(":"))
+        if name == "font":
+            name, value = "font-size", (re.findall(r"[\d.]+(?=px)", value) or ["9"])[0]
+        if _ATTRIBUTES.fullmatch(name):
+            element.set(name, value)
+    for name, value in list(element.attrib.items()):
+        if name == "{http://www.w3.org/1999/xlink}href":
+            del element.attrib[name]
+            element.set("href", f"#{ids.get(value[1:], value[1:])}")
+        elif value in _VARIABLES:
+            element.set(name, f"var({_VARIABLES[value]})")
+        elif name == "id":
+            element.set(name, ids[value])
+        elif value.startswith("url(#"):
+            element.set(name, f"url(#{ids[value[5:-1]]})")

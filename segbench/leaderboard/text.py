@@ -1,0 +1,160 @@
+"""Labels, digits and safe text: what tables, plots and the page share."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+from segbench.leaderboard.boards import Board, Row
+
+LABELS = {
+    "miou": "mIoU",
+    "pixel_accuracy": "Pixel acc.",
+    "mean_accuracy": "Mean acc.",
+    "fw_iou": "fwIoU",
+    "mean_dice": "Dice",
+    "mean_precision": "Precision",
+    "mean_recall": "Recall",
+    "ap": "AP",
+    "ap50": "AP50",
+    "ap75": "AP75",
+    "ap_small": "AP small",
+    "ap_medium": "AP medium",
+    "ap_large": "AP large",
+    "ar_1": "AR@1",
+    "ar_10": "AR@10",
+    "ar_100": "AR@100",
+    "ar_small": "AR small",
+    "ar_medium": "AR medium",
+    "ar_large": "AR large",
+    "pq": "PQ",
+    "sq": "SQ",
+    "rq": "RQ",
+    "pq_things": "PQ things",
+    "sq_things": "SQ things",
+    "rq_things": "RQ things",
+    "pq_stuff": "PQ stuff",
+    "sq_stuff": "SQ stuff",
+    "rq_stuff": "RQ stuff",
+}
+"""Metric key → heading, in the order of columns."""
+
+TASKS = {"semantic": "Semantic", "instance": "Instance", "panoptic": "Panoptic"}
+
+PER_CLASS = {"semantic": "iou", "instance": "ap", "panoptic": "pq"}
+"""The score of one category that stands for its task."""
+
+PER_CLASS_LABELS = {"semantic": "IoU", "instance": "AP", "panoptic": "PQ"}
+
+NONE = "–"
+
+_REPLACED = {"Cc": " ", "Zl": " ", "Zp": " ", "Cs": "\ufffd"}
+
+_BIDI = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
+
+
+def label(key: str) -> str:
+    """Heading of a metric."""
+    if key.startswith("boundary_"):
+        return f"Boundary {label(key.removeprefix('boundary_'))}"
+    return LABELS.get(key, key)
+
+
+def metric_keys(rows: Sequence[Row]) -> list[str]:
+    """Keys that any of the rows has: known ones in the order of ``LABELS``, then the others by name."""
+    found = {key for row in rows for key in row.record.metrics}
+    return [key for key in LABELS if key in found] + sorted(found - set(LABELS))
+
+
+def decimals(board: Board) -> int:
+    """Decimals of a percentage on this board: two digits of the narrowest interval's half width, 1 or 2."""
+    halves = [50 * (row.ci_high - row.ci_low) for row in board.rows if row.ci_high > row.ci_low]
+    return 2 if halves and min(halves) < 1 else 1
+
+
+def percent(value: object, digits: int) -> str:
+    """A fraction as a percentage without its sign; a dash where there is none."""
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return NONE
+    return f"{round(100 * value, 7):.{digits}f}"
+
+
+def interval(row: Row, digits: int) -> str:
+    """The 95 % interval of a row, in percent."""
+    if math.isnan(row.ci_low):
+        return NONE
+    return f"{percent(row.ci_low, digits)}{NONE}{percent(row.ci_high, digits)}"
+
+
+def span(low: int, high: int) -> str:
+    """``2`` or ``2–4``."""
+    return str(low) if low == high else f"{low}{NONE}{high}"
+
+
+def probability(value: float) -> str:
+    """A share as whole percents; ``<1`` and ``>99`` where rounding would claim certainty."""
+    rounded = round(value, 9)
+    if 0 < rounded < 0.005:
+        return "<1"
+    if 0.995 < rounded < 1:
+        return ">99"
+    return f"{100 * rounded:.0f}"
+
+
+def speed(row: Row) -> float | None:
+    """Images a second, where the run was timed."""
+    value = row.record.timing.get("images_per_second")
+    if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        return None
+    return float(value)
+
+
+def speed_text(value: float | None) -> str:
+    """Three digits."""
+    if value is None:
+        return NONE
+    return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
+
+
+def count(number: int, noun: str) -> str:
+    """``1 image``, ``1,200 images``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def clean(value: object) -> str:
+    """Text that every format can hold: control characters become blanks, marks that turn the direction �."""
+    shown = _BIDI.sub("\ufffd", str(value))
+    return "".join(_REPLACED.get(unicodedata.category(char), char) for char in shown)
+
+
+def settings_text(settings: object) -> str:
+    """Protocol settings on one line: ``key=value; …``."""
+    if not isinstance(settings, Mapping):
+        return ""
+    return "; ".join(f"{key}={_setting(value)}" for key, value in settings.items())
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_setting(item)}" for key, item in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return _evenly(value) or " ".join(map(_setting, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _evenly(values: Sequence[object]) -> str | None:
+    """``0.5:0.05:0.95`` for evenly spaced floats, as COCO writes its thresholds."""
+    numbers = [value for value in values if isinstance(value, float)]
+    if len(numbers) < 4 or len(numbers) < len(values):
+        return None
+    step = (numbers[-1] - numbers[0]) / (len(numbers) - 1)
+    if any(abs(number - numbers[0] - i * step) > 1e-9 for i, number in enumerate(numbers)):
+        return None
+    return f"{numbers[0]:g}:{step:g}:{numbers[-1]:g}"
+
+
+def facts(values: Mapping[str, object]) -> list[tuple[str, str]]:
+    """What a part of a run record says, as ``(name, text)``; what is unknown is left out."""
+    return [(str(key), _setting(value)) for key, value in values.items() if value is not None and value != ""]

@@ -1,0 +1,222 @@
+"""What the page's template shows of a board: plain dicts of text, no markup but the plots."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from segbench.leaderboard import text
+from segbench.leaderboard.boards import Board, Row
+from segbench.leaderboard.plots import interval_plot, shorten, speed_plot
+
+HIDDEN = frozenset(
+    [
+        *("mean_dice", "mean_precision", "mean_recall", "ar_1", "ar_10", "ar_small", "ar_medium", "ar_large"),
+        *("sq_things", "rq_things", "sq_stuff", "rq_stuff"),
+    ]
+)
+"""Metrics whose columns are closed at first."""
+
+
+def board_view(board: Board, name: str) -> dict[str, Any]:
+    """One board; ``name`` starts the ids of its elements."""
+    first = board.rows[0].record
+    split = first.dataset.get("split")
+    columns = _columns(board)
+    categories = _categories(board)
+    rows = [_row(board, place) for place in range(len(board.rows))]
+    for key, cells in _cells(board, columns).items():
+        for row, cell in zip(rows, cells, strict=True):
+            row["cells"].append({"column": columns[key], **cell})
+    return {
+        "id": name,
+        "title": text.clean(f"{board.dataset} {split}" if split else board.dataset),
+        "task": text.TASKS[board.task].lower(),
+        "n_images": text.count(board.n_images, "image"),
+        "protocol": text.clean(f"{board.protocol} {first.protocol.get('version') or ''}".strip()),
+        "fingerprint": text.clean(board.fingerprint)[:24],
+        "settings": text.clean(text.settings_text(first.protocol.get("settings"))),
+        "warnings": board.warnings,
+        "metric": text.label(board.metric),
+        "class_score": text.PER_CLASS_LABELS[board.task],
+        "columns": list(columns.values()),
+        "filters": list(_filters(rows)),
+        "rows": rows,
+        "plots": _plots(board, name),
+        "categories": categories,
+        "heat": _heat(board, categories),
+    }
+
+
+def _columns(board: Board) -> dict[str, dict[str, Any]]:
+    timed = any(text.speed(row) for row in board.rows)
+    keys = [key for key in text.metric_keys(board.rows) if key != board.metric]
+    columns = [
+        _column("rank", "Rank", "rank", rising=True),
+        _column("name", "Model", "name", number=False),
+        _column("value", text.label(board.metric), "score"),
+        _column("interval", "95 % interval", "interval", optional=True),
+        _column("rank_interval", "Rank interval", "number", optional=True, rising=True),
+        _column("p_best", "P(best), %", "number", optional=True),
+        *(
+            _column(
+                key, text.label(key), "number", optional=True, hidden=key in HIDDEN or key not in text.LABELS
+            )
+            for key in keys
+        ),
+        *([_column("speed", "Images/s", "number", optional=True)] if timed else []),
+    ]
+    return {column["key"]: column for column in columns}
+
+
+def _column(key: str, label: str, kind: str, *, number: bool = True, **options: bool) -> dict[str, Any]:
+    flags = {"optional": False, "hidden": False, "rising": False, **options}
+    return {"key": text.clean(key), "label": text.clean(label), "kind": kind, "number": number, **flags}
+
+
+def _cells(board: Board, columns: Mapping[str, object]) -> dict[str, list[dict[str, Any]]]:
+    digits = text.decimals(board)
+    rows = board.rows
+    bars = _bars(rows)
+    shown = {
+        "rank": [_cell(str(row.rank), row.rank) for row in rows],
+        "name": [_cell(text.clean(row.model), "") for row in rows],
+        "value": [_cell(text.percent(row.value, digits), row.value) for row in rows],
+        "interval": [
+            _cell(text.interval(row, digits), row.ci_low, bar=bar)
+            for row, bar in zip(rows, bars, strict=True)
+        ],
+        "rank_interval": [_cell(text.span(row.rank_low, row.rank_high), row.rank_low) for row in rows],
+        "p_best": [_cell(text.probability(row.p_best), row.p_best) for row in rows],
+        "speed": [_cell(text.speed_text(text.speed(row)), text.speed(row)) for row in rows],
+    }
+    for key in columns:
+        if key not in shown:
+            values = [row.record.metrics[key].value if key in row.record.metrics else None for row in rows]
+            shown[key] = _marked([_cell(text.percent(value, digits), value) for value in values])
+    return {key: shown[key] for key in columns}
+
+
+def _cell(shown: str, value: object, *, bar: object = None) -> dict[str, Any]:
+    known = isinstance(value, int | float) and math.isfinite(value)
+    return {"text": shown, "value": repr(value) if known else "", "bar": bar, "best": False}
+
+
+def _marked(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    best = max((float(cell["text"]) for cell in cells if cell["value"]), default=None)
+    return [{**cell, "best": bool(cell["value"]) and float(cell["text"]) == best} for cell in cells]
+
+
+def _bars(rows: Sequence[Row]) -> list[dict[str, str] | None]:
+    """Place and width of each interval on a scale of 0..100 that all rows share."""
+    known = [row for row in rows if math.isfinite(row.ci_low)]
+    if not known:
+        return [None] * len(rows)
+    low, high = min(row.ci_low for row in known), max(row.ci_high for row in known)
+    scale = 100 / max(high - low, 1e-9)
+    return [
+        {
+            "low": f"{scale * (row.ci_low - low):.2f}",
+            "width": f"{max(scale * (row.ci_high - row.ci_low), 1):.2f}",
+            "at": f"{scale * (row.value - low):.2f}",
+        }
+        for row in rows
+    ]
+
+
+def _row(board: Board, place: int) -> dict[str, Any]:
+    row = board.rows[place]
+    name = text.clean(row.model)
+    ranks = sorted({other.rank for other in board.rows})
+    digits = text.decimals(board)
+    headline = f"rank {row.rank}, {text.label(board.metric)} {text.percent(row.value, digits)}"
+    return {
+        "place": place,
+        "rank": row.rank,
+        "name": name,
+        "short": shorten(name, 48),
+        "short_option": shorten(name, 40),
+        "band": ranks.index(row.rank) % 2 == 0,
+        "search": f"{name} {row.run_id} {text.clean(row.record.model.get('revision') or '')}",
+        "hardware": _hardware(row),
+        "headline": headline,
+        "warnings": [text.clean(warning) for warning in row.record.warnings],
+        "about": _about(row),
+        "cells": [],
+    }
+
+
+def _hardware(row: Row) -> str:
+    env = row.record.env
+    return text.clean(env.get("hardware") or env.get("device") or "unknown")
+
+
+def _filters(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The choices by which rows can be filtered, where there is more than one."""
+    filters = [
+        {"key": key, "label": label, "choices": sorted({row[key] for row in rows})}
+        for key, label in (("rank", "Rank"), ("hardware", "Hardware"))
+    ]
+    return [one for one in filters if len(one["choices"]) > 1]
+
+
+def _about(row: Row) -> list[tuple[str, str]]:
+    """Provenance of a run: what was scored, under which rules, on what machine."""
+    record = row.record
+    known = {key: value for key, value in record.dataset.items() if key != "categories"}
+    protocol = {key: value for key, value in record.protocol.items() if key != "settings"}
+    lines = [("run", row.run_id), ("signature", record.signature)]
+    parts = (
+        ("model", record.model),
+        ("data", known),
+        ("protocol", protocol),
+        ("timing", record.timing),
+        ("env", record.env),
+        ("provenance", record.provenance),
+    )
+    for title, part in parts:
+        lines += [(f"{title} {name.replace('_', ' ')}", value) for name, value in text.facts(part)]
+    lines.insert(2, ("protocol settings", text.settings_text(record.protocol.get("settings"))))
+    return [(text.clean(name), text.clean(value)) for name, value in lines if value]
+
+
+def _categories(board: Board) -> list[dict[str, str]]:
+    names = {row["category_id"]: row.get("name") for run in board.rows for row in run.record.per_class}
+    return [
+        {
+            "category": str(category),
+            "name": text.clean(names[category] or category),
+            "short": shorten(names[category] or category, 40),
+        }
+        for category in sorted(names)
+    ]
+
+
+def _heat(board: Board, categories: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+    """One line a class: each run's score, and its shade in tenths."""
+    key = text.PER_CLASS[board.task]
+    scores = [{str(row["category_id"]): row.get(key) for row in run.record.per_class} for run in board.rows]
+    return [
+        {**line, "cells": [_heat_cell(run.get(line["category"])) for run in scores]} for line in categories
+    ]
+
+
+def _heat_cell(value: object) -> dict[str, Any]:
+    cell = _cell(text.percent(value, 1), value)
+    level = f"h{min(9, max(0, int(10 * float(cell['value']))))}" if cell["value"] else ""
+    return {**cell, "level": level}
+
+
+def _plots(board: Board, name: str) -> list[dict[str, Any]]:
+    from markupsafe import Markup
+
+    metric = text.label(board.metric)
+    captions = (
+        f"{metric} with 95 % intervals; rank at the right",
+        f"{metric} against speed; filled: no other run is both faster and better",
+    )
+    svgs = interval_plot(board, f"{name}-intervals"), speed_plot(board, f"{name}-speed")
+    return [
+        {"caption": caption, "svg": Markup(svg)} for caption, svg in zip(captions, svgs, strict=True) if svg
+    ]

@@ -1,0 +1,291 @@
+"""RunRecord: everything that one scored run leaves behind.
+
+A record is a folder ``<out>/<dataset>/<task>/<model>/<run_id>/`` of
+
+``run.json``
+    what was scored, under which rules, on what machine, and the scores;
+``images.parquet``
+    one row an image: its **sufficient statistics**, so that any subset, interval or ranking needs no re-run;
+``detections.parquet``
+    instance runs only: one row a scored detection.
+
+Columns of ``images.parquet`` (lists of one row belong together; only categories that occur are listed):
+
+=========  ==============================================================================================
+all        ``image_id`` string, ``index`` int64 (position in the data set, the order of every float sum),
+           ``latency_ms`` float64 or null, ``error`` string or null (a failed image: its lists are empty)
+semantic   ``category_ids`` list<int32>, ``tp fp fn`` list<int64>, in pixels;
+           ``cityscapes`` adds ``group_tp group_fp group_fn group_instance_fp`` list<int64> (pixels, in
+           the order of metrics.cityscapes.GROUPS), ``instance_map`` list<int64> of one (1 where there is
+           one), and by rising instance id ``instance_category_ids`` list<int32>, ``instance_sizes
+           instance_tp instance_group_tp`` list<int64>, in pixels
+panoptic   ``category_ids`` list<int32>, ``tp fp fn`` list<int64>, in segments (under ``pq-dagger`` the tp
+           of stuff are its true segments);
+           ``match_category_ids`` list<int32>, ``match_ious`` list<float64>: the matched pairs in order
+instance   ``category_ids`` list<int32>, and for each area range a of the protocol
+           ``truths_<a>`` list<int64>: truths that count
+=========  ==============================================================================================
+
+Columns of ``detections.parquet``, by image, then category, then falling score:
+``image_index`` int64, ``category_id`` int32, ``rank`` int32 (0 is the best of its image and category),
+``score`` float64, and for each area range a ``matched_<a>``, ``ignored_<a>`` uint64: bit t is IoU threshold t
+of the protocol's ``iou_thresholds``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from segbench.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MetricValue:
+    """One score, a fraction in 0..1 (NaN where undefined), with its interval where one was computed."""
+
+    value: float
+    ci_low: float | None = None
+    ci_high: float | None = None
+    method: str | None = None
+    n_boot: int | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """What was scored, how, where, and the result.
+
+    Attributes
+    ----------
+    task
+        ``semantic``, ``instance`` or ``panoptic``.
+    status
+        ``complete``, ``partial`` or ``failed``.
+    model
+        ``name`` and, where known, spec, revision, weights_sha256, code_sha256, n_params, class_map …
+    dataset
+        ``name split format fingerprint n_images n_expected n_scored n_failed categories``; each category is
+        ``{id, name, source_id, isthing, color, parent, synset}``.
+    protocol
+        ``name version settings``.
+    metrics
+        ``{key: MetricValue}``.
+    per_class
+        One dict a category: ``category_id``, ``name`` and its scores (NaN where undefined).
+    timing, env, provenance
+        Speed; hardware, device, threads and versions; commit and redacted command line.
+    warnings
+        What a reader of the score should know.
+    images, detections
+        The tables described above; None for a record read without them.
+    path
+        The folder that it was read from; None for a new record.
+    """
+
+    task: str
+    model: Mapping[str, Any]
+    dataset: Mapping[str, Any]
+    protocol: Mapping[str, Any]
+    metrics: Mapping[str, MetricValue]
+    per_class: Sequence[Mapping[str, Any]]
+    status: str = "complete"
+    timing: Mapping[str, Any] = field(default_factory=dict)
+    env: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+    images: pa.Table | None = None
+    detections: pa.Table | None = None
+    path: Path | None = None
+
+    @cached_property
+    def run_id(self) -> str:
+        """Hash of everything but time, machine and circumstances: that of the run that a re-run repeats."""
+        keys = ("task", "status", "model", "dataset", "protocol", "metrics", "per_class")
+        content = {key: value for key, value in self.to_dict().items() if key in keys}
+        return hashlib.sha256(_dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def signature(self) -> str:
+        """One line that says what a score of this record means."""
+        settings = self.protocol.get("settings", {})
+        parts = [f"{key}={_compact(value)}" for key, value in settings.items()]
+        fingerprint = str(self.dataset.get("fingerprint", ""))[:12]
+        return "|".join(
+            [
+                f"segbench={self.env.get('segbench', '?')}",
+                f"data={self.dataset.get('name')}@{fingerprint}",
+                f"protocol={self.protocol.get('name')}/{self.protocol.get('version')}",
+                *parts,
+            ]
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of ``run.json``, NaN as None."""
+        return _plain(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "task": self.task,
+                "status": self.status,
+                "model": self.model,
+                "dataset": self.dataset,
+                "protocol": self.protocol,
+                "metrics": {key: asdict(value) for key, value in self.metrics.items()},
+                "per_class": self.per_class,
+                "timing": self.timing,
+                "env": self.env,
+                "provenance": self.provenance,
+                "warnings": self.warnings,
+            }
+        )
+
+    def to_json(self) -> str:
+        """``run.json`` as text."""
+        return _dumps({"run_id": self.run_id, **self.to_dict()}, indent=1) + "\n"
+
+    def write(self, out: str | Path) -> Path:
+        """Write the record below ``out`` and return its folder.
+
+        The folder appears whole or not at all; a record that is already there is replaced.
+        """
+        from segbench.canonical.atomic import replace_folder
+
+        target = (
+            Path(out) / slug(self.dataset["name"]) / slug(self.task) / slug(self.model["name"]) / self.run_id
+        )
+        with replace_folder(target) as folder:
+            self._write_tables(folder)
+            (folder / "run.json").write_text(self.to_json(), encoding="utf-8")
+        return target
+
+    def _write_tables(self, folder: Path) -> None:
+        import pyarrow.parquet as pq
+
+        for name, table in (("images", self.images), ("detections", self.detections)):
+            if table is not None:
+                pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+
+
+def read_record(path: str | Path, *, tables: bool = True) -> RunRecord:
+    """Read a record from its folder.
+
+    Parameters
+    ----------
+    path
+        The folder that holds ``run.json``.
+    tables
+        Read ``images.parquet`` and ``detections.parquet`` as well.
+
+    Raises
+    ------
+    DataError
+        When ``run.json`` is missing, is no JSON, or is of another schema version.
+    OSError, ValueError
+        When a table is damaged.
+    """
+    folder = Path(path)
+    file = folder / "run.json"
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot read the record: {error.strerror}", file=file) from None
+    except ValueError as error:
+        raise DataError(f"is not JSON: {error}", file=file) from None
+    if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
+        found = content.get("schema_version") if isinstance(content, dict) else None
+        raise DataError(f"expected schema version {SCHEMA_VERSION}, found {found}", file=file)
+    try:
+        return _from_dict(content, folder, _read_tables(folder) if tables else {})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"is not a run record: {error!r}", file=file) from None
+
+
+def find_records(root: str | Path) -> list[Path]:
+    """Return the folder of every record below ``root``, sorted; none that a killed writer left half done."""
+    found = [file.relative_to(root) for file in Path(root).rglob("run.json")]
+    return sorted(
+        Path(root) / file.parent for file in found if not any(part.startswith(".") for part in file.parts)
+    )
+
+
+def slug(name: str) -> str:
+    """Return a file name for any text: letters, digits, ``.``, ``_`` and ``-``; a hash where it had others.
+
+    >>> slug("deeplab-v3"), slug("../etc/passwd")
+    ('deeplab-v3', 'etc-passwd-7fef78f5')
+    """
+    clean = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
+    if name and clean == name and len(name) <= 80:
+        return name
+    return f"{clean[:71] or 'x'}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+
+
+def _from_dict(content: dict[str, Any], folder: Path, tables: Mapping[str, Any]) -> RunRecord:
+    return RunRecord(
+        task=content["task"],
+        status=content["status"],
+        model=content["model"],
+        dataset=content["dataset"],
+        protocol=content["protocol"],
+        metrics={key: _metric(value) for key, value in content["metrics"].items()},
+        per_class=[{k: math.nan if v is None else v for k, v in row.items()} for row in content["per_class"]],
+        timing=content["timing"],
+        env=content["env"],
+        provenance=content["provenance"],
+        warnings=content["warnings"],
+        path=folder,
+        **tables,
+    )
+
+
+def _metric(row: dict[str, Any]) -> MetricValue:
+    return MetricValue(**{**row, "value": math.nan if row["value"] is None else row["value"]})
+
+
+def _read_tables(folder: Path) -> dict[str, pa.Table]:
+    import pyarrow.parquet as pq
+
+    tables = {}
+    for name in ("images", "detections"):
+        file = folder / f"{name}.parquet"
+        if file.exists():
+            tables[name] = pq.read_table(file)
+    return tables
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _dumps(value: Any, *, indent: int | None = None, sort_keys: bool = False) -> str:
+    return json.dumps(value, indent=indent, sort_keys=sort_keys, ensure_ascii=False, allow_nan=False)
+
+
+def _compact(value: Any) -> str:
+    return (
+        ",".join(map(str, value))
+        if isinstance(value, Sequence) and not isinstance(value, str)
+        else str(value)
+    )
