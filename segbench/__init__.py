@@ -1,0 +1,119 @@
+"""segbench: convert any segmentation data set, score any model, publish a leaderboard that can be trusted."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from segbench._version import __version__
+    from segbench.canonical.categories import Categories, Category
+    from segbench.canonical.dataset import Dataset
+    from segbench.canonical.rle import Rle
+    from segbench.canonical.sample import Sample, Segment
+    from segbench.conversion import ConversionReport, convert
+    from segbench.errors import (
+        DataError,
+        LossError,
+        PartialError,
+        PluginError,
+        SegbenchError,
+        SegbenchWarning,
+        ThresholdError,
+        UsageError,
+    )
+    from segbench.evaluate import run, score
+    from segbench.formats import open_dataset
+    from segbench.leaderboard import Leaderboard, build_leaderboard
+    from segbench.models import (
+        Batch,
+        InstancePrediction,
+        ModelInfo,
+        PanopticPrediction,
+        SegModel,
+        SemanticPrediction,
+        load_model,
+    )
+    from segbench.results import MetricValue, RunRecord, read_record
+
+_HOMES = {
+    "Batch": "segbench.models",
+    "Categories": "segbench.canonical.categories",
+    "Category": "segbench.canonical.categories",
+    "ConversionReport": "segbench.conversion",
+    "DataError": "segbench.errors",
+    "Dataset": "segbench.canonical.dataset",
+    "InstancePrediction": "segbench.models",
+    "Leaderboard": "segbench.leaderboard",
+    "LossError": "segbench.errors",
+    "MetricValue": "segbench.results",
+    "ModelInfo": "segbench.models",
+    "PanopticPrediction": "segbench.models",
+    "PartialError": "segbench.errors",
+    "PluginError": "segbench.errors",
+    "Rle": "segbench.canonical.rle",
+    "RunRecord": "segbench.results",
+    "Sample": "segbench.canonical.sample",
+    "SegModel": "segbench.models",
+    "SegbenchError": "segbench.errors",
+    "SegbenchWarning": "segbench.errors",
+    "Segment": "segbench.canonical.sample",
+    "SemanticPrediction": "segbench.models",
+    "ThresholdError": "segbench.errors",
+    "UsageError": "segbench.errors",
+    "__version__": "segbench._version",
+    "build_leaderboard": "segbench.leaderboard",
+    "convert": "segbench.conversion",
+    "load_model": "segbench.models",
+    "open_dataset": "segbench.formats",
+    "read_record": "segbench.results",
+    "run": "segbench.evaluate",
+    "score": "segbench.evaluate",
+}
+"""Public name -> module; imported when first used, so that ``import segbench`` costs nothing."""
+
+__all__ = [
+    "Batch",
+    "Categories",
+    "Category",
+    "ConversionReport",
+    "DataError",
+    "Dataset",
+    "InstancePrediction",
+    "Leaderboard",
+    "LossError",
+    "MetricValue",
+    "ModelInfo",
+    "PanopticPrediction",
+    "PartialError",
+    "PluginError",
+    "Rle",
+    "RunRecord",
+    "Sample",
+    "SegModel",
+    "SegbenchError",
+    "SegbenchWarning",
+    "Segment",
+    "SemanticPrediction",
+    "ThresholdError",
+    "UsageError",
+    "__version__",
+    "build_leaderboard",
+    "convert",
+    "load_model",
+    "open_dataset",
+    "read_record",
+    "run",
+    "score",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'segbench' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,218 @@
+"""score() and run(): measure each image, add, score once, and keep a record."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segbench.canonical.dataset import Dataset
+from segbench.collect import Collector
+from segbench.environment import environment, provenance
+from segbench.errors import UsageError
+from segbench.formats import open_dataset, open_predictions
+from segbench.models import SegModel, code_sha256, load_model
+from segbench.models.class_map import ClassMap
+from segbench.pairing import choose_protocol, open_truth
+from segbench.results import RunRecord
+from segbench.stepping import ModelSteps, ordered_map
+
+Progress = Callable[[Iterable[int]], Iterable[int]]
+
+
+def score(
+    truth: str | Path | Dataset,
+    predictions: str | Path | Dataset,
+    *,
+    task: str | None = None,
+    protocol: str | None = None,
+    truth_format: str | None = None,
+    predictions_format: str | None = None,
+    truth_options: Mapping[str, Any] | None = None,
+    predictions_options: Mapping[str, Any] | None = None,
+    num_classes: int | None = None,
+    model: str = "predictions",
+    device: str = "cpu",
+    threads: int | None = None,
+    out: str | Path | None = None,
+    progress: Progress = iter,
+) -> RunRecord:
+    """Score predictions that lie in files, in any readable format.
+
+    Parameters
+    ----------
+    truth, predictions
+        Files, folders or open data sets.
+    task, protocol
+        ``semantic``, ``instance`` or ``panoptic``, and the rules; by default what the files hold, and the
+        task's own protocol.
+    truth_format, predictions_format, truth_options, predictions_options
+        Format names (recognised where not given) and settings of the readers.
+    num_classes
+        Of label maps without id2label: categories 0..N-1.
+    model
+        What the record calls the predictions.
+    device
+        ``cpu``, or ``auto``.
+    threads
+        Images measured at a time; by default one for each core. The result does not depend on it.
+    out
+        Folder to write the record below.
+    progress
+        Wraps the indices of the images, to show how far it is.
+
+    Returns
+    -------
+    RunRecord
+        ``record.metrics["miou"].value`` etc., fractions in 0..1.
+
+    Raises
+    ------
+    DataError
+        When truth or predictions are damaged or do not belong together.
+    UsageError
+        When a name or an option is unknown.
+    """
+    device = _check_device(device)
+    started = time.perf_counter()
+    truth = truth if isinstance(truth, Dataset) else open_truth(
+        truth, predictions, truth_format, dict(truth_options or {}), num_classes
+    )  # fmt: skip
+    if not isinstance(predictions, Dataset):
+        predictions = open_predictions(
+            predictions, truth, format=predictions_format, options=predictions_options
+        )
+    rules = choose_protocol(task, protocol, truth, predictions)
+    metric = rules.build(truth.categories)
+    n_threads = threads or os.cpu_count() or 1
+
+    def measure(index: int) -> tuple[str, str, Any]:
+        sample, pred = truth[index], predictions[index]
+        return sample.image_id, sample.record_sha256, metric.measure_sample(pred, sample, index)
+
+    collector = Collector(metric, truth)
+    for image_id, record_sha256, stats in ordered_map(measure, progress(range(len(truth))), n_threads):
+        collector.add(image_id, record_sha256, stats)
+    record = collector.record(
+        rules,
+        model={"name": model, "spec": "preds"},
+        timing={"scoring_seconds": time.perf_counter() - started},
+        env=environment(device, n_threads),
+        provenance=provenance(),
+        warnings=list(predictions.notes),
+    )
+    return _written(record, out)
+
+
+def run(
+    model: str | SegModel,
+    dataset: str | Path | Dataset,
+    *,
+    task: str | None = None,
+    protocol: str | None = None,
+    device: str = "auto",
+    batch_size: int = 1,
+    ignore: Sequence[str] = (),
+    out: str | Path | None = "results",
+    progress: Progress = iter,
+) -> RunRecord:
+    """Score a model plugin on a data set.
+
+    Parameters
+    ----------
+    model
+        ``file:path.py:Class``, ``module:package.module:factory``, or an object with ``info`` and ``predict``.
+    dataset
+        Path in any readable format, or an open data set; it must have pictures.
+    task, protocol
+        What to ask of the model, and the rules; by default the first task that both serve, and its protocol.
+    device
+        ``cpu`` or ``auto``.
+    batch_size
+        Images a call. Official rows use 1: larger batches change the scores of some models.
+    ignore
+        Categories of the model that the data set lacks; their pixels are void, their instances dropped.
+    out
+        Folder to write the record below; None to write none.
+    progress
+        Wraps the indices of the images, to show how far it is.
+
+    Returns
+    -------
+    RunRecord
+
+    Raises
+    ------
+    PluginError
+        When the model raises, or returns what it must not.
+    DataError, UsageError
+        When the data set is damaged, a name is unknown, or categories of the model have no counterpart.
+    """
+    device = _check_device(device)
+    if batch_size < 1:
+        raise UsageError(f"a batch holds at least 1 image, not {batch_size}")
+    truth = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
+    plugin = load_model(model) if isinstance(model, str) else model
+    rules = choose_protocol(task, protocol, truth, None, plugin.info.tasks)
+    class_map = ClassMap.match(plugin.info, truth.categories, ignore=ignore)
+    collector = Collector(rules.build(truth.categories), truth)
+    runner = ModelSteps(plugin, class_map, collector, rules.task)
+    latencies: list[float] = []
+    started = time.perf_counter()
+    batch: list[int] = []
+    for index in progress(range(len(truth))):
+        batch.append(index)
+        if len(batch) == batch_size or index == len(truth) - 1:
+            latencies += runner.step(truth, batch)
+            batch = []
+    record = collector.record(
+        rules,
+        model=_describe(plugin, model, class_map),
+        timing=_timing(latencies, batch_size, time.perf_counter() - started),
+        env=environment(device, 1),
+        provenance=provenance(),
+        warnings=[],
+    )
+    return _written(record, out)
+
+
+def _check_device(device: str) -> str:
+    if device not in ("cpu", "auto"):
+        raise UsageError(f"device {device!r} is not available in this version; use 'cpu' or 'auto'")
+    return "cpu"
+
+
+def _describe(plugin: SegModel, model: str | SegModel, class_map: ClassMap) -> dict[str, Any]:
+    info = plugin.info
+    spec = model if isinstance(model, str) else None
+    return {
+        "name": info.name,
+        "spec": spec,
+        "revision": info.revision,
+        "weights_sha256": info.weights_sha256,
+        "license": info.license,
+        "n_params": info.n_params,
+        "code_sha256": code_sha256(spec) if spec else None,
+        "class_map": {str(k): v for k, v in class_map.ids.items()},
+    }
+
+
+def _timing(latencies: list[float], batch_size: int, seconds: float) -> dict[str, Any]:
+    p50, p95, p99 = np.percentile(latencies, [50, 95, 99]).tolist()
+    return {
+        "batch_size": batch_size,
+        "latency_ms": {"p50": p50, "p95": p95, "p99": p99},
+        "images_per_second": 1000 * len(latencies) / sum(latencies),
+        "wall_seconds": seconds,
+    }
+
+
+def _written(record: RunRecord, out: str | Path | None) -> RunRecord:
+    if out is None:
+        return record
+    return replace(record, path=record.write(out))

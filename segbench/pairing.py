@@ -1,0 +1,75 @@
+"""Which truth, predictions and rules belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from segbench.canonical.dataset import Dataset
+from segbench.errors import UsageError
+from segbench.formats import open_dataset, sniff
+from segbench.protocols import PROTOCOLS, Protocol, default_protocol, get_protocol
+
+
+def open_truth(
+    truth: str | Path,
+    predictions: str | Path | Dataset,
+    name: str | None,
+    options: dict[str, Any],
+    num_classes: int | None,
+) -> Dataset:
+    """Open the truth; label maps without id2label take their categories from both folders' ids."""
+    name = name or sniff(truth)
+    if name == "png" and not isinstance(predictions, Dataset):
+        if num_classes is not None:
+            options["num_classes"] = num_classes
+        options.setdefault("beside", predictions)
+    elif num_classes is not None:
+        raise UsageError(f"the number of classes is for label maps without id2label; {truth} is {name}")
+    return open_dataset(truth, format=name, options=options)
+
+
+def choose_protocol(
+    task: str | None,
+    protocol: str | None,
+    truth: Dataset,
+    predictions: Dataset | None,
+    offered: Sequence[str] | None = None,
+) -> Protocol:
+    """Return the rules asked for, or the default ones of the first task that truth and predictions serve.
+
+    ``offered`` are the tasks of a model, where there are no predictions yet.
+
+    Raises
+    ------
+    UsageError
+        When they have no task in common, or not that of the protocol.
+    """
+    tasks = predictions.tasks if predictions is not None else tuple(offered or ())
+    if protocol is not None:
+        rules = get_protocol(protocol)
+        if task not in (None, rules.task):
+            raise UsageError(f"protocol {protocol} is for {rules.task}, not {task}")
+    else:
+        common = [t for t in tasks if t in truth.tasks and task in (None, t)]
+        if not common:
+            raise UsageError(
+                f"{truth.name} serves {'/'.join(truth.tasks)}, the predictions {'/'.join(tasks)}"
+                + (f"; {task} was asked for" if task else "")
+            )
+        rules = default_protocol(common[0])
+        if common[0] == "instance" and predictions is not None and _boxes_alone(predictions):
+            rules = PROTOCOLS["coco-bbox"]
+    if rules.task not in truth.tasks or rules.task not in tasks:
+        raise UsageError(
+            f"protocol {rules.name} is for {rules.task}; {truth.name} serves {'/'.join(truth.tasks)}, "
+            f"the predictions {'/'.join(tasks)}"
+        )
+    return rules
+
+
+def _boxes_alone(predictions: Dataset) -> bool:
+    """Tell from the first predictions whether there are boxes and no masks."""
+    first = next((s for sample in predictions for s in sample.segments), None)
+    return first is not None and first.source_kind == "box"

@@ -1,0 +1,84 @@
+"""The boards in ``leaderboards/`` are what the code makes of their records; the demo still gives those."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from segbench.demo.tour import MARK, MODELS, TASKS, tour
+from segbench.errors import UsageError
+from segbench.leaderboard import build_leaderboard
+from segbench.results import find_records, read_record
+
+BOARDS = Path(__file__).resolve().parent.parent / "leaderboards"
+DEMO = BOARDS / "demo"
+pytestmark = pytest.mark.skipif(not BOARDS.is_dir(), reason="a source distribution has no leaderboards/")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    out = tmp_path_factory.mktemp("demo") / "out"
+    said = []
+    page = tour(out, said.append)
+    return out, page, said
+
+
+@pytest.fixture(scope="module")
+def rebuilt(tmp_path_factory):
+    out = tmp_path_factory.mktemp("board")
+    build_leaderboard(DEMO / "results", out)
+    return out
+
+
+@pytest.mark.parametrize("name", ["leaderboard.md", "leaderboard.csv"])
+def test_a_committed_table_is_current(rebuilt, name):
+    assert (rebuilt / name).read_text("utf-8") == (DEMO / name).read_text("utf-8"), "run `make leaderboards`"
+
+
+def test_the_committed_page_is_current_but_for_matplotlib(rebuilt):
+    def words(file):
+        return re.sub(r"<svg.*?</svg>", "", file.read_text("utf-8"), flags=re.DOTALL)
+
+    assert words(rebuilt / "index.html") == words(DEMO / "index.html"), "run `make leaderboards`"
+
+
+def test_the_demo_still_gives_the_committed_scores(demo):
+    made = {(r.task, r.model["name"]): r for r in map(read_record, find_records(demo[0] / "results"))}
+    kept = {(r.task, r.model["name"]): r for r in map(read_record, find_records(DEMO / "results"))}
+    assert made.keys() == kept.keys()
+    assert len(made) == len(MODELS) * len(TASKS)
+    for key, record in made.items():
+        assert record.dataset["fingerprint"] == kept[key].dataset["fingerprint"], key
+        values = {name: metric.value for name, metric in record.metrics.items()}
+        expected = {name: metric.value for name, metric in kept[key].metrics.items()}
+        assert values == pytest.approx(expected, abs=1e-9, nan_ok=True), key
+
+
+def test_the_demo_says_each_step_and_where_the_page_is(demo):
+    out, page, said = demo
+    assert page == out / "leaderboard" / "index.html"
+    assert page.is_file()
+    assert sum("nothing is lost" in line for line in said) == len(TASKS)
+    assert sum(" %" in line for line in said) == len(MODELS) * len(TASKS)
+
+
+def test_the_demo_replaces_an_earlier_demo_and_nothing_else(tmp_path):
+    (tmp_path / "results").mkdir()
+    with pytest.raises(UsageError, match="holds other files"):
+        tour(tmp_path, str)
+    assert (tmp_path / "results").is_dir()
+    assert not (tmp_path / MARK).exists()
+
+
+def test_the_models_differ_on_every_task():
+    records = [read_record(path, tables=False) for path in find_records(DEMO / "results")]
+    for task in TASKS:
+        scores = sorted(next(iter(r.metrics.values())).value for r in records if r.task == task)
+        assert min(b - a for a, b in pairwise(scores)) > 0.01, task
+
+
+def test_the_index_links_every_board():
+    index = (BOARDS / "README.md").read_text("utf-8")
+    for folder in (path for path in BOARDS.iterdir() if path.is_dir()):
+        assert f"({folder.name}/leaderboard.md)" in index
