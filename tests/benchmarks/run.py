@@ -1,0 +1,107 @@
+"""Time, memory and scores of segbench beside those of the reference tools that are installed.
+
+``python tests/benchmarks/run.py [--images N] [--repeats R] [--only CASE …] [--peers TOOL …] [--out FOLDER]``
+writes ``bench.md`` and ``bench.json``, and ends with 1 where scores differ. Tools that are missing are named,
+never installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from pathlib import Path
+
+from compare import Case, compare
+from measure import HERE, run_child
+from report import Result, describe, to_dict, to_markdown
+from tools import OURS, Tool
+
+CASES = (
+    Case("segm", "mask AP, results without boxes", "instance", "coco", 250, "results.json"),
+    Case("segm-bbox", "mask AP, results with boxes", "instance", "coco", 250, "results-bbox.json"),
+    Case("miou-city", "mIoU of 1024 × 2048 label maps, 19 categories", "semantic", "city", 30, "19"),
+    Case("miou-ade", "mIoU of 512 × 683 label maps, 150 categories", "semantic", "ade", 150, "150"),
+    Case("pq", "PQ of 480 × 640 maps", "panoptic", "panoptic", 150),
+    Case("to-canonical", "COCO and its pictures, converted", "to_canonical", "pictures", 150),
+    Case("to-png", "COCO to a label map an image", "to_png", "pictures", 150),
+)
+TOOLS: dict[str, dict[str, Tool]] = {
+    case.module: import_module(f"tools.{case.module}").TOOLS for case in CASES
+}
+OUT = HERE.parent.parent / "build" / "bench"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure, write, print; 1 where a case failed."""
+    options = _parse(argv)
+    cases = [case for case in CASES if case.name in (options.only or [c.name for c in CASES])]
+    needed = {(case.workload, options.images or case.images) for case in cases}
+    sources = prepare(sorted(needed), options.out / "data")
+    every: dict[str, Tool] = {}
+    results = []
+    for case in cases:
+        tools = TOOLS[case.module]
+        tools = {k: tool for k, tool in tools.items() if k == OURS or k in (options.peers or tools)}
+        every |= tools
+        images = options.images or case.images
+        print(f"{case.name}: {images} images", file=sys.stderr)
+        source = sources[case.workload, images]
+        rows, missing = compare(case, tools, source, options.repeats, options.out)
+        results.append(Result(case, images, rows, missing))
+    command = shlex.join(["python", "tests/benchmarks/run.py", *argv])
+    facts = describe(command, options.repeats, every)
+    markdown = to_markdown(results, facts)
+    (options.out / "bench.md").write_text(markdown, encoding="utf-8")
+    (options.out / "bench.json").write_text(json.dumps(to_dict(results, facts), indent=1), encoding="utf-8")
+    print(markdown)
+    return int(any(result.failure for result in results))
+
+
+def prepare(needed: Sequence[tuple[str, int]], root: Path) -> dict[tuple[str, int], Path]:
+    """Generate workloads of so many images, at the same time; nothing is measured yet."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        folders = pool.map(lambda one: generate(*one, root), needed)
+        return dict(zip(needed, folders, strict=True))
+
+
+def generate(workload: str, images: int, root: Path) -> Path:
+    """Generate a workload in a process of its own, unless the same generator has already done so."""
+    sources = b"".join((HERE / name).read_bytes() for name in ("workloads.py", "shapes.py"))
+    folder = root / f"{workload}-{images}-{hashlib.sha256(sources).hexdigest()[:8]}"
+    if not folder.is_dir():
+        part = folder.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        run_child("workloads.py", workload, part, str(images))
+        part.rename(folder)
+    return folder
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = [case.name for case in CASES]
+    peers = sorted({name for tools in TOOLS.values() for name in tools} - {OURS})
+    parser.add_argument("--images", type=int, help="of every case; COCO's validation set has 5000")
+    parser.add_argument("--repeats", type=int, default=3, help="rounds (default %(default)s)")
+    parser.add_argument("--only", action="append", choices=names, metavar="CASE", help=", ".join(names))
+    parser.add_argument("--peers", action="append", choices=peers, metavar="TOOL", help=", ".join(peers))
+    parser.add_argument("--out", type=Path, default=OUT, help="folder to write (default build/bench)")
+    options = parser.parse_args(argv)
+    if options.repeats < 1 or (options.images is not None and options.images < 1):
+        parser.error("--images and --repeats are at least 1")
+    options.out = options.out.resolve()
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

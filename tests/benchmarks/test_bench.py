@@ -1,0 +1,105 @@
+"""The benchmark runs from end to end and its scores agree; how long anything takes is not for a test."""
+
+import importlib
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RUN = Path(__file__).resolve().parent / "run.py"
+REFERENCES = {
+    "segm": "pycocotools",
+    "segm-bbox": "pycocotools",
+    "miou-city": "numpy",
+    "miou-ade": "numpy",
+    "pq": "panopticapi",
+    "to-canonical": "pycocotools",
+    "to-png": "pycocotools",
+}
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "wait4"), reason="the benchmark measures with os.wait4")
+
+
+def bench(*arguments):
+    return subprocess.run(
+        [sys.executable, RUN, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def test_every_case_agrees_with_its_reference(tmp_path):
+    pytest.importorskip("panopticapi")
+    peers = [word for name in sorted(set(REFERENCES.values())) for word in ("--peers", name)]
+    done = bench("--images", 3, "--repeats", 1, "--out", tmp_path, *peers)
+    assert done.returncode == 0, done.stderr + done.stdout
+    content = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
+    assert {case["name"]: [row["tool"] for row in case["rows"]] for case in content["cases"]} == {
+        name: ["segbench", reference] for name, reference in REFERENCES.items()
+    }
+    for case in content["cases"]:
+        ours, theirs = case["rows"]
+        assert theirs["agrees"], case["name"]
+        assert ours["scores"].keys() >= theirs["scores"].keys() > set()
+        assert all(run["megabytes"] > 1 for row in case["rows"] for run in row["runs"])
+    assert content["versions"].keys() >= {"python", "segbench", "numpy", "pycocotools"}
+    assert_tables(done.stdout, content)
+    assert done.stdout.strip() == (tmp_path / "bench.md").read_text(encoding="utf-8").strip()
+
+
+def assert_tables(markdown, content):
+    sections = markdown.split("\n## ")[1:]
+    assert [section.partition(":")[0] for section in sections] == list(REFERENCES)
+    for section, case in zip(sections, content["cases"], strict=True):
+        table = [line for line in section.splitlines() if line.startswith("|")]
+        assert len(table) == 2 + len(case["rows"])
+        assert {line.count("|") for line in table} == {8}
+        assert table[2].startswith("| **segbench** |")
+        assert "| agree, " in table[3]
+
+
+@pytest.fixture
+def compare(monkeypatch):
+    monkeypatch.syspath_prepend(RUN.parent)
+    return importlib.import_module("compare")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        ({"ap": 0.5, "ar": 0.25}, {"ap": 0.5}, 0),
+        ({"ap": 0.5, "ar": 0.25}, {"ap": 0.5, "ar": 0.75}, 0.5),
+        ({"pixels": 1000.0}, {"pixels": 999.0}, 0.001),
+        ({"ap": None}, {"ap": None}, 0),
+        ({"ap": None}, {"ap": 0.0}, math.inf),
+        ({"ap": 0.5}, {"images": 3.0}, None),
+    ],
+)
+def test_difference(compare, ours, theirs, expected):
+    assert compare.difference(ours, theirs) == expected
+
+
+def test_verdict(compare):
+    def rows(difference, failure="", ours=""):
+        return [
+            compare.Row("segbench", "", 1e-9, failure=ours),
+            compare.Row("other", "", 1e-9, difference=difference, failure=failure),
+        ]
+
+    assert compare.verdict(rows(1e-10)) == ""
+    assert compare.verdict(rows(1e-10, ours="Error: no")) == "segbench: Error: no"
+    assert "no other tool" in compare.verdict(rows(None, failure="KeyError: 'bbox'"))
+    assert compare.verdict([*rows(1e-10), *rows(0.5)[1:]]) == "scores differ: other by 0.5"
+    assert compare.verdict([*rows(1e-10), *rows(None, failure="KeyError: 'bbox'")[1:]]) == ""
+    assert compare.verdict(rows(math.nan)) == "scores differ: other by nan"
+
+
+@pytest.mark.parametrize("arguments", [["--images", 0], ["--only", "nothing"], ["--peers", "nobody"]])
+def test_wrong_options_are_refused(arguments):
+    assert bench(*arguments).returncode == 2
