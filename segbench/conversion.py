@@ -178,7 +178,7 @@ def convert(
 
 
 def _source(dataset: Dataset, options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What ``dataset.json`` says of the source: the options it was read with, and its hash if it is a file."""
+    """What ``dataset.json`` says of the source: the options it was read with, and its hash if a file."""
     files = {}
     if dataset.path is not None and dataset.path.is_file():
         with dataset.path.open("rb") as handle:
