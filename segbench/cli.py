@@ -177,7 +177,7 @@ def validate(dataset: Path, source_format: str | None, as_json: bool, options: d
     else:
         for problem in problems:
             click.echo(f"{problem.level}: {problem.message}")
-        click.echo(f"{len(opened)} images, {len(problems)} problems")
+        click.echo(f"images: {len(opened)}, problems: {len(problems)}")
     if any(problem.level == "error" for problem in problems):
         sys.exit(3)
 

@@ -74,7 +74,7 @@ def test_score_prints_scores_and_where_the_record_is(folders):
 
 def test_the_line_from_convert_to_leaderboard(folders, panoptic):
     assert invoke("convert", panoptic, folders / "canonical", "--images", "none").exit_code == 0
-    assert invoke("validate", folders / "canonical").stdout.endswith("1 images, 0 problems\n")
+    assert invoke("validate", folders / "canonical").stdout.endswith("images: 1, problems: 0\n")
     shown = invoke("inspect", folders / "canonical")
     assert "1 images, 3 segments (0 crowd), 3 categories; panoptic/semantic, format segbench" in shown.stdout
     scored = invoke("score", folders / "canonical", panoptic, "--out", folders / "results", "--model", "self")

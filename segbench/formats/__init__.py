@@ -30,7 +30,7 @@ FORMATS = {
 FEATURES = {
     "stuff": "uncountable categories",
     "instances": "objects told apart",
-    "overlap": "objects that cover each other",
+    "overlap": "pixels that several objects cover",
     "holes": "objects with holes",
     "parts": "objects of several parts",
     "crowd": "group regions (iscrowd)",
