@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,19 +21,16 @@ def numbers(values: NDArray[Any]) -> pa.Array:
 
 def optional_floats(values: Sequence[float | None]) -> pa.Array:
     """Turn floats and Nones into a float64 column."""
-    present = np.array([v is not None for v in values], bool)
     filled = np.array([0.0 if v is None else v for v in values], np.float64)
-    bits = pa.py_buffer(np.packbits(present, bitorder="little"))
-    return pa.Array.from_buffers(pa.float64(), len(values), [bits, pa.py_buffer(filled)])
+    return pa.Array.from_buffers(pa.float64(), len(values), [_present(values), pa.py_buffer(filled)])
 
 
 def strings(values: Sequence[str | None]) -> pa.Array:
     """Turn strings and Nones into a string column."""
     encoded = [b"" if v is None else v.encode() for v in values]
     ends = np.cumsum([0, *map(len, encoded)]).astype(np.int32)
-    bits = pa.py_buffer(np.packbits(np.array([v is not None for v in values], bool), bitorder="little"))
     return pa.Array.from_buffers(
-        pa.string(), len(values), [bits, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))]
+        pa.string(), len(values), [_present(values), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))]
     )
 
 
@@ -43,7 +40,11 @@ def lists(values: Sequence[NDArray[Any]]) -> pa.Array:
     return pa.ListArray.from_arrays(numbers(starts), numbers(np.concatenate(values)))
 
 
-def table(columns: Mapping[str, pa.Array] | Iterable[tuple[str, pa.Array]]) -> pa.Table:
+def table(columns: Mapping[str, pa.Array]) -> pa.Table:
     """Make a table of named columns."""
-    named = dict(columns)
-    return pa.Table.from_arrays(list(named.values()), names=list(named))
+    return pa.Table.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _present(values: Sequence[object]) -> pa.Buffer:
+    """Arrow's bitmap of the values that are not None."""
+    return pa.py_buffer(np.packbits([v is not None for v in values], bitorder="little"))

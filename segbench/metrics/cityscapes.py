@@ -20,7 +20,7 @@ from segbench import kernels
 from segbench.canonical.categories import Categories
 from segbench.errors import UsageError
 from segbench.metrics.inputs import label_map
-from segbench.metrics.scores import ratio
+from segbench.metrics.scores import ratio, running_mean
 
 if TYPE_CHECKING:
     from segbench.canonical.sample import Sample
@@ -219,8 +219,8 @@ def score(
     if known and not lacking(images):
         iiou = _weighted(classes, known, "instance_tp", stats.fp)
         group_iiou = _weighted(classes, known, "instance_group_tp", instance_fp)
-    values = {"iiou": _running_mean(iiou), "category_miou": _running_mean(iou)}
-    values["category_iiou"] = _running_mean(group_iiou)
+    columns = {"iiou": iiou, "category_miou": iou, "category_iiou": group_iiou}
+    values = {key: running_mean(column[~np.isnan(column)]) for key, column in columns.items()}
     values |= {f"category_iou_{group}": value for group, value in zip(GROUPS, iou.tolist(), strict=True)}
     values |= {f"category_iiou_{group}": group_iiou[GROUPS.index(group)].item() for group in INSTANCE_GROUPS}
     return values, iiou
@@ -246,8 +246,3 @@ def _weighted(
         np.bincount(where, n * weight, len(fp)) for n in (tp, sizes - tp)
     )  # bincount adds one by one, in order
     return np.where(kinds, ratio(weighted_tp, weighted_tp + fp + weighted_fn), np.nan)
-
-
-def _running_mean(values: NDArray[np.float64]) -> float:
-    kept = values[~np.isnan(values)]
-    return float(np.add.accumulate(kept)[-1] / len(kept)) if len(kept) else math.nan

@@ -17,7 +17,7 @@ from segbench.metrics.images import ImageStats
 from segbench.metrics.inputs import as_categories, check_protocol, check_same
 from segbench.metrics.panoptic_match import PanopticStats, measure
 from segbench.metrics.panoptic_rules import PANOPTIC_RULES, PANOPTICAPI, PanopticRules
-from segbench.metrics.scores import Scores, class_rows, signature
+from segbench.metrics.scores import Scores, class_rows, running_mean, signature
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,7 +69,7 @@ def score(
         ("_things", occurs & (isthing == 1)),
         ("_stuff", occurs & (isthing == 0)),
     ):
-        values |= {key + suffix: _running_mean(column[chosen]) for key, column in columns.items()}
+        values |= {key + suffix: running_mean(column[chosen]) for key, column in columns.items()}
     return Scores(values, class_rows(categories, columns), signed)
 
 
@@ -89,10 +89,6 @@ def _iou_sums(images: Sequence[PanopticStats], num_classes: int, chunks: int) ->
             np.concatenate(ids), np.concatenate(ious), num_classes
         )  # adds one by one, in order
     return total
-
-
-def _running_mean(values: NDArray[np.float64]) -> float:
-    return float(np.add.accumulate(values)[-1] / len(values)) if len(values) else math.nan
 
 
 class PanopticQuality:

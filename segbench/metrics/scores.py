@@ -86,7 +86,6 @@ def ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[Any]:
     return out
 
 
-def defined_mean(values: NDArray[np.float64]) -> float:
-    """Return the mean of the values that are not NaN, NaN where there is none (NumPy's pairwise sum)."""
-    kept = values[~np.isnan(values)]
-    return float(kept.mean()) if kept.size else float("nan")
+def running_mean(values: NDArray[np.float64]) -> float:
+    """Return the mean of values [N] added one by one, as a loop adds them; NaN where there is none."""
+    return float(np.add.accumulate(values)[-1] / len(values)) if len(values) else float("nan")
