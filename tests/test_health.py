@@ -122,7 +122,7 @@ def test_an_error_that_names_no_image_gets_its_id(tmp_path):
 def test_the_command_exits_with_3_on_errors_alone(tmp_path):
     source = tiny.put_masks(tmp_path / "set")
     result = CliRunner().invoke(main, ["validate", str(source)])
-    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "2 images, 1 problems")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "images: 2, problems: 1")
     assert "warning: " in result.stdout
     (source / "1.png").write_bytes(b"")
     result = CliRunner().invoke(main, ["validate", str(source), "--option", "num_classes=3"])
