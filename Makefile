@@ -13,7 +13,7 @@ BUILT_FROM := pyproject.toml tests/constraints.txt $(filter-out %.py %.pyi,$(wil
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench leaderboards clean
+.PHONY: help demo test lint bench fuzz leaderboards clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -31,6 +31,9 @@ lint: $(VENV)/.dev ## ruff and mypy
 
 bench: $(VENV)/.test ## time and memory beside the reference tools; ARGS="--only pq" or "--images 5000"
 	$(BIN)/python tests/benchmarks/run.py $(ARGS)
+
+fuzz: $(VENV)/.test ## random cases beside the reference tools; ARGS="--cases 20000"
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
 
 leaderboards: $(VENV)/.package ## make the boards in leaderboards/ anew
 	$(BIN)/segbench demo --out build/demo

@@ -1,0 +1,69 @@
+"""What is fuzzed: how a seed becomes a case, and how a case is checked."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+
+from fuzz import coco_cases, coco_check
+from fuzz.compare import Difference
+from fuzz.shrink import shrink
+
+Row = dict[str, Any]
+
+
+class Kind(NamedTuple):
+    """A generator of cases, and the check that raises Difference."""
+
+    make: Callable[[int], Row]
+    check: Callable[[Row, Path], None]
+
+
+class Finding(NamedTuple):
+    """A case that failed, made as small as was found."""
+
+    kind: str
+    seed: int
+    message: str
+    case: Row
+
+    def __str__(self) -> str:
+        return f"{self.kind} seed {self.seed}: {self.message}\n{json.dumps(self.case)}"
+
+
+KINDS = {"instance": Kind(coco_cases.make, coco_check.check)}
+
+
+def run(kind: str, seeds: Iterable[int]) -> list[Finding]:
+    """Check the cases of these seeds, and return those that fail."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder, _quick_records():
+        for seed in seeds:
+            case = KINDS[kind].make(seed)
+            message = failure(case, Path(folder))
+            if message is not None:
+                small = shrink(case, lambda smaller: failure(smaller, Path(folder)), message)
+                found.append(Finding(kind, seed, failure(small, Path(folder)) or message, small))
+    return found
+
+
+def failure(case: Row, folder: Path) -> str | None:
+    """Return what is wrong with a case, its first words alike for alike faults; None if nothing is."""
+    try:
+        KINDS[case["kind"]].check(case, folder)
+    except Difference as difference:
+        return str(difference)
+    except Exception as error:  # noqa: BLE001 - whatever a scorer raises is a finding
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _quick_records() -> Any:
+    """Records without the machine and the commit, which take longer than a small case."""
+    return mock.patch.multiple(
+        "segbench.evaluate", environment=lambda *_: {}, provenance=lambda *_: {"git_commit": None}
+    )
