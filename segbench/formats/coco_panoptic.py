@@ -2,7 +2,8 @@
 
 Source: the format description of the COCO data set and ``panopticapi`` 7bb4655. Samples come in the order of
 ``annotations``, which is the order of panopticapi's sums. Stricter than panopticapi: the JSON and the PNG
-must name the same ids in the truth too, not in predictions alone.
+must name the same ids in the truth too, not in predictions alone. Categories are in rising order of their
+ids, whatever the JSON's order: where it is another, means may differ from panopticapi's in the last bit.
 """
 
 from __future__ import annotations

@@ -68,3 +68,48 @@ INSTANCES: tuple[Callable[[Row], None], ...] = (
     _first_result_without_box,
     _fields_left_out,
 )
+
+
+REFUSED_IN_FILES = {
+    "predicted id twice": "panopticapi takes the last",
+    "true id twice": "panopticapi takes the last",
+    "image twice": "panopticapi counts it twice",
+    "prediction twice": "panopticapi takes the last",
+    "prediction of another image": "panopticapi passes over it",
+    "unknown true category": "panopticapi leaves it out of means",
+    "true id 0": "panopticapi scores void as a segment",
+    "another size": "panopticapi repeats a single row or column",
+}
+"""Faults that ``segbench.score`` refuses, whatever panopticapi makes of them."""
+
+REFUSED_IN_MEMORY = REFUSED_IN_FILES.keys() - {
+    "image twice", "prediction twice", "prediction of another image", "true id 0"
+}  # fmt: skip
+"""Of these, what ``PanopticQuality.update`` refuses: it sees one image at a time, and any id."""
+
+REFUSED_BY_DROP_IN = {"another size"}
+"""Of these, what the drop-in refuses."""
+
+
+def panoptic_memory(case: Row) -> Row | None:
+    """Return the case that panopticapi scores as PanopticQuality.update scores this one, where it is another.
+
+    A true segment without iscrowd is none, and without area it has its pixels. panopticapi fails.
+    """
+    changed = deepcopy(case)
+    for annotation in changed["truth"]["annotations"]:
+        pixels = changed["maps"]["truth"].get(annotation["file_name"], [])
+        for row in annotation["segments_info"]:
+            row.setdefault("iscrowd", 0)
+            row.setdefault("area", sum(line.count(row["id"]) for line in pixels))
+    return None if changed == case else changed
+
+
+def panoptic_files(case: Row) -> Row | None:
+    """Return the same for ``segbench.score``.
+
+    Categories are in rising order of their ids, and means add them so, which may move the last bit.
+    """
+    changed = panoptic_memory(case) or deepcopy(case)
+    changed["truth"]["categories"].sort(key=lambda row: row["id"])
+    return None if changed == case else changed

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-from fuzz import coco_cases, coco_check
+from fuzz import coco_cases, coco_check, panoptic_cases, panoptic_check
 from fuzz.compare import Difference
 from fuzz.shrink import shrink
 
@@ -35,7 +35,10 @@ class Finding(NamedTuple):
         return f"{self.kind} seed {self.seed}: {self.message}\n{json.dumps(self.case)}"
 
 
-KINDS = {"instance": Kind(coco_cases.make, coco_check.check)}
+KINDS = {
+    "instance": Kind(coco_cases.make, coco_check.check),
+    "panoptic": Kind(panoptic_cases.make, panoptic_check.check),
+}
 
 
 def run(kind: str, seeds: Iterable[int]) -> list[Finding]:

@@ -4,7 +4,10 @@ import pytest
 
 from fuzz.kinds import KINDS, run
 
-CHUNKS = {"instance": [range(i, i + 50) for i in range(0, 200, 50)]}
+CHUNKS = {
+    "instance": [range(i, i + 50) for i in range(0, 200, 50)],
+    "panoptic": [range(100)],
+}
 
 
 @pytest.mark.parametrize(("kind", "seeds"), [(kind, seeds) for kind in KINDS for seeds in CHUNKS[kind]])

@@ -5,7 +5,8 @@ Numbers, printed tables and errors are equal, timings apart. Differences:
 - where panopticapi starts a process for every core, a few threads do the work; images are split into as many
   parts as there are cores, and the parts summed in order, so that IoU sums are equal to the last bit;
 - a segment map that is no RGB PNG of 8 bits raises DataError, a ValueError; panopticapi reads whatever Pillow
-  reads, and fails on maps without colours.
+  reads, and fails on maps without colours;
+- maps of two sizes always raise ValueError; panopticapi repeats a single row or column.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ printed line is equal, timings and dates apart, except:
 
 - keypoints are refused;
 - ``summarize`` takes ``iouThrs`` as a list too, where pycocotools loses AP50 and AP75 or fails;
+- a result's box that is none (``[]``) is noticed only beside a truth of its image and category;
 - ``self._gts`` and ``self._dts`` gain no empty lists for cells that were looked up.
 """
 
