@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from segbench import columns
 from segbench.canonical.dataset import Dataset, fingerprint
 from segbench.errors import DataError
-from segbench.metrics import Metric
+from segbench.metrics import Metric, TableMetric
 from segbench.protocols import Protocol
 from segbench.results import MetricValue, RunRecord
 
@@ -36,17 +35,29 @@ class Collector:
         self.metric = metric
         self._truth = truth
         self._hashes: list[str] = []
-        self._images = _Chunks(_image_table(count()))
+        self._images = _Chunks(_image_table)
         self._detections = _Chunks(_detection_table)
 
     def add(self, image_id: str, record_sha256: str, stats: Any, latency_ms: float | None = None) -> None:
         """Add the stats of the next image."""
+        self._images.add(_Image(image_id, len(self._hashes), latency_ms, self.metric.image_row(stats)))
         self._hashes.append(record_sha256)
         self.metric.add(stats)
-        self._images.add(_Image(image_id, latency_ms, self.metric.image_row(stats)))
         detections = self.metric.detection_rows(stats)
         if detections:
             self._detections.add(detections)
+
+    def add_span(self, image_ids: Sequence[str], record_hashes: Sequence[str], stats: Any) -> None:
+        """Add the stats of the next images, measured as one by a :class:`TableMetric`."""
+        metric = cast("TableMetric", self.metric)
+        first = len(self._hashes)
+        self._hashes += record_hashes
+        metric.add_span(stats)
+        lists, detections = metric.span_columns(stats)
+        fixed = _fixed_columns(image_ids, range(first, len(self._hashes)), [None] * len(image_ids))
+        joined = {name: columns.joined_lists(*column) for name, column in lists.items()}
+        self._images.extend(columns.table({**fixed, **joined}))
+        self._detections.extend(columns.table({k: columns.numbers(v) for k, v in detections.items()}))
 
     def record(
         self,
@@ -119,14 +130,18 @@ class _Chunks:
         if len(self._rows) == _CHUNK:
             self._flush()
 
+    def extend(self, table: pa.Table) -> None:
+        self._flush()
+        self._tables.append(table)
+
     def table(self) -> pa.Table:
-        if self._rows:
-            self._flush()
+        self._flush()
         return pa.concat_tables(self._tables)
 
     def _flush(self) -> None:
-        self._tables.append(self._to_table(self._rows))
-        self._rows = []
+        if self._rows:
+            self._tables.append(self._to_table(self._rows))
+            self._rows = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,24 +149,29 @@ class _Image:
     """One row of ``images.parquet``."""
 
     image_id: str
+    index: int
     latency_ms: float | None
     columns: Mapping[str, NDArray[Any]]
 
 
-def _image_table(start: Iterator[int]) -> Callable[[list[_Image]], pa.Table]:
-    """Return a function that makes a table of images, numbering them on from ``start``."""
+def _image_table(rows: list[_Image]) -> pa.Table:
+    fixed = _fixed_columns(
+        [row.image_id for row in rows], [row.index for row in rows], [row.latency_ms for row in rows]
+    )
+    names = rows[0].columns
+    return columns.table({**fixed, **{k: columns.lists([row.columns[k] for row in rows]) for k in names}})
 
-    def to_table(rows: list[_Image]) -> pa.Table:
-        fixed = {
-            "image_id": columns.strings([row.image_id for row in rows]),
-            "index": columns.numbers(np.fromiter(islice(start, len(rows)), np.int64)),
-            "latency_ms": columns.optional_floats([row.latency_ms for row in rows]),
-            "error": columns.strings([None] * len(rows)),
-        }
-        names = rows[0].columns
-        return columns.table({**fixed, **{k: columns.lists([row.columns[k] for row in rows]) for k in names}})
 
-    return to_table
+def _fixed_columns(
+    image_ids: Sequence[str], indices: Sequence[int], latencies: Sequence[float | None]
+) -> dict[str, pa.Array]:
+    """The columns of ``images.parquet`` that every task has."""
+    return {
+        "image_id": columns.strings(image_ids),
+        "index": columns.numbers(np.array(indices, np.int64)),
+        "latency_ms": columns.optional_floats(latencies),
+        "error": columns.strings([None] * len(image_ids)),
+    }
 
 
 def _detection_table(rows: list[Mapping[str, NDArray[Any]]]) -> pa.Table:

@@ -36,8 +36,12 @@ def strings(values: Sequence[str | None]) -> pa.Array:
 
 def lists(values: Sequence[NDArray[Any]]) -> pa.Array:
     """Turn N arrays of one dtype into a column of lists."""
-    starts = np.cumsum([0, *map(len, values)]).astype(np.int32)
-    return pa.ListArray.from_arrays(numbers(starts), numbers(np.concatenate(values)))
+    return joined_lists(np.cumsum([0, *map(len, values)]), np.concatenate(values))
+
+
+def joined_lists(starts: NDArray[np.int64], values: NDArray[Any]) -> pa.Array:
+    """Turn N lists, joined, and the N + 1 places where they begin and end into a column of lists."""
+    return pa.ListArray.from_arrays(numbers(starts.astype(np.int32)), numbers(values))
 
 
 def table(columns: Mapping[str, pa.Array]) -> pa.Table:

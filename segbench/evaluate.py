@@ -20,7 +20,7 @@ from segbench.models import SegModel, code_sha256, load_model
 from segbench.models.class_map import ClassMap
 from segbench.pairing import choose_protocol, open_truth
 from segbench.results import RunRecord
-from segbench.stepping import ModelSteps, ordered_map
+from segbench.stepping import ModelSteps, collect_files
 
 Progress = Callable[[Iterable[int]], Iterable[int]]
 
@@ -91,20 +91,17 @@ def score(
     metric = rules.build(truth.categories)
     n_threads = threads or os.cpu_count() or 1
 
-    def measure(index: int) -> tuple[str, str, Any]:
-        sample, pred = truth[index], predictions[index]
-        return sample.image_id, sample.record_sha256, metric.measure_sample(pred, sample, index)
-
     collector = Collector(metric, truth)
-    for image_id, record_sha256, stats in ordered_map(measure, progress(range(len(truth))), n_threads):
-        collector.add(image_id, record_sha256, stats)
+    collect_files(collector, truth, predictions, progress(range(len(truth))), n_threads)
+    notes = list(predictions.notes)
+    del predictions  # with all their masks, before the curves are drawn
     record = collector.record(
         rules,
         model={"name": model, "spec": "preds"},
         timing={"scoring_seconds": time.perf_counter() - started},
         env=environment(device, n_threads),
         provenance=provenance(),
-        warnings=list(predictions.notes),
+        warnings=notes,
     )
     return _written(record, out)
 

@@ -1,4 +1,4 @@
-"""The two ways to get an image measured: in threads from files, and batch by batch from a model."""
+"""The ways to get images measured: in threads from files, one by one or by spans; by batches from a model."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
 
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.instances import InstanceTable
 from segbench.collect import Collector
 from segbench.errors import PluginError
+from segbench.metrics import Metric, TableMetric
 from segbench.models import Batch, SegModel
 from segbench.models.class_map import ClassMap
 from segbench.models.predictions import prediction_sample
@@ -39,6 +42,82 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int) ->
         finally:
             for future in waiting:
                 future.cancel()
+
+
+_SPAN = 250
+
+
+def collect_files(
+    collector: Collector, truth: Dataset, predictions: Dataset, indices: Iterable[int], threads: int
+) -> None:
+    """Measure every image of a data set, and add it in order; many at a time where both sides have tables.
+
+    Parameters
+    ----------
+    collector
+        Where they are added.
+    truth, predictions
+        Of the same images, in the same order.
+    indices
+        0 .. len(truth) - 1, wrapped to show how far it is.
+    threads
+        How many images, or spans of images, are under way at a time.
+    """
+    metric = collector.metric
+
+    def measure(index: int) -> tuple[str, str, Any]:
+        sample, pred = truth[index], predictions[index]
+        return sample.image_id, sample.record_sha256, metric.measure_sample(pred, sample, index)
+
+    spans = Spans.of(metric, truth, predictions)
+    if spans is None:
+        for measured in ordered_map(measure, indices, threads):
+            collector.add(*measured)
+        return
+    progress = iter(indices)
+    for span, stats in ordered_map(spans.measure, spans, threads):
+        if stats is None:  # an image is out of the ordinary: by itself it is measured, or named in an error
+            for index in span:
+                collector.add(*measure(index))
+        else:
+            collector.add_span(truth.image_ids[span.start : span.stop], spans.hashes(span), stats)
+        deque(islice(progress, len(span)), maxlen=0)
+    deque(progress, maxlen=0)
+
+
+@dataclass(frozen=True)
+class Spans(Iterable[range]):
+    """A data set in spans of images that are measured at once."""
+
+    metric: TableMetric
+    truth: Dataset
+    tables: tuple[InstanceTable, InstanceTable]
+
+    @classmethod
+    def of(cls, metric: Metric, truth: Dataset, predictions: Dataset) -> Spans | None:
+        """Return the spans; None where the metric or a side has no use for tables."""
+        if not isinstance(metric, TableMetric) or not metric.by_tables:
+            return None
+        pred_table, truth_table = predictions.instances, truth.instances
+        if pred_table is None or truth_table is None:
+            return None
+        return cls(metric, truth, (pred_table, truth_table))
+
+    def __iter__(self) -> Iterator[range]:
+        n = len(self.truth)
+        return (range(first, min(first + _SPAN, n)) for first in range(0, n, _SPAN))
+
+    def measure(self, span: range) -> tuple[range, Any]:
+        """Measure a span; None where one of its images has to be looked at by itself."""
+        try:
+            return span, self.metric.measure_tables(*self.tables, self.truth.image_ids, span)
+        except ValueError:
+            return span, None
+
+    def hashes(self, span: range) -> list[str]:
+        """The hash of the truth of each image."""
+        hashes = self.tables[1].record_hashes(self.truth.image_ids, span)
+        return [found or self.truth[i].record_sha256 for i, found in zip(span, hashes, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -243,3 +243,33 @@ def png_unfilter(raw, height, row_bytes, bytes_per_pixel):
             a, b, c = out[y][x - bytes_per_pixel], out[y - 1][x], out[y - 1][x - bytes_per_pixel]
             out[y][x] = (residual + png_prediction(kind, a, b, c)) % 256
     return np.array(out, np.uint8)[1:, bytes_per_pixel:]
+
+
+# --- curves ---------------------------------------------------------------------------------------
+
+
+def draw_curves(detections, truths, grid, limits, levels):
+    """Curves of one category and area range: detections are (score, rank, matched, ignored), truths a number.
+
+    Returns precision [T][R][M], recall [T][M] and scores [T][R][M].
+    """
+    detections = sorted(detections, key=lambda d: -d[0])
+    precision = np.zeros((levels, len(grid), len(limits)))
+    recall, scores = np.zeros((levels, len(limits))), np.zeros(precision.shape)
+    for m, limit in enumerate(limits):
+        kept = [d for d in detections if d[1] < limit]
+        for t in range(levels):
+            right = wrong = 0
+            points = []  # (recall, precision, score)
+            for score, _, matched, ignored in kept:
+                if not ignored >> t & 1:
+                    right += matched >> t & 1
+                    wrong += 1 - (matched >> t & 1)
+                points.append((right / truths, right / (right + wrong + np.spacing(1)), score))
+            recall[t, m] = points[-1][0] if points else 0
+            for r, least in enumerate(grid):
+                reached = [i for i, p in enumerate(points) if p[0] >= least]
+                if reached:
+                    precision[t, r, m] = max(p[1] for p in points[reached[0] :])
+                    scores[t, r, m] = points[reached[0]][2]
+    return precision, recall, scores

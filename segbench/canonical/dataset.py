@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from segbench.canonical.batches import Batch, make_batches
 from segbench.canonical.categories import Categories
+from segbench.canonical.instances import InstanceTable
 from segbench.canonical.sample import Sample
 from segbench.errors import DataError, UsageError, did_you_mean
 
@@ -45,6 +46,8 @@ class Dataset(Sequence[Sample]):
         Where the source states it; else it is computed from all records when asked for.
     notes
         What a reader of a score on it should know.
+    instances
+        The segments of all samples as columns, where the format reads them so.
 
     Raises
     ------
@@ -66,6 +69,7 @@ class Dataset(Sequence[Sample]):
         extra: Mapping[str, Any] | None = None,
         fingerprint: str | None = None,
         notes: Sequence[str] = (),
+        instances: InstanceTable | None = None,
     ) -> None:
         self.name = name
         self.categories = categories
@@ -77,6 +81,7 @@ class Dataset(Sequence[Sample]):
         self.extra = dict(extra or {})
         self.notes = tuple(notes)
         self._load = load
+        self.instances = instances
         self.stated_fingerprint = fingerprint
         self._index = _index(image_ids, path)
         if sum(self.splits.values()) != len(image_ids):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from segbench.canonical import maps
 from segbench.canonical.images import decode_image
+from segbench.canonical.records import head_bytes, segment_bytes
 from segbench.canonical.rle import Rle
 from segbench.errors import DataError
 
@@ -77,24 +77,6 @@ class Segment:
         if self.polygons is not None:
             return Rle.from_polygons(self.polygons, height, width)
         return None
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything that the source says about this segment, as plain JSON values: 3 and 3.0 are 3.0."""
-        return {
-            "id": self.id,
-            "category_id": self.category_id,
-            "iscrowd": bool(self.iscrowd),
-            "ignore": bool(self.ignore),
-            "area": None if self.source_area is None else float(self.source_area),
-            "bbox": None if self.bbox is None else list(map(float, self.bbox)),
-            "rle": None if self.rle is None or self.polygons else self.rle.counts.decode("ascii"),
-            "polygons": None if self.polygons is None else [list(map(float, p)) for p in self.polygons],
-            "kind": self.source_kind,
-            "score": None if self.score is None else float(self.score),
-            "track_id": self.track_id,
-            "source_id": self.source_id,
-            "attributes": dict(self.attributes),
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,15 +237,10 @@ class Sample:
         Images are left out (``image_sha256`` of the row hashes them), so that a data set scored from its
         annotations alone and the converted one have the same fingerprint.
         """
-        record = {
-            "image_id": self.image_id,
-            "size": [self.height, self.width],
-            "kind": self.kind,
-            "neg_category_ids": self.neg_category_ids,
-            "not_exhaustive_category_ids": self.not_exhaustive_category_ids,
-        }
-        lines = [_one_line(record), *sorted(_one_line(s.to_json()) for s in self.segments)]
-        digest = hashlib.sha256("\n".join(lines).encode())
+        size = self.height, self.width
+        lists = self.neg_category_ids, self.not_exhaustive_category_ids
+        digest = hashlib.sha256(head_bytes(self.image_id, size, self.kind, *lists))
+        digest.update(b"".join(sorted(map(segment_bytes, self.segments))))
         if self.kind == "panoptic":
             digest.update(np.ascontiguousarray(self.segment_map, "<i4").data)
         elif self.kind == "semantic":
@@ -281,8 +258,3 @@ class Sample:
             message = f"the {what} is {width}×{height} pixels, the image {self.width}×{self.height}"
             raise self.error(message, what.replace(" ", "_"))
         return array
-
-
-def _one_line(value: Any) -> str:
-    """JSON that is the same for equal values."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))

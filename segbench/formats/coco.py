@@ -9,24 +9,29 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segbench.canonical.atomic import replace_file
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import Sample
-from segbench.errors import DataError
 from segbench.formats import coco_common as common
 from segbench.formats import coco_fields as fields
 from segbench.formats import coco_layout as layout
 from segbench.formats import coco_write as out
+from segbench.formats.coco_groups import Groups
+from segbench.formats.coco_index import Annotations, read_index
+from segbench.formats.coco_results import read_predictions
 from segbench.formats.coco_segment import read_segment, write_segments
-from segbench.formats.jsonfile import Items, JsonFile, is_empty_list, mentions, starts_with
+from segbench.formats.coco_table import truth_table
+from segbench.formats.jsonfile import first_mention, is_empty_list, starts_with
+
+__all__ = ["CARRIES", "KIND", "LAYOUT", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
 
 TITLE = "COCO instances (JSON) and results"
 TASKS = ("instance",)
@@ -48,8 +53,8 @@ def sniff(path: Path) -> bool:
     if path.suffix != ".json" or not path.is_file():
         return layout.is_layout(path, KIND)
     if starts_with(path, b"["):
-        return mentions(path, b'"category_id"') or is_empty_list(path)
-    return starts_with(path, b"{") and mentions(path, b'"images"', b'"annotations"')
+        return first_mention(path, b'"category_id"') is not None or is_empty_list(path)
+    return starts_with(path, b"{") and first_mention(path, b'"images"', b'"annotations"') is not None
 
 
 def read(path: Path, *, images: Path | None = None) -> Dataset:
@@ -70,76 +75,30 @@ def read(path: Path, *, images: Path | None = None) -> Dataset:
     """
     if path.is_dir():
         return layout.read_layout(path, KIND, partial(read, images=images))
-    ids = array("q")
-    owner_of_category: dict[int, tuple[int, int | str]] = {}
-
-    def visit(index: int, item: dict[str, Any]) -> None:
-        where: dict[str, Any] = {"file": path, "image_id": item["image_id"], "field": f"annotations[{index}]"}
-        ids.append(fields.need_int(item, "id", **where))
-        category_id = fields.need_int(item, "category_id", **where)
-        owner_of_category.setdefault(category_id, (index, item["image_id"]))
-
-    file = common.CocoFile(path, images, visit)
-    for category_id, (index, image_id) in owner_of_category.items():
-        field = f"annotations[{index}].category_id"
+    index = read_index(path)
+    visit = _Visit(path)
+    file = common.CocoFile(path, images, visit.take, index)
+    first = visit.first_of_category if index is None else _first_of_category(index.annotations)
+    for category_id, at in first.items():
+        image_id, field = file.source_ids[file.owners[at]], f"annotations[{at}].category_id"
         file.categories.by_source_id(category_id, file=path, image_id=image_id, field=field)
     order = numpy_order(file.source_ids)
-    groups = common.Groups(file.owners, len(order))
+    groups = Groups(file.owners, len(order))
+    table = None
+    if index is not None:
+        table = truth_table(index.annotations, file.entries, file.owners, order, file.categories)
     return Dataset(
         name=path.stem,
         categories=file.categories,
         image_ids=[str(file.source_ids[i]) for i in order],
-        load=lambda index: _truth_sample(file, order[index], groups[order[index]]),
+        load=lambda i: _truth_sample(file, order[i], groups[order[i]]),
         tasks=TASKS,
         format="coco",
         path=path,
         splits={common.split_name(path): len(order)},
         extra=file.extra,
-        notes=_doubts(ids),
-    )
-
-
-def read_predictions(path: Path, truth: Dataset) -> Dataset:
-    """Open a results file against its truth; images without a result have no segments.
-
-    Results of a category that the truth lacks are left out, as COCOeval does, and counted in ``notes``.
-
-    Raises
-    ------
-    DataError
-        When the JSON is damaged, a key is missing, a score is no finite number, or an image is unknown.
-    """
-    position = {image_id: i for i, image_id in enumerate(truth.image_ids)}
-    known = {c.key for c in truth.categories}
-    owners = array("q")
-    unknown = 0
-    boxed = array("b")
-
-    def visit(name: str, index: int, item: dict[str, Any]) -> None:
-        nonlocal unknown
-        boxed.append(bool(item.get("bbox")))
-        where: dict[str, Any] = {"file": path, "field": f"{name}[{index}]"}
-        image_id = str(fields.need_id(item, "image_id", **where))
-        where["image_id"] = image_id
-        if image_id not in position:
-            raise DataError("the prediction is for an image that the truth does not have", **where)
-        unknown += fields.need_int(item, "category_id", **where) not in known
-        owners.append(position[image_id])
-
-    file = JsonFile(path, visit)
-    if file.lists.keys() - {""} or file.rest:
-        raise DataError("is no list of results [{…}, …]", file=path)
-    groups = common.Groups(owners, len(truth))
-    results = _Results(file.require(""), known, boxes=bool(boxed and boxed[0]))
-    return Dataset(
-        name=path.stem,
-        categories=truth.categories,
-        image_ids=truth.image_ids,
-        load=lambda index: results.sample(truth[index], truth.categories, groups[index]),
-        tasks=TASKS,
-        format="coco",
-        path=path,
-        notes=_result_doubts(unknown, boxed),
+        notes=_doubts(visit.ids if index is None else index.annotations.ids),
+        instances=table,
     )
 
 
@@ -179,51 +138,29 @@ def _truth_sample(file: common.CocoFile, at: int, annotations: list[int]) -> Sam
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Results:
-    """An indexed list of results; those of unknown categories are passed over.
+class _Visit:
+    """What the one reading of a file out of the ordinary has to notice of its annotations."""
 
-    As in ``loadRes``, the first result says for all whether they have boxes: without, boxes that stand beside
-    a mask are not read.
-    """
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.ids = array("q")
+        self.first_of_category: dict[int, int] = {}
 
-    items: Items
-    known: set[int]
-    boxes: bool
-
-    def sample(self, truth: Sample, categories: Categories, indices: list[int]) -> Sample:
-        size = truth.height, truth.width
-        where: dict[str, Any] = {"file": self.items.file, "image_id": truth.image_id}
-        return Sample(
-            image_id=truth.image_id,
-            height=size[0],
-            width=size[1],
-            segments=tuple(
-                read_segment(self._seen(item), categories, size, number=i + 1, field=f"[{i}]", **where)
-                for i in indices
-                if (item := self.items[i])["category_id"] in self.known
-            ),
-            overlap=True,
-            ignore_index=truth.ignore_index,
-            source_path=str(self.items.file),
-        )
-
-    def _seen(self, item: dict[str, Any]) -> dict[str, Any]:
-        return item if self.boxes or not item.get("segmentation") else {**item, "bbox": None}
+    def take(self, index: int, item: dict[str, Any]) -> None:
+        where = {"file": self.path, "image_id": item["image_id"], "field": f"annotations[{index}]"}
+        self.ids.append(fields.need_int(item, "id", **where))
+        self.first_of_category.setdefault(fields.need_int(item, "category_id", **where), index)
 
 
-def _result_doubts(unknown: int, boxed: array[int]) -> list[str]:
-    doubts = [f"{unknown} predictions of categories that the truth lacks are left out"] if unknown else []
-    if 0 < sum(boxed) < len(boxed):
-        doubts.append(
-            f"{sum(boxed)} of {len(boxed)} results have a bbox; as in pycocotools, the first one decides "
-            "whether boxes are read, and with them the areas of masks"
-        )
-    return doubts
+def _first_of_category(annotations: Annotations) -> dict[int, int]:
+    """The place of the first annotation of each category, in order of appearance."""
+    category_ids, places = np.unique(annotations.category_ids, return_index=True)
+    order = np.argsort(places)
+    return dict(zip(category_ids[order].tolist(), places[order].tolist(), strict=True))
 
 
-def _doubts(ids: array[int]) -> list[str]:
-    repeated = len(ids) - len(np.unique(np.frombuffer(ids, np.int64))) if ids else 0
+def _doubts(ids: array[int] | NDArray[np.int64] | None) -> list[str]:
+    repeated = 0 if ids is None else len(ids) - len(np.unique(np.asarray(ids, np.int64)))
     return (
         [f"{repeated} annotation ids repeat; pycocotools would confuse these annotations"] if repeated else []
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.images import MAX_PIXELS
@@ -16,6 +17,8 @@ from segbench.canonical.paths import check_name, inside
 from segbench.canonical.sample import ImageFile
 from segbench.errors import DataError
 from segbench.formats.coco_fields import need, need_id, need_int, read_flag
+from segbench.formats.coco_index import CocoIndex
+from segbench.formats.coco_table import ImageEntries
 from segbench.formats.jsonfile import Items, JsonFile
 
 FIELDS_OF_SAMPLE = ("id", "height", "width", "file_name", "neg_category_ids", "not_exhaustive_category_ids")
@@ -35,13 +38,17 @@ class CocoFile:
         Folder of the pictures; looked for where it is None.
     visit
         Called with ``(index, annotation)`` for every annotation; the annotation is not kept.
+    index
+        The quick index of the file; with one, nothing is visited.
 
     Attributes
     ----------
     source_ids
         Ids of the images as they stand in the file, integers or strings.
+    entries
+        What the table of a truth needs of its images; filled where there is an index.
     owners
-        For each annotation, the place of its image in ``source_ids``.
+        For each annotation, the place of its image in ``source_ids``, int64 [N].
     pictures, annotations
         The lists, parsed when asked for.
     root
@@ -57,14 +64,19 @@ class CocoFile:
     """
 
     def __init__(
-        self, path: Path, images: Path | None, visit: Callable[[int, dict[str, Any]], None] | None = None
+        self,
+        path: Path,
+        images: Path | None,
+        visit: Callable[[int, dict[str, Any]], None] | None = None,
+        index: CocoIndex | None = None,
     ) -> None:
         self.path = path
         self.source_ids: list[int | str] = []
-        self.owners = array("q")
+        self.entries = ImageEntries()
+        self._owners = array("q")
         self._places: dict[int | str, int] = {}
         self._visit = visit
-        file = JsonFile(path, self._take)
+        file = index or JsonFile(path, self._take)
         if "" in file.lists:
             raise DataError(
                 "is a list of results, which mean something beside their truth alone; "
@@ -72,8 +84,7 @@ class CocoFile:
                 file=path,
             )
         self.pictures, self.annotations = file.require("images"), file.require("annotations")
-        for index in range(len(self.owners), len(self.annotations)):  # those that came before the images
-            self._take_annotation(index, self.annotations[index])
+        self.owners = self._rest(len(self._owners)) if index is None else self._owners_by(index)
         self.categories, in_categories = read_categories(file.require("categories"), path)
         self.root = find_images(path, self.pictures, images)
         self.extra = dict(file.rest)
@@ -81,6 +92,21 @@ class CocoFile:
             self.extra["category_fields"] = in_categories
         if any(isinstance(x, str) for x in self.source_ids):
             self.extra["string_ids"] = True
+
+    def _rest(self, first: int) -> NDArray[np.int64]:
+        """Take the annotations that came before the images."""
+        for index in range(first, len(self.annotations)):
+            self._take_annotation(index, self.annotations[index])
+        return np.array(self._owners, np.int64)
+
+    def _owners_by(self, index: CocoIndex) -> NDArray[np.int64]:
+        for i, item in enumerate(self.pictures):
+            self._take_image(i, item)
+            self.entries.take(i, item)
+        owners = index.annotations.places(self._places.get)
+        for i in np.flatnonzero(owners < 0)[:1].tolist():
+            self._take_annotation(i, self.annotations[i])  # says that the image is unknown
+        return owners
 
     def _take(self, name: str, index: int, item: dict[str, Any]) -> None:
         if name == "images":
@@ -101,22 +127,9 @@ class CocoFile:
         source_id = need_id(item, "image_id", **where)
         if source_id not in self._places:
             raise DataError("no image of the file has this id", image_id=source_id, **where)
-        self.owners.append(self._places[source_id])
+        self._owners.append(self._places[source_id])
         if self._visit is not None:
             self._visit(index, item)
-
-
-class Groups:
-    """Indices of items, grouped by the image that owns them; 16 bytes an item."""
-
-    def __init__(self, owners: array[int], n_owners: int) -> None:
-        owner = np.frombuffer(owners, np.int64) if owners else np.empty(0, np.int64)
-        self._order = np.argsort(owner, kind="stable")
-        self._starts = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=n_owners))])
-
-    def __getitem__(self, owner: int) -> list[int]:
-        items: list[int] = self._order[self._starts[owner] : self._starts[owner + 1]].tolist()
-        return items
 
 
 def read_categories(items: Iterable[Mapping[str, Any]], path: Path) -> tuple[Categories, dict[str, Any]]:

@@ -30,7 +30,7 @@ from segbench.formats import coco_layout as layout
 from segbench.formats.coco_merge import SEGMENT_IDS, count_hidden
 from segbench.formats.coco_panoptic_write import KNOWN, outputs, write_json
 from segbench.formats.coco_write import PANOPTIC, png_name
-from segbench.formats.jsonfile import Items, JsonFile, mentions
+from segbench.formats.jsonfile import Items, JsonFile, first_mention, starts_with
 
 __all__ = [
     "CARRIES",
@@ -64,7 +64,8 @@ def sniff(path: Path) -> bool:
     """Tell by its first megabytes whether a file is COCO panoptic."""
     if path.suffix != ".json" or not path.is_file():
         return layout.is_layout(path, KIND)
-    return mentions(path, b'"segments_info"')
+    words = b'"segments_info"', b'"segmentation"', b'"bbox"'
+    return starts_with(path, b"{") and first_mention(path, *words) == words[0]
 
 
 def read(path: Path, *, images: Path | None = None, maps: Path | None = None) -> Dataset:

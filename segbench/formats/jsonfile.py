@@ -23,7 +23,9 @@ LISTS = ("images", "annotations", "categories")
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _BLANK = b"\xef\xbb\xbf \t\r\n"  # the byte order mark too
+_PARSED_AT_ONCE = 256
 _HEAD = 1 << 16
+_BLOCK = 1 << 20
 _LONGEST_HEAD = 1 << 26
 _scan = json.JSONDecoder().raw_decode
 
@@ -31,15 +33,11 @@ _scan = json.JSONDecoder().raw_decode
 class Items:
     """The items of one list of a JSON file, each parsed when asked for."""
 
-    def __init__(self, file: Path, name: str, buffer: Any) -> None:
+    def __init__(self, file: Path, name: str, buffer: Any, spans: array[int] | memoryview[int]) -> None:
         self.file = file
         self.name = name
         self._buffer = buffer
-        self._spans = array("q")
-
-    def append(self, start: int, end: int) -> None:
-        """Add the byte range of one more item."""
-        self._spans.extend((start, end))
+        self._spans = spans  # start and end of each item, in bytes
 
     def __len__(self) -> int:
         return len(self._spans) // 2
@@ -51,11 +49,45 @@ class Items:
         return item
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        return (self[i] for i in range(len(self)))
+        for first in range(0, len(self), _PARSED_AT_ONCE):  # nothing but commas stands between items
+            last = min(first + _PARSED_AT_ONCE, len(self)) - 1
+            yield from json.loads(b"[%b]" % self._buffer[self._spans[2 * first] : self._spans[2 * last + 1]])
 
 
-class JsonFile:
-    """Index of one JSON file: its long lists of objects, and the rest of its top level parsed.
+class JsonLists:
+    """What is known of one JSON file: its long lists of objects, and the rest of its top level parsed.
+
+    Attributes
+    ----------
+    path
+        The file.
+    lists
+        ``{name: Items}`` for the top-level lists ``LISTS``, and for the file itself, under ``""``, where it
+        is a list.
+    rest
+        All other top-level values.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lists: dict[str, Items] = {}
+        self.rest: dict[str, Any] = {}
+
+    def require(self, name: str) -> Items:
+        """Return the list of this name.
+
+        Raises
+        ------
+        DataError
+            When the file has none.
+        """
+        if name not in self.lists:
+            raise DataError("is missing, or no list of objects", file=self.path, field=name or "top level")
+        return self.lists[name]
+
+
+class JsonFile(JsonLists):
+    """Reads a JSON file of any shape.
 
     Parameters
     ----------
@@ -63,13 +95,6 @@ class JsonFile:
         File whose top level is an object (COCO's truth) or a list (COCO's results, found under ``""``).
     visit
         Called with ``(list name, index, item)`` for every item during the one reading; the item is not kept.
-
-    Attributes
-    ----------
-    lists
-        ``{name: Items}`` for the top-level lists ``LISTS``, and for the file itself where it is a list.
-    rest
-        All other top-level values.
 
     Raises
     ------
@@ -79,11 +104,9 @@ class JsonFile:
     """
 
     def __init__(self, path: Path, visit: Callable[[str, int, dict[str, Any]], None] | None = None) -> None:
-        self.path = path
-        self.lists: dict[str, Items] = {}
-        self.rest: dict[str, Any] = {}
+        super().__init__(path)
         self._visit = visit
-        self._buffer = _map_file(path)
+        self._buffer = map_file(path)
         # Latin-1 maps every byte to one character, so that positions in the text are positions in the file.
         text = str(self._buffer, "latin-1")
         self._may_have_half_pairs = _SURROGATE.search(text) is not None
@@ -99,18 +122,6 @@ class JsonFile:
             raise DataError(
                 "is not valid JSON, or truncated: it ends too early, or is nested too deep", file=path
             ) from None
-
-    def require(self, name: str) -> Items:
-        """Return the list of this name.
-
-        Raises
-        ------
-        DataError
-            When the file has none.
-        """
-        if name not in self.lists:
-            raise DataError("is missing, or no list of objects", file=self.path, field=name or "top level")
-        return self.lists[name]
 
     def _read_top(self, text: str, at: int) -> int:
         if text[at] == "[":
@@ -133,13 +144,14 @@ class JsonFile:
         return at + 1
 
     def _read_list(self, text: str, at: int, name: str) -> int:
-        items = self.lists[name] = Items(self.path, name, self._buffer)
+        spans = array("q")
+        items = self.lists[name] = Items(self.path, name, self._buffer, spans)
         at = _skip(text, at + 1)
         while text[at] != "]":
             item, end = self._parse(text, at)
             if not isinstance(item, dict):
                 raise DataError("is no JSON object", file=self.path, field=f"{name}[{len(items)}]")
-            items.append(at, end)
+            spans.extend((at, end))
             if self._visit is not None:
                 self._visit(name, len(items) - 1, item)
             at = _next(text, end, "]")
@@ -155,14 +167,18 @@ class JsonFile:
         return value, end
 
 
-def mentions(path: Path, *words: bytes) -> bool:
-    """Tell whether one of these byte strings is in the first 64 MB of a file, looking at its start first."""
+def first_mention(path: Path, *words: bytes) -> bytes | None:
+    """Return which of these byte strings comes first in the first 64 MB of a file; None where none does."""
+    overlap = max(map(len, words)) - 1
     with path.open("rb") as handle:
         head = handle.read(_HEAD)
-        if any(word in head for word in words):
-            return True
-        head += handle.read(_LONGEST_HEAD - _HEAD)
-    return any(word in head for word in words)
+        while head and handle.tell() <= _LONGEST_HEAD:
+            found = [(at, word) for word in words if (at := head.find(word)) >= 0]
+            if found:
+                return min(found)[1]
+            more = handle.read(_BLOCK)
+            head = head[len(head) - overlap :] + more if more else b""
+    return None
 
 
 def starts_with(path: Path, bracket: bytes) -> bool:
@@ -177,7 +193,14 @@ def is_empty_list(path: Path) -> bool:
         return b"".join(handle.read(_HEAD).strip(_BLANK).split()) == b"[]"
 
 
-def _map_file(path: Path) -> Any:
+def map_file(path: Path) -> Any:
+    """Map a file into memory, to read parts of it.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read, or is empty.
+    """
     try:
         with path.open("rb") as handle:
             return mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)

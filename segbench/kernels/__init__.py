@@ -14,6 +14,15 @@ from segbench.kernels._draw import (
     segment_boxes,
     segment_rles,
 )
+from segbench.kernels._instances import (
+    CocoReader,
+    Instances,
+    InstanceTallies,
+    MaskStore,
+    draw_curves,
+    instance_records,
+    measure_instances,
+)
 from segbench.kernels._match import box_iou, match
 from segbench.kernels._overlap import confusion, id_counts, pair_counts
 from segbench.kernels._png import png_unfilter, read_png, read_png_ids
@@ -28,10 +37,17 @@ from segbench.kernels._rle import (
 )
 
 __all__ = [
+    "CocoReader",
+    "InstanceTallies",
+    "Instances",
+    "MaskStore",
     "box_iou",
     "confusion",
+    "draw_curves",
     "id_counts",
+    "instance_records",
     "match",
+    "measure_instances",
     "paint",
     "pair_counts",
     "png_unfilter",

@@ -46,3 +46,60 @@ def match(
     thresholds: npt.NDArray[np.float64],
     /,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]: ...
+
+class MaskStore:
+    def __len__(self) -> int: ...
+    def kinds(self) -> npt.NDArray[np.uint8]: ...
+
+class CocoReader:
+    @property
+    def complete(self) -> bool: ...
+    @property
+    def is_results(self) -> bool: ...
+    @property
+    def other_keys(self) -> list[str]: ...
+    def feed(self, data: npt.NDArray[np.uint8], /) -> int: ...
+    def has(self, key: str, /) -> bool: ...
+    def images(self) -> npt.NDArray[np.int64] | None: ...
+    def categories(self) -> npt.NDArray[np.int64] | None: ...
+    def other_values(self) -> npt.NDArray[np.int64]: ...
+    def take_columns(self) -> dict[str, Any]: ...
+
+class Instances:
+    def __init__(
+        self,
+        starts: npt.NDArray[np.int64],
+        rows: npt.NDArray[np.int64],
+        category_ids: npt.NDArray[np.int32],
+        ids: npt.NDArray[np.int64] | None,
+        iscrowd: npt.NDArray[np.bool_],
+        areas: npt.NDArray[np.float64] | None,
+        boxes: npt.NDArray[np.float64] | None,
+        scores: npt.NDArray[np.float64] | None,
+        masks: MaskStore,
+        /,
+    ) -> None: ...
+
+def measure_instances(
+    preds: Instances,
+    truths: Instances,
+    heights: npt.NDArray[np.int64],
+    widths: npt.NDArray[np.int64],
+    first: int,
+    last: int,
+    boxes: bool,
+    thresholds: npt.NDArray[np.float64],
+    area_ranges: npt.NDArray[np.float64],
+    limit: int,
+    /,
+) -> dict[str, Any]: ...
+def instance_records(truths: Instances, first: int, last: int, /) -> tuple[bytes, npt.NDArray[np.int64]]: ...
+def draw_curves(
+    parts: Sequence[tuple[npt.NDArray[Any], ...]],
+    truths: npt.NDArray[np.int64],
+    order: npt.NDArray[np.int64],
+    grid: npt.NDArray[np.float64],
+    limits: npt.NDArray[np.int64],
+    levels: int,
+    /,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...

@@ -1,6 +1,9 @@
 #include "codec.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "polygon.h"
 
 namespace seg {
 
@@ -109,23 +112,128 @@ std::vector<uint32_t> merge_all(const std::vector<std::string_view>& rles, int64
   return merged;
 }
 
-MaskSpan decode(std::string_view rle, int64_t height, int64_t width, int64_t number,
-                std::vector<Range>& ranges) {
-  MaskSpan mask;
-  mask.first = ranges.size();
-  for_each_rle_run(rle, pixels_of(height, width), number, [&](int64_t index, int64_t begin, uint32_t run) {
-    if (index % 2 == 0 || run == 0) return;
-    Range range{static_cast<uint32_t>(begin), static_cast<uint32_t>(begin + run)};
-    mask.area += run;
-    mask.box = widened(mask.box, range, height);
-    if (ranges.size() > mask.first && ranges.back().end == range.begin) {
-      ranges.back().end = range.end;
+namespace {
+
+// Sorted ranges of a mask in the making, with its area and box; rows are counted, so that nothing is divided
+// by the height.
+class SpanBuilder {
+ public:
+  SpanBuilder(Range* out, uint32_t height) : out_(out), first_(out), height_(height) {}
+
+  void outside(uint32_t run) { advance(run); }
+
+  void inside(uint32_t run) {
+    if (run == 0) return;
+    uint32_t row_end = row_ + run;
+    crosses_ |= row_end > height_ || row_end < run;
+    top_ = least(top_, row_);
+    bottom_ = most(bottom_, row_end);
+    uint32_t end = at_ + run;
+    if (out_ != first_ && out_[-1].end == at_) {
+      out_[-1].end = end;
     } else {
-      ranges.push_back(range);
+      *out_++ = {at_, end};
     }
-  });
-  mask.count = ranges.size() - mask.first;
-  return mask;
+    area_ += run;
+    advance(run);
+  }
+
+  MaskSpan span(std::size_t first) const {
+    MaskSpan mask;
+    mask.first = first;
+    mask.count = static_cast<std::size_t>(out_ - first_);
+    mask.area = area_;
+    if (mask.count == 0) return mask;
+    mask.box = {first_->begin / height_, crosses_ ? 0 : top_, (out_[-1].end - 1) / height_ + 1,
+                crosses_ ? height_ : bottom_};
+    return mask;
+  }
+
+ private:
+  void advance(uint32_t run) {
+    at_ += run;
+    row_ += run;  // wraps only where a run is longer than what 32 bits leave: then the remainder is taken anew
+    if (row_ < run) {
+      row_ = at_ % height_;
+    } else if (row_ >= height_) {
+      row_ -= height_;
+      if (row_ >= height_) row_ %= height_;
+    }
+  }
+
+  Range* out_;
+  Range* first_;
+  uint32_t height_, at_ = 0, row_ = 0, top_ = 0xFFFFFFFF, bottom_ = 0;
+  bool crosses_ = false;
+  int64_t area_ = 0;
+};
+
+// Reads one run: the number in the string added to the run of its kind before. False at anything but a run
+// of at most `left` pixels; most runs are one character.
+inline bool read_run(const char*& at, const char* end, uint32_t before, int64_t left, uint32_t& run) {
+  uint32_t digit = static_cast<uint32_t>(static_cast<uint8_t>(*at)) - '0';
+  int64_t value = static_cast<int32_t>(digit << 27) >> 27;
+  if (digit < 32) {
+    ++at;
+  } else {
+    RunReader reader{at, end};
+    if (reader.digits(value) != RleFault::none) return false;
+    at = reader.at;
+  }
+  value += before;
+  run = static_cast<uint32_t>(value);
+  return value >= 0 && value <= left;
+}
+
+// Reads a whole string; false where it is malformed. Sets `left` to the pixels that it does not cover.
+bool read_spans(std::string_view rle, int64_t& left, SpanBuilder& mask) {
+  const char *at = rle.data(), *end = at + rle.size();
+  uint32_t outside = 0, inside = 0, run = 0;
+  for (int64_t index = 0; at != end; ++index) {
+    if (!read_run(at, end, outside, left, run)) return false;
+    left -= run;
+    mask.outside(run);
+    outside = index == 0 ? 0 : run;  // the third run does not lean on the first
+    if (at == end) break;
+    if (!read_run(at, end, inside, left, inside)) return false;
+    left -= inside;
+    mask.inside(inside);
+  }
+  return true;
+}
+
+}  // namespace
+
+MaskSpan decode(std::string_view rle, int64_t height, int64_t width, int64_t number,
+                std::vector<Range>& ranges, bool strict) {
+  int64_t pixels = pixels_of(height, width), left = pixels;
+  std::size_t first = ranges.size();
+  ranges.resize(first + rle.size() / 2 + 1);
+  SpanBuilder mask(ranges.data() + first, static_cast<uint32_t>(height));
+  if (!read_spans(rle, left, mask)) {
+    for_each_rle_run(rle, pixels, number, [](int64_t, int64_t, uint32_t) {});  // raises with the reason
+    throw std::logic_error("an RLE is malformed for one reader alone");
+  }
+  if (strict && left > 0) throw rle_error(RleFault::too_short, number, rle.size(), pixels);
+  MaskSpan span = mask.span(first);
+  ranges.resize(first + span.count);
+  return span;
+}
+
+void outline(const double* xy, std::size_t points, int64_t height, int64_t width,
+             std::vector<uint32_t>& toggles) {
+  const double farthest = 1e8;  // keeps the fine grid within exact integers
+  for (std::size_t i = 0; i < 2 * points; ++i) {
+    if (!(std::fabs(xy[i]) <= farthest)) {
+      throw std::invalid_argument("a coordinate is not a number, or beyond 1e8 pixels");
+    }
+  }
+  toggles.clear();
+  for (std::size_t i = 0; i < points; ++i) {
+    edge_toggles(fine_point(xy + 2 * i), fine_point(xy + 2 * ((i + 1) % points)), height, width,
+                 [&](int64_t x, int64_t y) { toggles.push_back(static_cast<uint32_t>(x * height + y)); });
+  }
+  sort_by_column(toggles, height);
 }
 
 }  // namespace seg

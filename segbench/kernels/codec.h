@@ -57,8 +57,12 @@ struct MaskSpan {
   Box box{0, 0, 0, 0};
 };
 
-// Decodes one RLE, its ranges appended to `ranges`.
+// Decodes one RLE, its ranges appended to `ranges`; with `strict` its runs must cover the image.
 MaskSpan decode(std::string_view rle, int64_t height, int64_t width, int64_t number,
-                std::vector<Range>& ranges);
+                std::vector<Range>& ranges, bool strict = false);
+
+// The sorted pixels at which a polygon's mask toggles, in place of what `toggles` held.
+void outline(const double* xy, std::size_t points, int64_t height, int64_t width,
+             std::vector<uint32_t>& toggles);
 
 }  // namespace seg

@@ -1,26 +1,13 @@
 // CPU door that draws polygons.
-#include <cmath>
-
 #include "codec.h"
 #include "door.h"
-#include "polygon.h"
 
 namespace seg {
 namespace {
 
 std::string draw(const double* xy, std::size_t points, int64_t height, int64_t width) {
-  const double farthest = 1e8;  // keeps the fine grid within exact integers
-  for (std::size_t i = 0; i < 2 * points; ++i) {
-    if (!(std::fabs(xy[i]) <= farthest)) {
-      throw std::invalid_argument("a coordinate is not a number, or beyond 1e8 pixels");
-    }
-  }
   std::vector<uint32_t> toggles;
-  for (std::size_t i = 0; i < points; ++i) {
-    edge_toggles(fine_point(xy + 2 * i), fine_point(xy + 2 * ((i + 1) % points)), height, width,
-                 [&](int64_t x, int64_t y) { toggles.push_back(static_cast<uint32_t>(x * height + y)); });
-  }
-  sort_by_column(toggles, height);
+  outline(xy, points, height, width, toggles);
   return write_toggles(toggles, height * width);
 }
 

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast, runtime_checkable
 
 from segbench.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from segbench.canonical.categories import Categories
+    from segbench.canonical.instances import InstanceTable
     from segbench.canonical.sample import Sample
     from segbench.metrics.instance import MaskAP
     from segbench.metrics.panoptic import PanopticQuality
     from segbench.metrics.scores import Scores
     from segbench.metrics.semantic import MeanIoU
 
-__all__ = ["METRICS", "MaskAP", "MeanIoU", "Metric", "PanopticQuality", "load_metric"]
+__all__ = ["METRICS", "MaskAP", "MeanIoU", "Metric", "PanopticQuality", "TableMetric", "load_metric"]
 
 METRICS = {
     "semantic": "segbench.metrics.semantic:MeanIoU",
@@ -31,6 +33,9 @@ METRICS = {
     "panoptic": "segbench.metrics.panoptic:PanopticQuality",
 }
 """The metric of each task, as ``"module:class"``."""
+
+ListColumns = Mapping[str, "tuple[NDArray[np.int64], NDArray[Any]]"]
+"""Columns of lists: where the list of each row begins, one more for the end, and all lists joined."""
 
 _MODULES = {spec.partition(":")[2]: spec.partition(":")[0] for spec in METRICS.values()}
 
@@ -99,6 +104,36 @@ class Metric(Protocol):
 
     def reset(self) -> None:
         """Forget every image."""
+        ...
+
+
+@runtime_checkable
+class TableMetric(Metric, Protocol):
+    """A metric that can measure many images at a time, from tables of their segments."""
+
+    @property
+    def by_tables(self) -> bool:
+        """Whether it can under its rules."""
+        ...
+
+    def measure_tables(
+        self, pred: InstanceTable, truth: InstanceTable, image_ids: Sequence[str], span: range
+    ) -> Any:
+        """Measure the images of a span, as :meth:`measure_sample` would.
+
+        Raises
+        ------
+        ValueError
+            When one of them is out of the ordinary.
+        """
+        ...
+
+    def span_columns(self, stats: Any) -> tuple[ListColumns, Mapping[str, NDArray[Any]]]:
+        """Return the metric's columns of ``images.parquet`` and of ``detections.parquet`` for a span."""
+        ...
+
+    def add_span(self, stats: Any) -> None:
+        """Add the stats of a span."""
         ...
 
 

@@ -66,7 +66,7 @@ class ImageStats(Generic[S]):
         known = [image_id for image_id in ids if image_id is not None]
         if len(known) < len(ids):
             return list(self._items)
-        keys = [int(i) for i in known] if all(map(_is_integer, known)) else known
+        keys = [int(i) for i in known] if all(map(is_integer, known)) else known
         return [self._items[i] for i in sorted(range(len(keys)), key=keys.__getitem__)]
 
     def by_index(self) -> list[S]:
@@ -78,6 +78,7 @@ class ImageStats(Generic[S]):
         return [self._items[i] for i in sorted(range(len(known)), key=known.__getitem__)]
 
 
-def _is_integer(text: str) -> bool:
+def is_integer(text: str) -> bool:
+    """Tell whether a text is what an integer looks like."""
     digits = text.removeprefix("-")
     return digits.isascii() and digits.isdigit() and str(int(digits)) == digits

@@ -11,18 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.canonical.categories import Categories, Category
+from segbench.canonical.instances import InstanceTable
 from segbench.canonical.sample import Sample
 from segbench.errors import DataError, SegbenchWarning, UsageError
-from segbench.metrics.images import ImageStats
 from segbench.metrics.inputs import as_categories, check_protocol, check_same
-from segbench.metrics.instance_curves import AREA_RANGES, IOU_THRESHOLDS, Curves, Rules, curves
+from segbench.metrics.instance_curves import AREA_RANGES, IOU_THRESHOLDS, Curves, Rules, Tallied, curves
+from segbench.metrics.instance_images import InstanceImages
 from segbench.metrics.instance_inputs import samples_of
 from segbench.metrics.instance_match import InstanceStats, measure, read_tables
 from segbench.metrics.instance_regions import pred_regions, truth_regions
+from segbench.metrics.instance_table import SpanStats, measure_tables
 from segbench.metrics.scores import Scores, class_rows, signature
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from segbench.metrics import ListColumns
 
 __all__ = ["InstanceStats", "MaskAP", "measure", "score"]
 
@@ -30,7 +34,7 @@ _IOU_TYPES: dict[str, Literal["segm", "bbox"]] = {"coco-instance": "segm", "coco
 """IoU type of each protocol."""
 
 
-def score(images: Sequence[InstanceStats], categories: Categories, rules: Rules, signed: str = "") -> Scores:
+def score(images: Sequence[Tallied], categories: Categories, rules: Rules, signed: str = "") -> Scores:
     """Score images in the order given.
 
     ``ap`` averages precision over IoU and recall thresholds and the categories that have truth, ``ap50``
@@ -150,7 +154,7 @@ class MaskAP:
     @property
     def warnings(self) -> list[str]:
         """What a reader of the score should know, in image order."""
-        return [text for image in self._images.by_id() for text in image.warnings]
+        return self._images.warnings
 
     def update(self, pred: Mapping[str, Any], truth: Mapping[str, Any], image_id: object) -> None:
         """Add one image; errors as :func:`measure`.
@@ -193,6 +197,17 @@ class MaskAP:
             index=index,
         )
 
+    @property
+    def by_tables(self) -> bool:
+        """Whether :meth:`measure_tables` serves these rules."""
+        return self.protocol in _IOU_TYPES
+
+    def measure_tables(
+        self, pred: InstanceTable, truth: InstanceTable, image_ids: Sequence[str], span: range
+    ) -> SpanStats:
+        """Measure a span of images at once; see :func:`segbench.metrics.instance_table.measure_tables`."""
+        return measure_tables(pred, truth, image_ids, span, self.rules)
+
     def image_row(self, stats: InstanceStats | None) -> dict[str, NDArray[Any]]:
         """``category_ids`` int32 [C], and ``truths_<range>`` int64 [C] of each area range."""
         none = np.empty((len(self.rules.area_ranges), 0), np.int64)
@@ -222,6 +237,11 @@ class MaskAP:
             rows |= {f"matched_{label}": stats.matched[a], f"ignored_{label}": stats.ignored[a]}
         return rows
 
+    def span_columns(self, stats: SpanStats) -> tuple[ListColumns, Mapping[str, NDArray[Any]]]:
+        """What :meth:`image_row` and :meth:`detection_rows` say of each image of a span, as columns."""
+        labels = list(self.rules.area_ranges)
+        return stats.image_columns(labels), stats.detection_columns(labels)
+
     def add(self, stats: InstanceStats) -> None:
         """Add the stats of one image.
 
@@ -231,6 +251,10 @@ class MaskAP:
             When it was added before.
         """
         self._images.extend([stats])
+
+    def add_span(self, stats: SpanStats) -> None:
+        """Add the images of a span; errors as :meth:`add`."""
+        self._images.add_span(stats)
 
     def add_tables(self, images: pa.Table, detections: pa.Table | None = None) -> None:
         """Add the images of a run record's tables.
@@ -260,16 +284,16 @@ class MaskAP:
     def compute(self) -> Scores:
         """Score all images so far: ``ap``, ``ap50``, …, ``ar_large``; see :func:`score`."""
         return score(
-            self._images.by_id(), self.categories, self.rules, signature(self.protocol, self.settings)
+            self._images.parts(), self.categories, self.rules, signature(self.protocol, self.settings)
         )
 
     def curves(self) -> Curves:
         """Return the arrays of COCOeval's ``eval``, −1 where there is no truth."""
-        return curves(self._images.by_id(), self.categories, self.rules)
+        return curves(self._images.parts(), self.categories, self.rules)
 
     def reset(self) -> None:
         """Forget every image."""
-        self._images = ImageStats[InstanceStats]()
+        self._images = InstanceImages()
 
 
 def _protocol(

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench import kernels
 from segbench.errors import UsageError
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from segbench.canonical.categories import Categories
     from segbench.metrics.instance_match import InstanceStats
 
@@ -20,6 +23,9 @@ MAX_THRESHOLDS = 64
 """Match flags are the bits of one uint64 a prediction."""
 
 IOU_THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).tolist())
+Tallied: TypeAlias = "InstanceStats | kernels.InstanceTallies"
+"""The columns of one image, or of several."""
+
 AREA_RANGES = {
     "all": (0.0, 1e10),
     "small": (0.0, 1024.0),
@@ -119,103 +125,30 @@ class Curves(NamedTuple):
     scores: NDArray[np.float64]
 
 
-def curves(images: Sequence[InstanceStats], categories: Categories, rules: Rules) -> Curves:
+def curves(images: Sequence[Tallied], categories: Categories, rules: Rules) -> Curves:
     """Join the images in the order given and draw the curves of every category.
 
     Notes
     -----
     ``COCOeval.accumulate`` of pycocotools 2.0.11, bit for bit: predictions by falling score, stably sorted.
     """
-    truths = _truths(images, len(categories), len(rules.area_ranges))
-    columns = _Detections.joined(images)
-    drawn = _blank(len(categories), rules)
-    for k, category in enumerate(sorted(categories, key=lambda c: c.key)):
-        found = columns.of_category(category.id)
-        for a in np.flatnonzero(truths[:, category.id]).tolist():
-            _draw(drawn, (k, a), found, int(truths[a, category.id]), rules)
-    return drawn
-
-
-def _truths(images: Sequence[InstanceStats], num_classes: int, areas: int) -> NDArray[np.int64]:
-    total = np.zeros((areas, num_classes), np.int64)
-    for image in images:
-        total[:, image.category_ids] += image.truths
-    return total
-
-
-def _blank(num_classes: int, rules: Rules) -> Curves:
-    levels, points = len(rules.iou_thresholds), len(rules.recall_grid)
-    tail = (num_classes, len(rules.area_ranges), len(rules.max_detections))
-    return Curves(
-        np.full((levels, points, *tail), -1.0),
-        np.full((levels, *tail), -1.0),
-        np.full((levels, points, *tail), -1.0),
+    order = [c.id for c in sorted(categories, key=lambda c: c.key)]
+    drawn = kernels.draw_curves(
+        images,
+        _truths(images, len(categories), len(rules.area_ranges)),
+        order,
+        grid=rules.recall_grid,
+        limits=rules.max_detections,
+        levels=len(rules.iou_thresholds),
     )
+    return Curves(*drawn)
 
 
-@dataclass(frozen=True, slots=True)
-class _Detections:
-    """Predictions of many images: category [N], rank [N], score [N], and flag bits uint64 [A, N]."""
-
-    category_ids: NDArray[np.int32]
-    ranks: NDArray[np.int32]
-    scores: NDArray[np.float64]
-    matched: NDArray[np.uint64]
-    ignored: NDArray[np.uint64]
-
-    @classmethod
-    def joined(cls, images: Sequence[InstanceStats]) -> _Detections:
-        """Concatenate in image order, then group by category."""
-        if not images:
-            none = np.empty((1, 0), np.uint64)
-            return cls(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0), none, none)
-        category_ids = np.concatenate([image.pred_category_ids for image in images])
-        order = np.argsort(category_ids, kind="stable")
-        return cls(
-            category_ids[order],
-            np.concatenate([image.ranks for image in images])[order],
-            np.concatenate([image.scores for image in images])[order],
-            np.concatenate([image.matched for image in images], axis=1)[:, order],
-            np.concatenate([image.ignored for image in images], axis=1)[:, order],
-        )
-
-    def of_category(self, category_id: int) -> _Detections:
-        """Those of one category, by falling score; equal scores stay in image order."""
-        lo, hi = np.searchsorted(self.category_ids, [category_id, category_id + 1]).tolist()
-        order = lo + np.argsort(-self.scores[lo:hi], kind="stable")
-        return _Detections(
-            self.category_ids[order],
-            self.ranks[order],
-            self.scores[order],
-            self.matched[:, order],
-            self.ignored[:, order],
-        )
-
-
-def _draw(drawn: Curves, at: tuple[int, int], found: _Detections, truths: int, rules: Rules) -> None:
-    k, a = at
-    grid = rules.recall_grid
-    for m, limit in enumerate(rules.max_detections):
-        kept = found.ranks < limit
-        matched, counted, scores = found.matched[a, kept], ~found.ignored[a, kept], found.scores[kept]
-        drawn.precision[:, :, k, a, m] = 0
-        drawn.scores[:, :, k, a, m] = 0
-        if scores.size:
-            drawn.scores[:, grid <= 0, k, a, m] = scores[0]  # a recall of 0 is reached without a hit
-        for t in range(len(rules.iou_thresholds)):
-            bit = np.uint64(1 << t)
-            hits = np.flatnonzero(matched & counted & bit)
-            drawn.recall[t, k, a, m] = len(hits) / truths
-            place = np.searchsorted(np.arange(1, len(hits) + 1) / truths, grid, side="left")
-            points = np.flatnonzero(place < len(hits))
-            drawn.precision[t, points, k, a, m] = _envelope(hits, (counted & bit) != 0)[place[points]]
-            points = points[grid[points] > 0]
-            drawn.scores[t, points, k, a, m] = scores[hits[place[points]]]
-
-
-def _envelope(hits: NDArray[np.intp], counted: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Highest precision at each hit or beyond; that is at a hit, since a miss only lowers precision."""
-    tp = np.arange(1, len(hits) + 1)
-    precision = tp / (np.cumsum(counted)[hits] + np.spacing(1))
-    highest: NDArray[np.float64] = np.maximum.accumulate(precision[::-1])[::-1]
-    return highest
+def _truths(images: Sequence[Tallied], num_classes: int, areas: int) -> NDArray[np.int64]:
+    """Truths that count, int64 [A, K]."""
+    category_ids = np.concatenate([image.category_ids for image in images] or [np.empty(0, np.int32)])
+    cells = np.concatenate([image.truths for image in images] or [np.empty((areas, 0), np.int64)], axis=1)
+    total = np.zeros((areas, num_classes), np.int64)
+    for a in range(areas):
+        np.add.at(total[a], category_ids, cells[a])
+    return total

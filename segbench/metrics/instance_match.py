@@ -132,10 +132,13 @@ def _doubts(unknown: int, truth: Regions, image_id: str) -> list[str]:
             f"image {image_id}: category_id: {unknown} predictions of unknown categories are left out"
         )
     if (truth.ids == 0).any():
-        doubts.append(
-            f"image {image_id}: id: a true annotation has id 0, so that no match with it counts (COCOeval)"
-        )
+        doubts.append(id_doubt(image_id))
     return doubts
+
+
+def id_doubt(image_id: str) -> str:
+    """What to know of an image whose truth has an annotation with id 0."""
+    return f"image {image_id}: id: a true annotation has id 0, so that no match with it counts (COCOeval)"
 
 
 def _best(pred: Regions, known: NDArray[np.intp], limit: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:

@@ -188,7 +188,6 @@ def test_the_hash_changes_with_a_pixel():
     assert instances(segments=(moved,)).record_sha256 != instances(segments=(INSTANCES[1],)).record_sha256
 
 
-def test_segments_are_plain_json_and_can_be_sent_to_other_processes():
-    assert INSTANCES[0].to_json()["polygons"][0] == [1.5, 2.0, 7.25, 2.0, 7.0, 7.5]
+def test_segments_can_be_sent_to_other_processes():
     assert pickle.loads(pickle.dumps(INSTANCES)) == INSTANCES
     assert pickle.loads(pickle.dumps(PANOPTIC)) == PANOPTIC

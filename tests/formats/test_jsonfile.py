@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segbench.errors import DataError
-from segbench.formats.jsonfile import LISTS, JsonFile, mentions, starts_with
+from segbench.formats.jsonfile import LISTS, JsonFile, first_mention, starts_with
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -125,7 +125,14 @@ def test_a_list_that_is_required(tmp_path):
 def test_a_word_is_found_wherever_it_stands(tmp_path):
     file = tmp_path / "a.json"
     file.write_bytes(b'\xef\xbb\xbf\n [{"k": "' + b"x" * 100_000 + b'", "word": 1}]')
-    assert mentions(file, b'"other"', b'"word"')
-    assert not mentions(file, b'"other"')
+    assert first_mention(file, b'"other"', b'"word"') == b'"word"'
+    assert first_mention(file, b'"other"') is None
     assert starts_with(file, b"[")
     assert not starts_with(file, b"{")
+
+
+@pytest.mark.parametrize("before", [10, 65_530, 65_540, 1_114_100])
+def test_the_word_that_comes_first_is_told_from_the_others(tmp_path, before):
+    file = tmp_path / "a.json"
+    file.write_bytes(b"{" + b" " * before + b'"second" "first"')
+    assert first_mention(file, b'"first"', b'"second"') == b'"second"'

@@ -1,0 +1,229 @@
+#include "instance_measure.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <utility>
+
+#include "mask_ranges.h"
+#include "match.h"
+
+namespace seg {
+namespace {
+
+struct Row {
+  int32_t category_id;
+  double score;
+  int64_t row;
+};
+
+struct Region {
+  double area;  // by which area ranges choose
+  XYWH box;
+  MaskSpan mask;
+};
+
+double mask_bound(const MaskSpan& pred, const MaskSpan& truth, bool crowd) {
+  const Box &a = pred.box, &b = truth.box;
+  int64_t width = least(a.x1, b.x1) - most(a.x0, b.x0), height = least(a.y1, b.y1) - most(a.y0, b.y0);
+  if (width <= 0 || height <= 0) return 0;
+  return mask_iou(least(width * height, least(pred.area, truth.area)), pred.area, truth.area, crowd);
+}
+
+class Measurer {
+ public:
+  Measurer(const InstanceColumns& preds, const InstanceColumns& truths, const MeasureRules& rules)
+      : preds_(preds), truths_(truths), rules_(rules), areas_(rules.area_bounds.size() / 2) {
+    for (double t : rules.thresholds) least_iou_ = least(least_iou_, t);
+    every_level_ = ~uint64_t{0} >> (64 - rules.thresholds.size());
+    out_.truths.resize(areas_);
+    out_.matched.resize(areas_);
+    out_.ignored.resize(areas_);
+  }
+
+  void image(int64_t index, int64_t height, int64_t width) {
+    height_ = height;
+    width_ = width;
+    list(preds_, index, pred_rows_, true);
+    list(truths_, index, truth_rows_, false);
+    std::size_t d = 0, g = 0;
+    while (d < pred_rows_.size() || g < truth_rows_.size()) {
+      int32_t category_id = next_category(d, g);
+      std::size_t d0 = d, g0 = g;
+      while (d < pred_rows_.size() && pred_rows_[d].category_id == category_id) ++d;
+      while (g < truth_rows_.size() && truth_rows_[g].category_id == category_id) ++g;
+      cell(category_id, pred_rows_.data() + d0, d - d0, truth_rows_.data() + g0, g - g0);
+    }
+    out_.category_starts.push_back(static_cast<int64_t>(out_.category_ids.size()));
+    out_.pred_starts.push_back(static_cast<int64_t>(out_.scores.size()));
+  }
+
+  InstanceTallies&& tallies() { return std::move(out_); }
+
+ private:
+  // Rows of an image by category; predictions then by falling score; else as they stand.
+  void list(const InstanceColumns& side, int64_t index, std::vector<Row>& to, bool is_pred) {
+    to.clear();
+    for (int64_t i = side.starts[index]; i < side.starts[index + 1]; ++i) {
+      int64_t row = side.rows[i];
+      int32_t category_id = side.category_ids[row];
+      if (category_id < 0 && !is_pred) throw std::invalid_argument("the truth has an unknown category");
+      if (category_id >= 0) to.push_back({category_id, is_pred ? side.score(row) : 0.0, i});
+    }
+    std::sort(to.begin(), to.end(), [](const Row& a, const Row& b) {
+      if (a.category_id != b.category_id) return a.category_id < b.category_id;
+      return a.score != b.score ? a.score > b.score : a.row < b.row;
+    });
+    for (Row& row : to) row.row = side.rows[row.row];
+  }
+
+  int32_t next_category(std::size_t d, std::size_t g) const {
+    if (d == pred_rows_.size()) return truth_rows_[g].category_id;
+    if (g == truth_rows_.size()) return pred_rows_[d].category_id;
+    return least(pred_rows_[d].category_id, truth_rows_[g].category_id);
+  }
+
+  void cell(int32_t category_id, const Row* preds, std::size_t pred_n, const Row* truths, std::size_t n) {
+    pred_n = least(pred_n, static_cast<std::size_t>(rules_.limit));
+    read_truths(truths, n, pred_n > 0);
+    out_.category_ids.push_back(category_id);
+    for (std::size_t a = 0; a < areas_; ++a) {
+      const bool* ignored = ignore_.get() + a * n;
+      out_.truths[a].push_back(std::count(ignored, ignored + n, false));
+    }
+    for (std::size_t d = 0; d < pred_n; ++d) pred(preds[d], static_cast<int32_t>(d), n);
+  }
+
+  void read_truths(const Row* rows, std::size_t n, bool compared) {
+    truth_ranges_.clear();
+    regions_.clear();
+    crowd_.reset(new bool[n]);
+    ignore_.reset(new bool[areas_ * n]);
+    ids_.clear();
+    for (std::size_t g = 0; g < n; ++g) {
+      int64_t row = rows[g].row;
+      regions_.push_back(read(truths_, row, truths_.area(row), truth_ranges_, compared));
+      crowd_[g] = truths_.iscrowd[row];
+      ids_.push_back(truths_.ids[row]);
+      for (std::size_t a = 0; a < areas_; ++a) ignore_[a * n + g] = crowd_[g] || outside(regions_[g].area, a);
+    }
+    iou_.resize(n);
+    visit_.resize(n);
+    taken_.assign(areas_ * rules_.thresholds.size() * n, -1);
+  }
+
+  // Area: as stated, else that of the mask, else that of the box. A box that is not stated is the mask's.
+  // Polygons that are not compared need not be drawn; an RLE is always read, since it may be malformed.
+  Region read(const InstanceColumns& side, int64_t row, double area, std::vector<Range>& ranges,
+              bool compared) {
+    Region region{area, side.box(row), {}};
+    Mask mask = (*side.masks)[static_cast<std::size_t>(row)];
+    bool boxless = std::isnan(region.box[0]), sizeless = std::isnan(area), boxed = mask.kind == MaskKind::none;
+    bool drawn = rules_.boxes ? boxless || (sizeless && !boxed)
+                              : compared || sizeless || mask.kind != MaskKind::polygons;
+    if (!drawn) {
+      if (sizeless) region.area = region.box[2] * region.box[3];
+      return region;
+    }
+    region.mask = drawer_.draw(mask, height_, width_, ranges);
+    const Box& tight = region.mask.box;
+    const int64_t xywh[] = {tight.x0, tight.y0, tight.x1 - tight.x0, tight.y1 - tight.y0};
+    if (boxless) std::copy(xywh, xywh + 4, region.box.begin());
+    if (sizeless) region.area = static_cast<double>(region.mask.area);
+    return region;
+  }
+
+  bool outside(double area, std::size_t a) const {
+    return area < rules_.area_bounds[2 * a] || area > rules_.area_bounds[2 * a + 1];
+  }
+
+  void pred(const Row& row, int32_t rank, std::size_t n) {
+    pred_ranges_.clear();
+    XYWH box = preds_.box(row.row);
+    double area = box[2] * box[3];
+    Region region = read(preds_, row.row, area, pred_ranges_, true);
+    find_candidates(region, n);
+    out_.pred_category_ids.push_back(row.category_id);
+    out_.ranks.push_back(rank);
+    out_.scores.push_back(row.score);
+    for (std::size_t a = 0; a < areas_; ++a) {
+      uint64_t matched = 0, ignored = 0;
+      if (!candidates_.empty()) choose(a, rank, n, matched, ignored);
+      if (outside(region.area, a)) ignored |= every_level_ & ~matched;
+      out_.matched[a].push_back(matched);
+      out_.ignored[a].push_back(ignored);
+    }
+  }
+
+  // Lists the truths that some threshold would let the prediction take, with their IoU.
+  void find_candidates(const Region& pred, std::size_t n) {
+    candidates_.clear();
+    for (std::size_t g = 0; g < n; ++g) {
+      double iou = overlap(pred, regions_[g], crowd_[g]);
+      if (iou < least_iou_) continue;
+      iou_[g] = iou;
+      candidates_.push_back(static_cast<int32_t>(g));
+    }
+  }
+
+  // IoU; 0 where a bound shows that it is below the least that counts.
+  double overlap(const Region& pred, const Region& truth, bool crowd) const {
+    if (rules_.boxes) return box_iou(pred.box.data(), truth.box.data(), crowd);
+    const MaskSpan &p = pred.mask, &t = truth.mask;
+    if (mask_bound(p, t, crowd) < least_iou_ || !boxes_meet(p.box, t.box)) return 0;
+    int64_t begin = most(p.box.x0, t.box.x0) * height_, end = least(p.box.x1, t.box.x1) * height_;
+    int64_t common = common_pixels(pred_ranges_.data(), static_cast<int64_t>(p.count),
+                                   truth_ranges_.data() + t.first, static_cast<int64_t>(t.count), begin, end);
+    return mask_iou(common, p.area, t.area, crowd);
+  }
+
+  // Takes a truth at each threshold in one area range. A match with annotation id 0 is none, as in COCOeval.
+  void choose(std::size_t a, int32_t rank, std::size_t n, uint64_t& matched, uint64_t& ignored) {
+    const bool* ignore = ignore_.get() + a * n;
+    std::size_t visited = 0;
+    for (bool last : {false, true}) {
+      for (int32_t g : candidates_) {
+        if (ignore[g] == last) visit_[visited++] = g;
+      }
+    }
+    TruthList list{visit_.data(), ignore, crowd_.get(), static_cast<int64_t>(visited)};
+    for (std::size_t t = 0; t < rules_.thresholds.size(); ++t) {
+      int32_t* taken = taken_.data() + (a * rules_.thresholds.size() + t) * n;
+      int32_t g = best_truth(iou_.data(), list, taken, rules_.thresholds[t]);
+      if (g < 0) continue;
+      taken[g] = rank;
+      if (ids_[static_cast<std::size_t>(g)] != 0) matched |= uint64_t{1} << t;
+      if (ignore[g]) ignored |= uint64_t{1} << t;
+    }
+  }
+
+  const InstanceColumns& preds_;
+  const InstanceColumns& truths_;
+  const MeasureRules& rules_;
+  std::size_t areas_;
+  double least_iou_ = 1 - 1e-10;  // see best_truth
+  uint64_t every_level_;
+  InstanceTallies out_;
+  MaskDrawer drawer_;
+  int64_t height_ = 0, width_ = 0;
+  std::vector<Row> pred_rows_, truth_rows_;
+  // Of the image and category at hand:
+  std::vector<Region> regions_;
+  std::vector<Range> truth_ranges_, pred_ranges_;
+  std::unique_ptr<bool[]> crowd_, ignore_;
+  std::vector<int64_t> ids_;
+  std::vector<double> iou_;
+  std::vector<int32_t> candidates_, visit_, taken_;
+};
+
+}  // namespace
+
+InstanceTallies measure_instances(const InstanceColumns& preds, const InstanceColumns& truths,
+                                  const ImageSizes& sizes, int64_t first, int64_t last,
+                                  const MeasureRules& rules) {
+  Measurer measurer(preds, truths, rules);
+  for (int64_t i = first; i < last; ++i) measurer.image(i, sizes.heights[i], sizes.widths[i]);
+  return measurer.tallies();
+}
+
+}  // namespace seg

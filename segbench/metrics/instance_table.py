@@ -1,0 +1,131 @@
+"""Matching, a span of many images at a time: tables in, the tallies of all its images out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench import kernels
+from segbench.metrics.instance_match import InstanceStats, id_doubt
+
+if TYPE_CHECKING:
+    from segbench.canonical.instances import InstanceTable
+    from segbench.kernels import InstanceTallies
+    from segbench.metrics.instance_curves import Rules
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class SpanStats:
+    """What :class:`InstanceStats` is for one image, for neighbouring images of a data set.
+
+    Attributes
+    ----------
+    image_ids
+        Their ids.
+    first
+        Position of the first of them in the data set.
+    tallies
+        Their columns.
+    doubts
+        ``{position: what a reader of the score should know of that image}``.
+    """
+
+    image_ids: Sequence[str]
+    first: int
+    tallies: InstanceTallies
+    doubts: Mapping[int, str]
+
+    def by_image(self) -> Iterator[InstanceStats]:
+        """Yield the stats of each image."""
+        tallies = self.tallies
+        cells, preds = pairwise(tallies.category_starts.tolist()), pairwise(tallies.pred_starts.tolist())
+        images = enumerate(self.image_ids, self.first)
+        for (index, image_id), (c0, c1), (d0, d1) in zip(images, cells, preds, strict=True):
+            yield InstanceStats(
+                image_id=image_id,
+                index=index,
+                category_ids=tallies.category_ids[c0:c1],
+                truths=tallies.truths[:, c0:c1],
+                pred_category_ids=tallies.pred_category_ids[d0:d1],
+                ranks=tallies.ranks[d0:d1],
+                scores=tallies.scores[d0:d1],
+                matched=tallies.matched[:, d0:d1],
+                ignored=tallies.ignored[:, d0:d1],
+                warnings=(self.doubts[index],) if index in self.doubts else (),
+            )
+
+    def image_columns(self, labels: Sequence[str]) -> dict[str, tuple[NDArray[np.int64], NDArray[Any]]]:
+        """Columns of ``images.parquet``: where each image's list begins, and all lists, joined."""
+        tallies = self.tallies
+        lists = {"category_ids": tallies.category_ids}
+        lists |= {f"truths_{label}": tallies.truths[a] for a, label in enumerate(labels)}
+        return {name: (tallies.category_starts, values) for name, values in lists.items()}
+
+    def detection_columns(self, labels: Sequence[str]) -> Mapping[str, NDArray[Any]]:
+        """Columns of ``detections.parquet``."""
+        tallies = self.tallies
+        places = np.arange(self.first, self.first + len(self.image_ids))
+        columns: dict[str, NDArray[Any]] = {
+            "image_index": np.repeat(places, np.diff(tallies.pred_starts)),
+            "category_id": tallies.pred_category_ids,
+            "rank": tallies.ranks,
+            "score": tallies.scores,
+        }
+        for a, label in enumerate(labels):
+            columns |= {f"matched_{label}": tallies.matched[a], f"ignored_{label}": tallies.ignored[a]}
+        return columns
+
+
+def measure_tables(
+    pred: InstanceTable,
+    truth: InstanceTable,
+    image_ids: Sequence[str],
+    span: range,
+    rules: Rules,
+) -> SpanStats:
+    """Measure the images of a span as :func:`segbench.metrics.instance_match.measure` does one.
+
+    Parameters
+    ----------
+    pred, truth
+        Tables of the same images.
+    image_ids
+        Ids of all images.
+    span
+        Positions of the images.
+    rules
+        Thresholds, area ranges and limits.
+
+    Raises
+    ------
+    ValueError
+        When a mask is malformed, missing or of another size: measure sample by sample to learn which.
+    """
+    tallies = kernels.measure_instances(
+        pred.columns,
+        truth.columns,
+        (truth.heights, truth.widths),
+        span,
+        boxes=rules.iou_type == "bbox",
+        thresholds=rules.iou_thresholds,
+        area_ranges=rules.area_bounds,
+        limit=rules.max_detections[-1],
+    )
+    doubts = {i: id_doubt(image_ids[i]) for i in _with_id_zero(truth, span)}
+    return SpanStats(
+        image_ids=image_ids[span.start : span.stop], first=span.start, tallies=tallies, doubts=doubts
+    )
+
+
+def _with_id_zero(truth: InstanceTable, span: range) -> list[int]:
+    """Indices of images of a span that have a true annotation with id 0, each once."""
+    begin, end = truth.starts[[span.start, span.stop]].tolist()
+    ids = np.empty(0, np.int64) if truth.ids is None else truth.ids[truth.rows[begin:end]]
+    places = begin + np.flatnonzero(ids == 0)
+    found: list[int] = np.unique(np.searchsorted(truth.starts, places, side="right") - 1).tolist()
+    return found
