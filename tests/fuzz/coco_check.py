@@ -45,10 +45,9 @@ def check(case: Row, folder: Path) -> None:
 
 
 def _write(case: Row, folder: Path, name: str) -> Files:
-    """Write both files as the case spells them; new files, as old ones may be mapped still."""
+    """Write both files as the case spells them."""
     files = Files(folder / f"instances_{name}.json", folder / f"results_{name}.json")
     for path, key in zip(files, ("truth", "results"), strict=True):
-        path.unlink(missing_ok=True)
         path.write_text(spell(case[key], case["spelling"]), encoding="utf-8")
     return files
 

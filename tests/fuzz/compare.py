@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -33,12 +32,8 @@ def same(where: str, ours: Any, theirs: Any) -> None:
     elif isinstance(ours, (list, tuple)) and isinstance(theirs, (list, tuple)) and len(ours) == len(theirs):
         for mine, other in zip(ours, theirs, strict=True):
             same(where, mine, other)
-    elif not (ours == theirs or _both_nan(ours, theirs)):
+    elif not (ours == theirs or (ours != ours and theirs != theirs)):  # noqa: PLR0124 - NaN
         raise Difference(where, f"ours {ours!r}, theirs {theirs!r}")
-
-
-def _both_nan(a: Any, b: Any) -> bool:
-    return isinstance(a, float) and isinstance(b, float) and math.isnan(a) and math.isnan(b)
 
 
 def _same_arrays(where: str, ours: np.ndarray, theirs: np.ndarray) -> None:

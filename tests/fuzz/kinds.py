@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-from fuzz import coco_cases, coco_check, panoptic_cases, panoptic_check
+from fuzz import coco_cases, coco_check, panoptic_cases, panoptic_check, semantic_cases, semantic_check
 from fuzz.compare import Difference
 from fuzz.shrink import shrink
 
@@ -38,26 +38,27 @@ class Finding(NamedTuple):
 KINDS = {
     "instance": Kind(coco_cases.make, coco_check.check),
     "panoptic": Kind(panoptic_cases.make, panoptic_check.check),
+    "semantic": Kind(semantic_cases.make, semantic_check.check),
 }
 
 
 def run(kind: str, seeds: Iterable[int]) -> list[Finding]:
     """Check the cases of these seeds, and return those that fail."""
     found = []
-    with tempfile.TemporaryDirectory() as folder, _quick_records():
-        for seed in seeds:
-            case = KINDS[kind].make(seed)
-            message = failure(case, Path(folder))
-            if message is not None:
-                small = shrink(case, lambda smaller: failure(smaller, Path(folder)), message)
-                found.append(Finding(kind, seed, failure(small, Path(folder)) or message, small))
+    for seed in seeds:
+        case = KINDS[kind].make(seed)
+        message = failure(case)
+        if message is not None:
+            small = shrink(case, failure, message)
+            found.append(Finding(kind, seed, failure(small) or message, small))
     return found
 
 
-def failure(case: Row, folder: Path) -> str | None:
+def failure(case: Row) -> str | None:
     """Return what is wrong with a case, its first words alike for alike faults; None if nothing is."""
     try:
-        KINDS[case["kind"]].check(case, folder)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, _quick_records():
+            KINDS[case["kind"]].check(case, Path(folder))
     except Difference as difference:
         return str(difference)
     except Exception as error:  # noqa: BLE001 - whatever a scorer raises is a finding

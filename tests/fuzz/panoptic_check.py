@@ -53,11 +53,11 @@ def check(case: Row, folder: Path) -> None:
     if case["fault"] not in deviations.REFUSED_BY_DROP_IN:
         same("drop-in", ours, theirs)
     changed = deviations.panoptic_memory(case)
-    theirs = _reference(_write(changed, folder / "changed") if changed else files, case["chunks"])
+    theirs = _reference(_write(changed, folder / "memory") if changed else files, case["chunks"])
     if case["fault"] not in ("no prediction", "no picture"):
         _check_ours("memory", lambda: _measured(case), theirs, case["fault"] in deviations.REFUSED_IN_MEMORY)
     changed = deviations.panoptic_files(case)
-    theirs = _reference(_write(changed, folder / "changed") if changed else files, 1)
+    theirs = _reference(_write(changed, folder / "files") if changed else files, 1)
     _check_ours("files", lambda: _score(case, files), theirs, case["fault"] in deviations.REFUSED_IN_FILES)
 
 
@@ -79,11 +79,8 @@ def _write(case: Row, folder: Path) -> Files:
     rng = Random(case["picture"])
     for path, side in zip(files, ("truth", "results"), strict=True):
         pictures = path.with_suffix("")
-        pictures.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
+        pictures.mkdir(parents=True)
         path.write_text(spell(case[side], case["spelling"]), encoding="utf-8")
-        for old in pictures.iterdir():
-            old.unlink()
         for name, rows in case["maps"][side].items():
             alpha = rng.choice([None, None, None, 0, 255])
             (pictures / name).write_bytes(png(colors(np.array(rows), alpha), rng))

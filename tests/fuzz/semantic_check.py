@@ -1,0 +1,122 @@
+"""One semantic case through ``MeanIoU`` in several ways, from files, and through the reference evaluators."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+import segbench
+from fuzz import semantic_references as references
+from fuzz.compare import Difference, same
+from fuzz.pictures import png
+from segbench.errors import DataError
+from segbench.metrics import MeanIoU
+
+Row = dict[str, Any]
+
+
+def check(case: Row, folder: Path) -> None:
+    """Hold MeanIoU to the reference; an id out of range must be refused where the protocol refuses it.
+
+    Raises
+    ------
+    Difference
+        When they disagree.
+    """
+    pairs = [
+        tuple(
+            np.array(image[side], dtype)
+            for side, dtype in zip(("pred", "truth"), case["dtypes"], strict=True)
+        )
+        for image in case["images"]
+    ]
+    refused = references.is_refused(case, pairs)
+    try:
+        metric = _measured(case, pairs)
+    except DataError as error:
+        if not refused:
+            raise Difference("refused", str(error)) from None
+        return
+    if refused:
+        raise Difference("accepted", "an id that the protocol refuses")
+    scores = metric.compute()
+    ours = dict(scores) | {"iou": np.array([row["iou"] for row in scores.class_rows])}
+    same("record tables", _from_tables(case, pairs, metric), dict(scores))
+    if case["form"] == "files" and _fits_files(case):
+        same("files", _scored(case, pairs, folder), ours)
+    references.compare(case, pairs, ours, folder)
+
+
+def _new(case: Row) -> MeanIoU:
+    return MeanIoU(case["num_classes"], case["ignore"], case["protocol"], settings=case["settings"])
+
+
+def _measured(case: Row, pairs: list[Any]) -> MeanIoU:
+    """The metric, fed as the case says: image by image, as a batch, or in two parts that are merged."""
+    metric, form = _new(case), case["form"]
+    if case["protocol"] == "cityscapes":
+        for image, pair in zip(case["images"], pairs, strict=True):
+            metric.update(*pair, instances=np.array(image["instances"]))
+        return metric
+    if form in ("batch", "channel") and len({pred.shape for pred, _ in pairs}) == 1:
+        stacked = [np.stack(side) for side in zip(*pairs, strict=True)]
+        metric.update(*([side[:, None] for side in stacked] if form == "channel" else stacked))
+        return metric
+    other = _new(case) if form == "merge" else metric
+    half = len(pairs) // 2
+    for i, pair in enumerate(pairs):
+        (metric if i < half else other).update(*pair)
+    if form == "merge":
+        metric.merge(other)
+    return metric
+
+
+def _from_tables(case: Row, pairs: list[Any], metric: MeanIoU) -> Row:
+    """The scores again, from rows as a run record keeps them."""
+    rows = []
+    for i, (pred, truth) in enumerate(pairs):
+        instances = case["images"][i].get("instances")
+        stats = metric._measure(pred, truth, None if instances is None else np.array(instances))
+        rows.append(metric.image_row(stats) | {"image_id": str(i), "index": i})
+    again = MeanIoU.build(metric.categories, metric.protocol, metric.settings)
+    again.add_tables(pa.table({name: [row[name] for row in rows] for name in rows[0]}))
+    return dict(again.compute())
+
+
+def _fits_files(case: Row) -> bool:
+    """Whether label maps can say it: 8 bits, 255 alone for ignore, every other id a category, plain rules."""
+    known = {255, *range(case["num_classes"])}
+    return (
+        case["ignore"] == 255
+        and not case["settings"]
+        and all(
+            {v for row in image[side] for v in row} <= known
+            for image in case["images"]
+            for side in ("pred", "truth")
+        )
+    )
+
+
+def _scored(case: Row, pairs: list[Any], folder: Path) -> Row:
+    """``segbench.score`` of two folders of PNG label maps."""
+    rng = Random(case["picture"])
+    for number, side in enumerate(("pred", "truth")):
+        (folder / side).mkdir()
+        for i, pair in enumerate(pairs):
+            (folder / side / f"{i}.png").write_bytes(png(pair[number].astype(np.uint8), rng))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", segbench.SegbenchWarning)
+        record = segbench.score(
+            folder / "truth",
+            folder / "pred",
+            num_classes=case["num_classes"],
+            protocol=case["protocol"],
+            threads=1,
+        )
+    values = {key: metric.value for key, metric in record.metrics.items()}
+    return values | {"iou": np.array([row["iou"] for row in record.per_class])}
