@@ -1,7 +1,8 @@
 """Records: what the truth says of one image as bytes, the same for every way to write that down.
 
 A record is a head (:func:`head_bytes`) and its segments (:func:`segment_bytes`), sorted as bytes. The kernel
-``instance_records`` writes the segments of a table the same way; numbers are little-endian::
+``instance_records`` writes the segments of a table the same way. Numbers are little-endian. The head is six
+i64 (kind, height, width, lengths of the two lists or -1, length of the id), the id and the lists. A segment::
 
     u8   flags: 1 crowd, 2 ignore, 4 area, 8 bbox, 16 score, 32 track_id, 64 source_id
     u8   place of the kind in KINDS, plus 8 where a run-length string follows, 16 where polygons do
@@ -22,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from segbench.canonical.sample import Segment
 
+_HEAD = struct.Struct("<6q")
+_HEAD_KINDS = {"semantic": 0, "instance": 1, "panoptic": 2}
 KINDS = ("map", "polygon", "rle", "runs", "box")
 
 
@@ -33,16 +36,11 @@ def head_bytes(
     not_exhaustive_category_ids: Sequence[int] | None,
 ) -> bytes:
     """Return what a record says of the image itself."""
-    lists = (neg_category_ids, not_exhaustive_category_ids)
-    return b"".join(
-        [
-            _text(image_id.encode("utf-8", "surrogatepass")),
-            _text(kind.encode()),
-            struct.pack("<2q", *size),
-            *(struct.pack("<q", -1 if ids is None else len(ids)) for ids in lists),
-            *(struct.pack(f"<{len(ids)}q", *ids) for ids in lists if ids),
-        ]
-    )
+    text = image_id.encode("utf-8", "surrogatepass")
+    lists = [ids for ids in (neg_category_ids, not_exhaustive_category_ids) if ids]
+    lengths = (-1 if ids is None else len(ids) for ids in (neg_category_ids, not_exhaustive_category_ids))
+    head = _HEAD.pack(_HEAD_KINDS[kind], *size, *lengths, len(text)) + text
+    return b"".join([head, *(struct.pack(f"<{len(ids)}q", *ids) for ids in lists)]) if lists else head
 
 
 def segment_bytes(segment: Segment) -> bytes:

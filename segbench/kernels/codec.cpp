@@ -185,8 +185,22 @@ inline bool read_run(const char*& at, const char* end, uint32_t before, int64_t 
   return value >= 0 && value <= left;
 }
 
+// Raises with the reason why a string is malformed.
+[[noreturn]] void refuse(std::string_view rle, int64_t pixels, int64_t number) {
+  for_each_rle_run(rle, pixels, number, [](int64_t, int64_t, uint32_t) {});
+  throw std::logic_error("an RLE is malformed for one reader alone");
+}
+
+// Counts the pixels inside, and nothing else.
+struct AreaCounter {
+  int64_t area = 0;
+  void outside(uint32_t) {}
+  void inside(uint32_t run) { area += run; }
+};
+
 // Reads a whole string; false where it is malformed. Sets `left` to the pixels that it does not cover.
-bool read_spans(std::string_view rle, int64_t& left, SpanBuilder& mask) {
+template <class Mask>
+bool read_spans(std::string_view rle, int64_t& left, Mask& mask) {
   const char *at = rle.data(), *end = at + rle.size();
   uint32_t outside = 0, inside = 0, run = 0;
   for (int64_t index = 0; at != end; ++index) {
@@ -204,16 +218,21 @@ bool read_spans(std::string_view rle, int64_t& left, SpanBuilder& mask) {
 
 }  // namespace
 
+int64_t area_of(std::string_view rle, int64_t height, int64_t width) {
+  int64_t pixels = pixels_of(height, width), left = pixels;
+  AreaCounter mask;
+  if (!read_spans(rle, left, mask)) refuse(rle, pixels, -1);
+  if (left > 0) throw rle_error(RleFault::too_short, -1, rle.size(), pixels);
+  return mask.area;
+}
+
 MaskSpan decode(std::string_view rle, int64_t height, int64_t width, int64_t number,
                 std::vector<Range>& ranges, bool strict) {
   int64_t pixels = pixels_of(height, width), left = pixels;
   std::size_t first = ranges.size();
   ranges.resize(first + rle.size() / 2 + 1);
   SpanBuilder mask(ranges.data() + first, static_cast<uint32_t>(height));
-  if (!read_spans(rle, left, mask)) {
-    for_each_rle_run(rle, pixels, number, [](int64_t, int64_t, uint32_t) {});  // raises with the reason
-    throw std::logic_error("an RLE is malformed for one reader alone");
-  }
+  if (!read_spans(rle, left, mask)) refuse(rle, pixels, number);
   if (strict && left > 0) throw rle_error(RleFault::too_short, number, rle.size(), pixels);
   MaskSpan span = mask.span(first);
   ranges.resize(first + span.count);

@@ -61,6 +61,9 @@ struct MaskSpan {
 MaskSpan decode(std::string_view rle, int64_t height, int64_t width, int64_t number,
                 std::vector<Range>& ranges, bool strict = false);
 
+// Pixels inside of an RLE whose runs must cover the image.
+int64_t area_of(std::string_view rle, int64_t height, int64_t width);
+
 // The sorted pixels at which a polygon's mask toggles, in place of what `toggles` held.
 void outline(const double* xy, std::size_t points, int64_t height, int64_t width,
              std::vector<uint32_t>& toggles);

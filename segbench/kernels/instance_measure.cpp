@@ -23,6 +23,11 @@ struct Region {
   MaskSpan mask;
 };
 
+XYWH xywh(const Box& box) {
+  return {static_cast<double>(box.x0), static_cast<double>(box.y0), static_cast<double>(box.x1 - box.x0),
+          static_cast<double>(box.y1 - box.y0)};
+}
+
 double mask_bound(const MaskSpan& pred, const MaskSpan& truth, bool crowd) {
   const Box &a = pred.box, &b = truth.box;
   int64_t width = least(a.x1, b.x1) - most(a.x0, b.x0), height = least(a.y1, b.y1) - most(a.y0, b.y0);
@@ -113,23 +118,22 @@ class Measurer {
   }
 
   // Area: as stated, else that of the mask, else that of the box. A box that is not stated is the mask's.
-  // Polygons that are not compared need not be drawn; an RLE is always read, since it may be malformed.
+  // The mask is drawn where it is compared, and read otherwise, since it may be malformed; polygons are not.
   Region read(const InstanceColumns& side, int64_t row, double area, std::vector<Range>& ranges,
               bool compared) {
     Region region{area, side.box(row), {}};
     Mask mask = (*side.masks)[static_cast<std::size_t>(row)];
     bool boxless = std::isnan(region.box[0]), sizeless = std::isnan(area), boxed = mask.kind == MaskKind::none;
-    bool drawn = rules_.boxes ? boxless || (sizeless && !boxed)
-                              : compared || sizeless || mask.kind != MaskKind::polygons;
-    if (!drawn) {
+    if (rules_.boxes ? boxless : compared) {
+      region.mask = drawer_.draw(mask, height_, width_, ranges);
+      if (boxless) region.box = xywh(region.mask.box);
+      if (sizeless) region.area = static_cast<double>(region.mask.area);
+    } else if (rules_.boxes && boxed) {
       if (sizeless) region.area = region.box[2] * region.box[3];
-      return region;
+    } else if (sizeless || (!rules_.boxes && mask.kind != MaskKind::polygons)) {
+      auto pixels = static_cast<double>(drawer_.area(mask, height_, width_));
+      if (sizeless) region.area = pixels;
     }
-    region.mask = drawer_.draw(mask, height_, width_, ranges);
-    const Box& tight = region.mask.box;
-    const int64_t xywh[] = {tight.x0, tight.y0, tight.x1 - tight.x0, tight.y1 - tight.y0};
-    if (boxless) std::copy(xywh, xywh + 4, region.box.begin());
-    if (sizeless) region.area = static_cast<double>(region.mask.area);
     return region;
   }
 
@@ -141,7 +145,7 @@ class Measurer {
     pred_ranges_.clear();
     XYWH box = preds_.box(row.row);
     double area = box[2] * box[3];
-    Region region = read(preds_, row.row, area, pred_ranges_, true);
+    Region region = read(preds_, row.row, area, pred_ranges_, n > 0);
     find_candidates(region, n);
     out_.pred_category_ids.push_back(row.category_id);
     out_.ranks.push_back(rank);

@@ -40,13 +40,27 @@ void append_toggled(const std::vector<uint32_t>& sorted, int64_t pixels, std::ve
   if (inside) append(ranges, first, {begin, static_cast<uint32_t>(pixels)});
 }
 
+// Raises unless the mask is an RLE of an image of this size.
+void check(const Mask& mask, int64_t height, int64_t width) {
+  if (mask.kind == MaskKind::none) throw std::invalid_argument("there is no mask");
+  if (mask.height != height || mask.width != width) throw std::invalid_argument("the mask is of another size");
+}
+
 }  // namespace
 
 MaskSpan MaskDrawer::draw(const Mask& mask, int64_t height, int64_t width, std::vector<Range>& ranges) {
-  if (mask.kind == MaskKind::none) throw std::invalid_argument("there is no mask");
   if (mask.kind == MaskKind::polygons) return draw_polygons(mask.text, height, width, ranges);
-  if (mask.height != height || mask.width != width) throw std::invalid_argument("the mask is of another size");
+  check(mask, height, width);
   return decode(mask.text, height, width, -1, ranges, true);
+}
+
+int64_t MaskDrawer::area(const Mask& mask, int64_t height, int64_t width) {
+  if (mask.kind == MaskKind::polygons) {
+    scratch_.clear();
+    return draw_polygons(mask.text, height, width, scratch_).area;
+  }
+  check(mask, height, width);
+  return area_of(mask.text, height, width);
 }
 
 MaskSpan MaskDrawer::draw_polygons(std::string_view text, int64_t height, int64_t width,

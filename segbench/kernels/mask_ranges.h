@@ -15,11 +15,14 @@ class MaskDrawer {
   // image, states another size, or is none.
   MaskSpan draw(const Mask& mask, int64_t height, int64_t width, std::vector<Range>& ranges);
 
+  // Area alone; raises as `draw`.
+  int64_t area(const Mask& mask, int64_t height, int64_t width);
+
  private:
   MaskSpan draw_polygons(std::string_view text, int64_t height, int64_t width, std::vector<Range>& ranges);
 
   std::vector<uint32_t> toggles_;
-  std::vector<Range> united_;
+  std::vector<Range> united_, scratch_;
 };
 
 }  // namespace seg
