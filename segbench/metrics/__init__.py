@@ -67,14 +67,14 @@ class Metric(Protocol):
 
     @property
     def warnings(self) -> Sequence[str]:
-        """What a reader of the score should know, in image order."""
+        """What a reader of the score should know: a line a kind, with how many images have it."""
         ...
 
     def measure_sample(self, pred: Sample, truth: Sample, index: int | None = None) -> Any:
         """Measure one image and change nothing; safe to call from several threads.
 
         ``index`` is the position of the image in the truth's data set. The stats that come back can be
-        pickled, and their ``warnings`` are what a reader of the score should know of this image.
+        pickled, and their ``doubts`` are what a reader of the score should know of this image.
         """
         ...
 

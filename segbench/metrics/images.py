@@ -21,11 +21,6 @@ class OfOneImage(Protocol):
         """Its position in the truth's data set."""
         ...
 
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What a reader of the score should know of it."""
-        ...
-
 
 S = TypeVar("S", bound=OfOneImage)
 

@@ -14,6 +14,7 @@ from segbench.canonical.categories import Categories, Category
 from segbench.canonical.instances import InstanceTable
 from segbench.canonical.sample import Sample
 from segbench.errors import DataError, SegbenchWarning, UsageError
+from segbench.metrics.doubts import texts
 from segbench.metrics.inputs import as_categories, check_protocol, check_same
 from segbench.metrics.instance_curves import AREA_RANGES, IOU_THRESHOLDS, Curves, Rules, Tallied, curves
 from segbench.metrics.instance_images import InstanceImages
@@ -153,8 +154,8 @@ class MaskAP:
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader of the score should know, in image order."""
-        return self._images.warnings
+        """What a reader of the score should know: a line a kind, with how many images have it."""
+        return texts(self._images.doubts())
 
     def update(self, pred: Mapping[str, Any], truth: Mapping[str, Any], image_id: object) -> None:
         """Add one image; errors as :func:`measure`.
@@ -175,8 +176,8 @@ class MaskAP:
         """
         stats = self.measure_sample(*samples_of(pred, truth, str(image_id), self._dense_ids))
         self.add(stats)
-        for text in stats.warnings:
-            warnings.warn(text, SegbenchWarning, stacklevel=2)
+        for doubt in stats.doubts:
+            warnings.warn(doubt.text, SegbenchWarning, stacklevel=2)
 
     def measure_sample(self, pred: Sample, truth: Sample, index: int | None = None) -> InstanceStats:
         """Measure the segments of one image; errors as :func:`measure`, and when the sizes differ."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 
+from segbench.metrics.doubts import Doubt
 from segbench.metrics.images import ImageStats, is_integer
 from segbench.metrics.instance_curves import Tallied
 from segbench.metrics.instance_match import InstanceStats
@@ -50,12 +51,12 @@ class InstanceImages:
         """The columns of all images in that order, in as few pieces as there are."""
         return [span.tallies for span in self._spans] if self._spans else self._single.by_id()
 
-    @property
-    def warnings(self) -> list[str]:
-        """What a reader of the score should know, in that order."""
-        if self._spans:
-            return [text for span in self._spans for _, text in sorted(span.doubts.items())]
-        return [text for image in self._single.by_id() for text in image.warnings]
+    def doubts(self) -> Iterator[Doubt]:
+        """What a reader of the score should know of the images."""
+        for span in self._spans:
+            yield from chain.from_iterable(span.doubts.values())
+        for image in self._single.by_id():
+            yield from image.doubts
 
     def _taken_apart(self) -> Iterable[InstanceStats]:
         return chain.from_iterable(span.by_image() for span in self._spans)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from segbench import kernels
 from segbench.errors import DataError
+from segbench.metrics.doubts import Doubt
 from segbench.metrics.instance_regions import shape_iou
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class InstanceStats:
         int32, int32 and float64 [N]: predictions by category, then falling score; rank 0 is its best.
     matched, ignored
         uint64 [A, N]: bit t says so at IoU threshold t.
-    warnings
+    doubts
         What a reader of the score should know.
     """
 
@@ -49,7 +50,7 @@ class InstanceStats:
     scores: NDArray[np.float64]
     matched: NDArray[np.uint64]
     ignored: NDArray[np.uint64]
-    warnings: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
 def measure(
@@ -92,7 +93,7 @@ def measure(
     ``COCOeval.computeIoU`` and ``evaluateImg`` of pycocotools 2.0.11 (Lin et al., Microsoft COCO, ECCV 2014).
     """
     known = _known(pred, truth, num_classes, image_id)
-    doubts = tuple(_doubts(len(pred) - len(known), truth, image_id))
+    doubts = tuple(_doubts(len(pred) - len(known), truth, image_id=image_id, index=index))
     best, ranks = _best(pred, known, rules.max_detections[-1])
     pred, truth = pred.take(best), truth.take(np.argsort(truth.category_ids, kind="stable"))
     ignore = truth.iscrowd | rules.outside(truth.areas)
@@ -112,7 +113,7 @@ def measure(
         scores=pred.scores,
         matched=matched,
         ignored=ignored,
-        warnings=doubts,
+        doubts=doubts,
     )
 
 
@@ -125,20 +126,11 @@ def _known(pred: Regions, truth: Regions, num_classes: int, image_id: str) -> ND
     return np.flatnonzero((pred.category_ids >= 0) & (pred.category_ids < num_classes))
 
 
-def _doubts(unknown: int, truth: Regions, image_id: str) -> list[str]:
-    doubts = []
+def _doubts(unknown: int, truth: Regions, **where: Any) -> Iterator[Doubt]:
     if unknown:
-        doubts.append(
-            f"image {image_id}: category_id: {unknown} predictions of unknown categories are left out"
-        )
-    if (truth.ids == 0).any():
-        doubts.append(id_doubt(image_id))
-    return doubts
-
-
-def id_doubt(image_id: str) -> str:
-    """What to know of an image whose truth has an annotation with id 0."""
-    return f"image {image_id}: id: a true annotation has id 0, so that no match with it counts (COCOeval)"
+        yield Doubt(kind="unknown_category", count=unknown, **where)
+    if id_0 := int((truth.ids == 0).sum()):
+        yield Doubt(kind="id_0", count=id_0, **where)
 
 
 def _best(pred: Regions, known: NDArray[np.intp], limit: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench import kernels
-from segbench.metrics.instance_match import InstanceStats, id_doubt
+from segbench.metrics.doubts import Doubt
+from segbench.metrics.instance_match import InstanceStats
 
 if TYPE_CHECKING:
     from segbench.canonical.instances import InstanceTable
@@ -32,13 +33,13 @@ class SpanStats:
     tallies
         Their columns.
     doubts
-        ``{position: what a reader of the score should know of that image}``.
+        ``{position: what a reader of the score should know of that image}``, where there is something.
     """
 
     image_ids: Sequence[str]
     first: int
     tallies: InstanceTallies
-    doubts: Mapping[int, str]
+    doubts: Mapping[int, tuple[Doubt, ...]]
 
     def by_image(self) -> Iterator[InstanceStats]:
         """Yield the stats of each image."""
@@ -56,7 +57,7 @@ class SpanStats:
                 scores=tallies.scores[d0:d1],
                 matched=tallies.matched[:, d0:d1],
                 ignored=tallies.ignored[:, d0:d1],
-                warnings=(self.doubts[index],) if index in self.doubts else (),
+                doubts=self.doubts.get(index, ()),
             )
 
     def image_columns(self, labels: Sequence[str]) -> dict[str, tuple[NDArray[np.int64], NDArray[Any]]]:
@@ -116,16 +117,20 @@ def measure_tables(
         area_ranges=rules.area_bounds,
         limit=rules.max_detections[-1],
     )
-    doubts = {i: id_doubt(image_ids[i]) for i in _with_id_zero(truth, span)}
     return SpanStats(
-        image_ids=image_ids[span.start : span.stop], first=span.start, tallies=tallies, doubts=doubts
+        image_ids=image_ids[span.start : span.stop],
+        first=span.start,
+        tallies=tallies,
+        doubts=_doubts(truth, image_ids, span),
     )
 
 
-def _with_id_zero(truth: InstanceTable, span: range) -> list[int]:
-    """Indices of images of a span that have a true annotation with id 0, each once."""
+def _doubts(truth: InstanceTable, image_ids: Sequence[str], span: range) -> dict[int, tuple[Doubt, ...]]:
     begin, end = truth.starts[[span.start, span.stop]].tolist()
     ids = np.empty(0, np.int64) if truth.ids is None else truth.ids[truth.rows[begin:end]]
     places = begin + np.flatnonzero(ids == 0)
-    found: list[int] = np.unique(np.searchsorted(truth.starts, places, side="right") - 1).tolist()
-    return found
+    images, counts = np.unique(np.searchsorted(truth.starts, places, side="right") - 1, return_counts=True)
+    return {
+        i: (Doubt(kind="id_0", count=n, image_id=image_ids[i], index=i),)
+        for i, n in zip(images.tolist(), counts.tolist(), strict=True)
+    }

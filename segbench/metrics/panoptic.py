@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.sample import Segment
 from segbench.errors import DataError, SegbenchWarning, UsageError
+from segbench.metrics.doubts import texts
 from segbench.metrics.images import ImageStats
 from segbench.metrics.inputs import as_categories, check_protocol, check_same
 from segbench.metrics.panoptic_match import PanopticStats, measure
@@ -153,8 +154,8 @@ class PanopticQuality:
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader of the score should know, in image order."""
-        return [text for image in self._images.by_index() for text in image.warnings]
+        """What a reader of the score should know: a line a kind, with how many images have it."""
+        return texts(doubt for image in self._images.by_index() for doubt in image.doubts)
 
     def update(
         self,
@@ -182,8 +183,8 @@ class PanopticQuality:
         k = len(self.categories)
         stats = measure(pairs[0], pairs[1], k, image_id=name, rules=self.rules, stuff=self._stuff)
         self.add(stats)
-        for text in stats.warnings:
-            warnings.warn(text, SegbenchWarning, stacklevel=2)
+        for doubt in stats.doubts:
+            warnings.warn(doubt.text, SegbenchWarning, stacklevel=2)
 
     def _segments(self, segments: Iterable[SegmentLike], image_id: str | None) -> list[Segment]:
         return [s if isinstance(s, Segment) else self._segment(s, image_id) for s in segments]

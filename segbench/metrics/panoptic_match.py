@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.canonical.sample import Segment
+from segbench.metrics.doubts import Doubt
 from segbench.metrics.panoptic_overlap import Overlap
 from segbench.metrics.panoptic_rules import PANOPTICAPI, PanopticRules
 
@@ -27,7 +28,7 @@ class PanopticStats:
         int32 and int64 [n]: the categories that occur, and their segments.
     match_category_ids, match_ious
         int32 and float64 [m]: the matched pairs in order of (truth id, pred id).
-    warnings
+    doubts
         What a reader of the score should know.
     """
 
@@ -39,7 +40,7 @@ class PanopticStats:
     fn: NDArray[np.int64]
     match_category_ids: NDArray[np.int32]
     match_ious: NDArray[np.float64]
-    warnings: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
 def measure(
@@ -85,7 +86,7 @@ def measure(
     """
     names = {"image_id": image_id, "pred_file": pred_file, "truth_file": truth_file}
     table = Overlap.of(pred, truth, num_classes, rules, **names)
-    doubts = tuple(table.doubts(image_id))
+    doubts = tuple(table.doubts(image_id=image_id, index=index))
     table = table.by_rules(stuff)
     loose = stuff if rules.stuff == "overlap" else ()
     matches = [(t, p, iou) for t, p, iou in table.pairs() if iou > 0.5 or t.category_id in loose]
@@ -97,7 +98,7 @@ def measure(
         index=index,
         match_category_ids=np.array([t.category_id for t, _, _ in matches], np.int32),
         match_ious=np.array([iou for _, _, iou in matches], np.float64),
-        warnings=doubts,
+        doubts=doubts,
         **_columns(tp=tp, fp=fp, fn=fn),
     )
 

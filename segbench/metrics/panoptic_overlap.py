@@ -13,6 +13,7 @@ import numpy as np
 from segbench import kernels
 from segbench.canonical.sample import Segment
 from segbench.errors import DataError
+from segbench.metrics.doubts import Doubt
 from segbench.metrics.inputs import label_map
 from segbench.metrics.panoptic_rules import PanopticRules
 
@@ -154,23 +155,17 @@ class Overlap:
             unscored += self.pixels.get((crowd_id, pred.id), 0)
         return unscored / self.pred_pixels[pred.id] > 0.5
 
-    def doubts(self, image_id: str | None) -> list[str]:
-        """What the truth says of its segments that its map does not bear out."""
-        where, pixels = "an image" if image_id is None else f"image {image_id}", self.truth_pixels
+    def doubts(self, **where: Any) -> Iterator[Doubt]:
+        """What the truth says of its segments that its map does not bear out; ``where`` goes into doubts."""
+        pixels = self.truth_pixels
         wrong = [t for t in self.truths.values() if t.source_area not in (None, pixels[t.id])]
         nameless = pixels.keys() - self.truths.keys() - {VOID}
-        doubts = []
         if wrong:
             first = wrong[0]
-            doubts.append(
-                f"{where}: area: {len(wrong)} of {len(self.truths)} true segments state an area other "
-                f"than their pixels, the first {first.id}: {first.source_area:g}, not {pixels[first.id]}"
-            )
+            detail = f"segment {first.id} states {first.source_area:g} and has {pixels[first.id]}"
+            yield Doubt(kind="stated_area", count=len(wrong), of=len(self.truths), detail=detail, **where)
         if nameless:
-            doubts.append(
-                f"{where}: segments: {len(nameless)} ids of the true map have no segment, say {min(nameless)}"
-            )
-        return doubts
+            yield Doubt(kind="nameless", count=len(nameless), detail=f"id {min(nameless)}", **where)
 
 
 def _pixels(pred: Any, truth: Any, **where: Any) -> dict[tuple[int, int], int]:

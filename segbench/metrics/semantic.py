@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from segbench.canonical.categories import Categories, Category
 from segbench.errors import DataError, UsageError
 from segbench.metrics import cityscapes
+from segbench.metrics.doubts import texts
 from segbench.metrics.images import ImageStats
 from segbench.metrics.inputs import check_protocol, check_same, label_map
 from segbench.metrics.scores import Scores, signature
@@ -118,7 +119,7 @@ class MeanIoU:
     def warnings(self) -> list[str]:
         """Ids that are no category, categories that never occur, instance maps that are missing."""
         rules, total = self.rules, self._stats
-        found = list(total.warnings)
+        found = texts(total.doubts)
         seen = total.tp + total.fn + (0 if rules.averaged == "truth" else total.fp)
         absent = [c.name for c in self.categories if not seen[c.id] and c.id not in self._never_scored()]
         if absent and seen.any():
@@ -190,15 +191,15 @@ class MeanIoU:
                     image_id=sample.image_id,
                     field="ignore_index",
                 )
-        stats = self._measure(
+        return self._measure(
             pred.mask,
             truth.mask,
             None if self._classes is None else self._classes.segments_of(truth),
             image_id=truth.image_id,
+            index=index,
             pred_file=pred.source_path,
             truth_file=truth.source_path,
         )
-        return replace(stats, index=index)
 
     def image_row(self, stats: SemanticStats | None) -> dict[str, NDArray[Any]]:
         """``category_ids`` int32 [n] of what occurs, and ``tp``, ``fp``, ``fn`` int64 [n] in pixels."""

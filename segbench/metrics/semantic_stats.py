@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from segbench import kernels
 from segbench.errors import DataError
+from segbench.metrics.doubts import Doubt, gathered
 from segbench.metrics.inputs import label_map
 from segbench.metrics.semantic_rules import EXACT, SemanticRules
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 Counts = NDArray[np.int64]
 NO_IGNORE = int(np.iinfo(np.int64).min)
 """An ignore index that no pixel holds."""
-NOWHERE: Counts = np.zeros(4, np.int64)
-NOWHERE.flags.writeable = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,9 +34,8 @@ class SemanticStats:
     confusion
         int64 [K, K + 1], rows truth; column K counts pixels predicted as no category. None where the counts
         come from the tables of a run record.
-    outside
-        int64 [4]: pixels whose true id is no category, the images that have such, and the same of predicted
-        ids. Always 0 where a protocol refuses them.
+    doubts
+        What a reader of the score should know: ids that are no category, where the protocol tolerates them.
     columns
         Further columns of ``images.parquet`` of one image; see :mod:`segbench.metrics.cityscapes`.
     image_id, index
@@ -48,7 +46,7 @@ class SemanticStats:
     fp: Counts
     fn: Counts
     confusion: Counts | None = None
-    outside: Counts = field(default_factory=lambda: NOWHERE)
+    doubts: tuple[Doubt, ...] = ()
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     image_id: str | None = None
     index: int | None = None
@@ -81,18 +79,7 @@ class SemanticStats:
             self.fp + other.fp,
             self.fn + other.fn,
             self.confusion + other.confusion if known else None,  # type: ignore[operator] # both known
-            self.outside + other.outside,
-        )
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What a reader of the score should know."""
-        where = "" if self.image_id is None else f"image {self.image_id}: "
-        sides = (("true", self.outside[:2]), ("predicted", self.outside[2:]))
-        return tuple(
-            f"{where}mask: {n} pixels of {images} images have a {side} id that is no category"
-            for side, (n, images) in sides
-            if n
+            gathered(self.doubts + other.doubts),
         )
 
     def row(self) -> ImageCounts:
@@ -113,11 +100,6 @@ class ImageCounts:
     image_id: str | None
     index: int | None
     columns: Mapping[str, NDArray[Any]]
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """None: the pooled stats have them."""
-        return ()
 
     def dense(self, name: str, num_classes: int) -> Counts:
         """One column as int64 [K]."""
@@ -146,6 +128,7 @@ def measure(
     *,
     rules: SemanticRules = EXACT,
     image_id: str | None = None,
+    index: int | None = None,
     pred_file: str | None = None,
     truth_file: str | None = None,
 ) -> SemanticStats:
@@ -165,8 +148,8 @@ def measure(
         Id of pixels that are never scored; None for none.
     rules
         Those of the protocol.
-    image_id, pred_file, truth_file
-        Named in errors.
+    image_id, index, pred_file, truth_file
+        Id and index are kept in the stats, id and files are named in errors.
 
     Raises
     ------
@@ -175,7 +158,7 @@ def measure(
     UsageError
         When an input is not an array of integers of these shapes.
     """
-    where = {"image_id": image_id, "field": "mask"}
+    where: dict[str, Any] = {"image_id": image_id, "field": "mask"}
     truth, pred = label_map(truth, "truth"), label_map(pred, "pred")
     if pred.shape != truth.shape:
         raise DataError(f"it is {pred.shape} pixels, the truth {truth.shape}", file=pred_file, **where)
@@ -188,7 +171,7 @@ def measure(
     if rules.pred_outside == "error" and table[:num_classes, -1].any():
         scored = pred[truth != ignore]
         raise DataError(_outside("prediction", scored, num_classes, never), file=pred_file, **where)
-    return _stats(table, rules, num_classes, image_id)
+    return _stats(table, rules, num_classes, image_id=image_id, index=index)
 
 
 def _ignore_misses(rules: SemanticRules, num_classes: int, ignore: int) -> bool:
@@ -202,17 +185,20 @@ def _resolve_ignore(table: Counts, rules: SemanticRules, num_classes: int, ignor
         table[:, num_classes] = 0
 
 
-def _stats(table: Counts, rules: SemanticRules, num_classes: int, image_id: str | None) -> SemanticStats:
+def _stats(table: Counts, rules: SemanticRules, num_classes: int, **where: Any) -> SemanticStats:
     confusion = table[:num_classes, : num_classes + 1].copy()
     if rules.pred_outside == "miss":
         confusion[:, -1] += table[:num_classes, -1]
-    lost = np.array([table[-1].sum(), table[:num_classes, -1].sum()])
+    outside = {
+        "truth_outside": int(table[-1].sum()),
+        "pred_outside": int(table[:num_classes, -1].sum()),
+    }
     return SemanticStats.from_confusion(
         confusion,
         rules,
         table[-1, :num_classes] if rules.truth_outside == "false_positive" else None,
-        outside=np.stack([lost, lost > 0], axis=1).reshape(-1) if lost.any() else NOWHERE,
-        image_id=image_id,
+        doubts=tuple(Doubt(kind=kind, count=n, **where) for kind, n in outside.items() if n),
+        **where,
     )
 
 

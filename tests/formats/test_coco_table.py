@@ -44,7 +44,7 @@ def test_a_span_is_measured_as_its_samples_are(sides, iou_type):
         for index, found in zip(span, stats.by_image(), strict=True):
             expected = metric.measure_sample(predictions[index], truth[index], index)
             assert (found.image_id, found.index) == (expected.image_id, expected.index)
-            assert found.warnings == expected.warnings
+            assert found.doubts == expected.doubts
             for name in (
                 "category_ids",
                 "truths",

@@ -244,8 +244,8 @@ def test_ids_that_are_no_category_are_tolerated_and_warned_of(protocol):
     metric.update([[0, 1, 7, 255, 1]], [[0, 1, 1, 0, 9]])
     metric.update([[0]], [[0]])
     assert metric.warnings == [
-        "mask: 1 pixels of 1 images have a true id that is no category",
-        "mask: 2 pixels of 1 images have a predicted id that is no category",
+        "mask: 1 pixels have a true id that is no category",
+        "mask: 2 pixels have a predicted id that is no category",
     ]
     assert metric.compute()["miou"] == pytest.approx((2 / 3 + 1 / 3) / 2)
 

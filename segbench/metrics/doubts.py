@@ -1,0 +1,89 @@
+"""Doubts: what a reader of a score should know of its data, counted, and one line a kind.
+
+Metrics note a :class:`Doubt` of an image, or of many; :func:`gathered` adds those of a kind, in any order and
+with the same result, so that a data set with 5,000 doubtful images has one line of each kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+KINDS = {
+    #  kind               field          what is counted
+    "truth_outside": ("mask", "{count} pixels have a true id that is no category"),
+    "pred_outside": ("mask", "{count} pixels have a predicted id that is no category"),
+    "stated_area": ("area", "{count} of {of} true segments state an area other than their pixels"),
+    "nameless": ("segments", "{count} ids of the true map have no segment"),
+    "unknown_category": ("category_id", "{count} predictions of unknown categories are left out"),
+    "id_0": ("id", "{count} true annotations have id 0, so that no match with them counts (COCOeval)"),
+}
+"""Kind -> field and text, in the order of their lines; :attr:`Doubt.count` and :attr:`Doubt.of` go in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """One kind of doubt about one image, or about several.
+
+    Attributes
+    ----------
+    kind
+        One of :data:`KINDS`.
+    count, of
+        How many pixels, segments … it is about, and of how many.
+    images
+        How many images have it.
+    image_id, index
+        The first of these images: its id and its position in the data set, None where not known.
+    detail
+        More of that image.
+    """
+
+    kind: str
+    count: int
+    of: int = 0
+    images: int = 1
+    image_id: str | None = None
+    index: int | None = None
+    detail: str = ""
+
+    @property
+    def text(self) -> str:
+        """``<image or images>: <field>: what``, as in errors."""
+        field, words = KINDS[self.kind]
+        what = words.format(count=f"{self.count:,}", of=f"{self.of:,}")
+        return f"{self._where()}{field}: {what}" + (f" ({self.detail})" if self.detail else "")
+
+    def _where(self) -> str:
+        first = None if self.image_id is None else f"image {self.image_id}"
+        if self.images == 1:
+            return f"{first}: " if first else ""
+        return f"{self.images:,} images" + (f", the first {first}: " if first else ": ")
+
+    def __add__(self, other: Doubt) -> Doubt:
+        first = min(self, other, key=_place)
+        return replace(
+            first, count=self.count + other.count, of=self.of + other.of, images=self.images + other.images
+        )
+
+
+def gathered(doubts: Iterable[Doubt]) -> tuple[Doubt, ...]:
+    """Add doubts of a kind: one of each, in the order of :data:`KINDS`."""
+    found: dict[str, Doubt] = {}
+    for doubt in doubts:
+        found[doubt.kind] = found[doubt.kind] + doubt if doubt.kind in found else doubt
+    return tuple(found[kind] for kind in KINDS if kind in found)
+
+
+def texts(doubts: Iterable[Doubt]) -> list[str]:
+    """The lines of :func:`gathered` doubts."""
+    return [doubt.text for doubt in gathered(doubts)]
+
+
+def _place(doubt: Doubt) -> tuple[int, int, str]:
+    """By index, else by id, numbers before text, else last."""
+    if doubt.index is not None:
+        return 0, doubt.index, ""
+    if doubt.image_id is None:
+        return 3, 0, ""
+    return (1, int(doubt.image_id), "") if doubt.image_id.isdecimal() else (2, 0, doubt.image_id)
