@@ -37,6 +37,8 @@ class InstanceTallies(NamedTuple):
         int32, int32 and float64 [N]: by image, category and falling score; rank 0 is the best of its pair.
     matched, ignored
         uint64 [A, N]: bit t says so at threshold t.
+    moved
+        int64 [I]: predictions that the area of their mask, not that of their box, puts in other area ranges.
     """
 
     category_starts: npt.NDArray[np.int64]
@@ -48,6 +50,7 @@ class InstanceTallies(NamedTuple):
     scores: npt.NDArray[np.float64]
     matched: npt.NDArray[np.uint64]
     ignored: npt.NDArray[np.uint64]
+    moved: npt.NDArray[np.int64]
 
 
 def measure_instances(

@@ -108,6 +108,7 @@ nb::dict measure(const Instances& preds, const Instances& truths, Vector<int64_t
   out["scores"] = to_numpy(std::move(tallies.scores), {n});
   out["matched"] = stacked(std::move(tallies.matched));
   out["ignored"] = stacked(std::move(tallies.ignored));
+  out["moved"] = to_numpy(std::move(tallies.moved), {starts - 1});
   return out;
 }
 

@@ -18,7 +18,8 @@ struct Row {
 };
 
 struct Region {
-  double area;  // by which area ranges choose
+  double area;       // by which area ranges choose
+  double mask_area;  // that of the mask where it was measured, else the same
   XYWH box;
   MaskSpan mask;
 };
@@ -27,6 +28,8 @@ XYWH xywh(const Box& box) {
   return {static_cast<double>(box.x0), static_cast<double>(box.y0), static_cast<double>(box.x1 - box.x0),
           static_cast<double>(box.y1 - box.y0)};
 }
+
+enum class Need { nothing, area, ranges };  // of a mask
 
 double mask_bound(const MaskSpan& pred, const MaskSpan& truth, bool crowd) {
   const Box &a = pred.box, &b = truth.box;
@@ -49,6 +52,7 @@ class Measurer {
   void image(int64_t index, int64_t height, int64_t width) {
     height_ = height;
     width_ = width;
+    out_.moved.push_back(0);
     list(preds_, index, pred_rows_, true);
     list(truths_, index, truth_rows_, false);
     std::size_t d = 0, g = 0;
@@ -107,7 +111,7 @@ class Measurer {
     ids_.clear();
     for (std::size_t g = 0; g < n; ++g) {
       int64_t row = rows[g].row;
-      regions_.push_back(read(truths_, row, truths_.area(row), truth_ranges_, compared));
+      regions_.push_back(read(truths_, row, truths_.area(row), compared ? Need::ranges : Need::nothing, truth_ranges_));
       crowd_[g] = truths_.iscrowd[row];
       ids_.push_back(truths_.ids[row]);
       for (std::size_t a = 0; a < areas_; ++a) ignore_[a * n + g] = crowd_[g] || outside(regions_[g].area, a);
@@ -117,23 +121,24 @@ class Measurer {
     taken_.assign(areas_ * rules_.thresholds.size() * n, -1);
   }
 
-  // Area: as stated, else that of the mask, else that of the box. A box that is not stated is the mask's.
-  // The mask is drawn where it is compared, and read otherwise, since it may be malformed; polygons are not.
-  Region read(const InstanceColumns& side, int64_t row, double area, std::vector<Range>& ranges,
-              bool compared) {
-    Region region{area, side.box(row), {}};
+  // Area: as stated, else that of the mask, else that of the box. A box that is not stated is the mask's. An RLE
+  // of which nothing is needed is read all the same, since it may be malformed.
+  Region read(const InstanceColumns& side, int64_t row, double area, Need need, std::vector<Range>& ranges) {
+    Region region{area, area, side.box(row), {}};
     Mask mask = (*side.masks)[static_cast<std::size_t>(row)];
     bool boxless = std::isnan(region.box[0]), sizeless = std::isnan(area), boxed = mask.kind == MaskKind::none;
-    if (rules_.boxes ? boxless : compared) {
-      region.mask = drawer_.draw(mask, height_, width_, ranges);
-      if (boxless) region.box = xywh(region.mask.box);
-      if (sizeless) region.area = static_cast<double>(region.mask.area);
-    } else if (rules_.boxes && boxed) {
-      if (sizeless) region.area = region.box[2] * region.box[3];
-    } else if (sizeless || (!rules_.boxes && mask.kind != MaskKind::polygons)) {
-      auto pixels = static_cast<double>(drawer_.area(mask, height_, width_));
-      if (sizeless) region.area = pixels;
+    if (rules_.boxes) need = boxless ? Need::ranges : sizeless && !boxed ? Need::area : Need::nothing;
+    if (need == Need::nothing && !rules_.boxes && (sizeless || mask.kind != MaskKind::polygons)) need = Need::area;
+    if (need == Need::nothing) {
+      if (sizeless) region.area = region.mask_area = region.box[2] * region.box[3];
+      return region;
     }
+    if (need == Need::ranges) region.mask = drawer_.draw(mask, height_, width_, ranges);
+    int64_t pixels = need == Need::ranges ? region.mask.area : drawer_.area(mask, height_, width_);
+    region.mask_area = static_cast<double>(pixels);
+    if (boxless) region.box = xywh(region.mask.box);
+    if (sizeless) region.area = region.mask_area;
+    if (rules_.boxes) region.mask_area = region.area;
     return region;
   }
 
@@ -145,18 +150,21 @@ class Measurer {
     pred_ranges_.clear();
     XYWH box = preds_.box(row.row);
     double area = box[2] * box[3];
-    Region region = read(preds_, row.row, area, pred_ranges_, n > 0);
+    Region region = read(preds_, row.row, area, n > 0 ? Need::ranges : Need::area, pred_ranges_);
     find_candidates(region, n);
     out_.pred_category_ids.push_back(row.category_id);
     out_.ranks.push_back(rank);
     out_.scores.push_back(row.score);
+    bool moves = false;
     for (std::size_t a = 0; a < areas_; ++a) {
+      moves |= outside(region.area, a) != outside(region.mask_area, a);
       uint64_t matched = 0, ignored = 0;
       if (!candidates_.empty()) choose(a, rank, n, matched, ignored);
       if (outside(region.area, a)) ignored |= every_level_ & ~matched;
       out_.matched[a].push_back(matched);
       out_.ignored[a].push_back(ignored);
     }
+    out_.moved.back() += moves;
   }
 
   // Lists the truths that some threshold would let the prediction take, with their IoU.

@@ -56,6 +56,7 @@ struct InstanceTallies {
   std::vector<int32_t> pred_category_ids, ranks;
   std::vector<double> scores;
   std::vector<std::vector<uint64_t>> matched, ignored;  // by area range; bit t is threshold t
+  std::vector<int64_t> moved;  // of each image, predictions that the area of their mask puts in other ranges
 };
 
 // Raises where a mask is malformed or missing, or the truth has an unknown category.

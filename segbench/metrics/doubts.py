@@ -6,17 +6,29 @@ with the same result, so that a data set with 5,000 doubtful images has one line
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from segbench.canonical.categories import Categories
 
 KINDS = {
     #  kind               field          what is counted
     "truth_outside": ("mask", "{count} pixels have a true id that is no category"),
     "pred_outside": ("mask", "{count} pixels have a predicted id that is no category"),
+    "pred_ignored": ("mask", "{count} scored pixels are predicted as the ignore index, which misses"),
+    "empty_truth": ("segment_map", "{count} of {of} true segments have no pixel in their map"),
     "stated_area": ("area", "{count} of {of} true segments state an area other than their pixels"),
     "nameless": ("segments", "{count} ids of the true map have no segment"),
     "unknown_category": ("category_id", "{count} predictions of unknown categories are left out"),
     "id_0": ("id", "{count} true annotations have id 0, so that no match with them counts (COCOeval)"),
+    "box_area": (
+        "bbox",
+        "{count} of {of} scored predictions are in other area ranges by the area of their box, which counts, "
+        "than by that of their mask",
+    ),
+    "no_prediction": ("predictions", "there is none for {count} true segments"),
 }
 """Kind -> field and text, in the order of their lines; :attr:`Doubt.count` and :attr:`Doubt.of` go in."""
 
@@ -78,6 +90,29 @@ def gathered(doubts: Iterable[Doubt]) -> tuple[Doubt, ...]:
 def texts(doubts: Iterable[Doubt]) -> list[str]:
     """The lines of :func:`gathered` doubts."""
     return [doubt.text for doubt in gathered(doubts)]
+
+
+def absent(
+    categories: Categories, missing: Sequence[int], zero: Collection[int], mean: str = "means"
+) -> list[str]:
+    """Say which categories the truth lacks, and what becomes of them; nothing where there is none.
+
+    ``missing`` are their ids in order, ``zero`` those that count as 0 in the ``mean``.
+    """
+    counted = [i for i in missing if i in zero]
+    effect = f"they are left out of {mean}"
+    if len(counted) == len(missing):
+        effect = f"they count as 0 in {mean}"
+    elif counted:
+        named = _names(categories, counted)
+        effect = f"{len(counted)} that are predicted count as 0 in {mean}{named}, the others are left out"
+    what = f"{len(missing)} of {len(categories)} categories are not in the truth{_names(categories, missing)}"
+    return [f"{what}: {effect}"] if missing else []
+
+
+def _names(categories: Categories, ids: Sequence[int], most: int = 5) -> str:
+    shown = [categories[i].name for i in ids[:most]]
+    return f" ({', '.join(shown)}{', …' if len(ids) > most else ''})"
 
 
 def _place(doubt: Doubt) -> tuple[int, int, str]:

@@ -14,9 +14,17 @@ from segbench.canonical.categories import Categories, Category
 from segbench.canonical.instances import InstanceTable
 from segbench.canonical.sample import Sample
 from segbench.errors import DataError, SegbenchWarning, UsageError
-from segbench.metrics.doubts import texts
+from segbench.metrics.doubts import absent, texts
 from segbench.metrics.inputs import as_categories, check_protocol, check_same
-from segbench.metrics.instance_curves import AREA_RANGES, IOU_THRESHOLDS, Curves, Rules, Tallied, curves
+from segbench.metrics.instance_curves import (
+    AREA_RANGES,
+    IOU_THRESHOLDS,
+    Curves,
+    Rules,
+    Tallied,
+    count_truths,
+    curves,
+)
 from segbench.metrics.instance_images import InstanceImages
 from segbench.metrics.instance_inputs import samples_of
 from segbench.metrics.instance_match import InstanceStats, measure, read_tables
@@ -155,7 +163,10 @@ class MaskAP:
     @property
     def warnings(self) -> list[str]:
         """What a reader of the score should know: a line a kind, with how many images have it."""
-        return texts(self._images.doubts())
+        parts, found = self._images.parts(), texts(self._images.doubts())
+        truths = count_truths(parts, len(self.categories), len(self.rules.area_ranges))[0]
+        missing = np.flatnonzero(truths == 0).tolist() if parts else []
+        return found + absent(self.categories, missing, ())
 
     def update(self, pred: Mapping[str, Any], truth: Mapping[str, Any], image_id: object) -> None:
         """Add one image; errors as :func:`measure`.

@@ -135,7 +135,7 @@ def curves(images: Sequence[Tallied], categories: Categories, rules: Rules) -> C
     order = [c.id for c in sorted(categories, key=lambda c: c.key)]
     drawn = kernels.draw_curves(
         images,
-        _truths(images, len(categories), len(rules.area_ranges)),
+        count_truths(images, len(categories), len(rules.area_ranges)),
         order,
         grid=rules.recall_grid,
         limits=rules.max_detections,
@@ -144,8 +144,8 @@ def curves(images: Sequence[Tallied], categories: Categories, rules: Rules) -> C
     return Curves(*drawn)
 
 
-def _truths(images: Sequence[Tallied], num_classes: int, areas: int) -> NDArray[np.int64]:
-    """Truths that count, int64 [A, K]."""
+def count_truths(images: Sequence[Tallied], num_classes: int, areas: int) -> NDArray[np.int64]:
+    """Add up the truths that count, int64 [A, K] by area range and category."""
     category_ids = np.concatenate([image.category_ids for image in images] or [np.empty(0, np.int32)])
     cells = np.concatenate([image.truths for image in images] or [np.empty((areas, 0), np.int64)], axis=1)
     total = np.zeros((areas, num_classes), np.int64)

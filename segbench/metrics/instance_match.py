@@ -93,7 +93,7 @@ def measure(
     ``COCOeval.computeIoU`` and ``evaluateImg`` of pycocotools 2.0.11 (Lin et al., Microsoft COCO, ECCV 2014).
     """
     known = _known(pred, truth, num_classes, image_id)
-    doubts = tuple(_doubts(len(pred) - len(known), truth, image_id=image_id, index=index))
+    unknown = len(pred) - len(known)
     best, ranks = _best(pred, known, rules.max_detections[-1])
     pred, truth = pred.take(best), truth.take(np.argsort(truth.category_ids, kind="stable"))
     ignore = truth.iscrowd | rules.outside(truth.areas)
@@ -113,7 +113,7 @@ def measure(
         scores=pred.scores,
         matched=matched,
         ignored=ignored,
-        doubts=doubts,
+        doubts=tuple(_doubts(pred, truth, rules, unknown, image_id=image_id, index=index)),
     )
 
 
@@ -126,11 +126,17 @@ def _known(pred: Regions, truth: Regions, num_classes: int, image_id: str) -> ND
     return np.flatnonzero((pred.category_ids >= 0) & (pred.category_ids < num_classes))
 
 
-def _doubts(unknown: int, truth: Regions, **where: Any) -> Iterator[Doubt]:
+def _doubts(pred: Regions, truth: Regions, rules: Rules, unknown: int, **where: Any) -> Iterator[Doubt]:
+    """What to know of the predictions that are scored, of the truth, and of predictions left out."""
     if unknown:
         yield Doubt(kind="unknown_category", count=unknown, **where)
     if id_0 := int((truth.ids == 0).sum()):
         yield Doubt(kind="id_0", count=id_0, **where)
+    moved = (rules.outside(pred.areas) != rules.outside(pred.mask_areas)).any(axis=0)
+    if moved.any():
+        yield Doubt(kind="box_area", count=int(moved.sum()), of=len(pred), **where)
+    if not len(pred) and (missed := int((~truth.iscrowd).sum())):
+        yield Doubt(kind="no_prediction", count=missed, **where)
 
 
 def _best(pred: Regions, known: NDArray[np.intp], limit: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:

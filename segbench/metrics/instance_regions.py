@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -31,6 +31,8 @@ class Regions:
         int64 [N]; annotation ids of truth.
     areas
         float64 [N] in pixels, by which area ranges choose.
+    mask_areas
+        float64 [N] in pixels: that of the mask where a prediction has a mask and states a box, else the same.
     shapes
         What IoU is measured on.
     iscrowd
@@ -42,6 +44,7 @@ class Regions:
     category_ids: NDArray[np.int64]
     ids: NDArray[np.int64]
     areas: NDArray[np.float64]
+    mask_areas: NDArray[np.float64]
     shapes: Shapes
     iscrowd: NDArray[np.bool_]
     scores: NDArray[np.float64]
@@ -56,6 +59,7 @@ class Regions:
             category_ids=self.category_ids[at],
             ids=self.ids[at],
             areas=self.areas[at],
+            mask_areas=self.mask_areas[at],
             shapes=shapes[at] if isinstance(shapes, np.ndarray) else [shapes[i] for i in at.tolist()],
             iscrowd=self.iscrowd[at],
             scores=self.scores[at],
@@ -103,7 +107,16 @@ def pred_regions(pred: Sample, iou_type: IouType) -> Regions:
             field="score",
         )
     boxes = _boxes(pred.segments)
-    return _regions(pred, iou_type, boxes[:, 2] * boxes[:, 3], scores, box_is_mask=iou_type == "segm")
+    found = _regions(pred, iou_type, boxes[:, 2] * boxes[:, 3], scores, box_is_mask=iou_type == "segm")
+    both = [i for i, s in enumerate(pred.segments) if s.bbox is not None and s.source_kind != "box"]
+    if iou_type == "bbox" or not both:
+        return found
+    mask_areas = found.areas.copy()
+    try:
+        mask_areas[both] = kernels.rle_measure([found.shapes[i] for i in both], pred.height, pred.width)[0]
+    except ValueError as error:
+        raise pred.error(str(error), "segmentation") from None
+    return replace(found, mask_areas=mask_areas)
 
 
 def _regions(
@@ -132,6 +145,7 @@ def _regions(
         category_ids=np.array([s.category_id for s in sample.segments], np.int64),
         ids=np.array([s.id for s in sample.segments], np.int64),
         areas=areas,
+        mask_areas=areas,
         shapes=shapes,
         iscrowd=np.array([s.iscrowd for s in sample.segments], np.bool_),
         scores=scores,

@@ -121,16 +121,33 @@ def measure_tables(
         image_ids=image_ids[span.start : span.stop],
         first=span.start,
         tallies=tallies,
-        doubts=_doubts(truth, image_ids, span),
+        doubts=_doubts(truth, tallies, image_ids, span),
     )
 
 
-def _doubts(truth: InstanceTable, image_ids: Sequence[str], span: range) -> dict[int, tuple[Doubt, ...]]:
-    begin, end = truth.starts[[span.start, span.stop]].tolist()
-    ids = np.empty(0, np.int64) if truth.ids is None else truth.ids[truth.rows[begin:end]]
-    places = begin + np.flatnonzero(ids == 0)
-    images, counts = np.unique(np.searchsorted(truth.starts, places, side="right") - 1, return_counts=True)
-    return {
-        i: (Doubt(kind="id_0", count=n, image_id=image_ids[i], index=i),)
-        for i, n in zip(images.tolist(), counts.tolist(), strict=True)
-    }
+def _doubts(
+    truth: InstanceTable, tallies: InstanceTallies, image_ids: Sequence[str], span: range
+) -> dict[int, tuple[Doubt, ...]]:
+    """What :func:`segbench.metrics.instance_match.measure` doubts, by image."""
+    found: dict[int, list[Doubt]] = {}
+    preds = np.diff(tallies.pred_starts)
+    ids = truth.ids if truth.ids is not None else np.empty(0, np.int64)
+    missed = np.where(preds == 0, _count(truth, ~truth.iscrowd, span), 0)
+    for kind, counts in (
+        ("id_0", _count(truth, ids == 0, span)),
+        ("box_area", tallies.moved),
+        ("no_prediction", missed),
+    ):
+        for i in np.flatnonzero(counts).tolist():
+            of = int(preds[i]) if kind == "box_area" else 0
+            index = span[i]
+            doubt = Doubt(kind=kind, count=int(counts[i]), of=of, image_id=image_ids[index], index=index)
+            found.setdefault(index, []).append(doubt)
+    return {index: tuple(doubts) for index, doubts in found.items()}
+
+
+def _count(truth: InstanceTable, flags: NDArray[np.bool_], span: range) -> NDArray[np.int64]:
+    """How many true annotations of each image of a span have a flag."""
+    starts = truth.starts[span.start : span.stop + 1]
+    totals = np.concatenate([[0], np.cumsum(flags[truth.rows[starts[0] : starts[-1]]])])
+    return np.diff(totals[starts - starts[0]])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.sample import Segment
 from segbench.errors import DataError, SegbenchWarning, UsageError
-from segbench.metrics.doubts import texts
+from segbench.metrics.doubts import absent, texts
 from segbench.metrics.images import ImageStats
 from segbench.metrics.inputs import as_categories, check_protocol, check_same
 from segbench.metrics.panoptic_match import PanopticStats, measure
@@ -155,7 +155,13 @@ class PanopticQuality:
     @property
     def warnings(self) -> list[str]:
         """What a reader of the score should know: a line a kind, with how many images have it."""
-        return texts(doubt for image in self._images.by_index() for doubt in image.doubts)
+        images = self._images.by_index()
+        tp, fp, fn = (_totals(images, what, len(self.categories)) for what in ("tp", "fp", "fn"))
+        missing = np.flatnonzero(tp + fn == 0).tolist() if images else []
+        zero = set(missing) if self.rules.averaged == "all" else set(np.flatnonzero(fp).tolist())
+        return texts(doubt for image in images for doubt in image.doubts) + absent(
+            self.categories, missing, zero
+        )
 
     def update(
         self,

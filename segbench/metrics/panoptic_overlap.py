@@ -156,16 +156,24 @@ class Overlap:
         return unscored / self.pred_pixels[pred.id] > 0.5
 
     def doubts(self, **where: Any) -> Iterator[Doubt]:
-        """What the truth says of its segments that its map does not bear out; ``where`` goes into doubts."""
-        pixels = self.truth_pixels
-        wrong = [t for t in self.truths.values() if t.source_area not in (None, pixels[t.id])]
+        """What the true map does not bear out, and no prediction at all; ``where`` goes into doubts."""
+        pixels, truths = self.truth_pixels, self.truths.values()
+        empty = [t.id for t in truths if not pixels[t.id]]
+        wrong = [t for t in truths if t.source_area not in (None, pixels[t.id]) and pixels[t.id]]
         nameless = pixels.keys() - self.truths.keys() - {VOID}
+        missed = sum(not (t.iscrowd or t.ignore) for t in truths)
+        if empty:
+            yield Doubt(
+                kind="empty_truth", count=len(empty), of=len(truths), detail=f"id {empty[0]}", **where
+            )
         if wrong:
             first = wrong[0]
             detail = f"segment {first.id} states {first.source_area:g} and has {pixels[first.id]}"
-            yield Doubt(kind="stated_area", count=len(wrong), of=len(self.truths), detail=detail, **where)
+            yield Doubt(kind="stated_area", count=len(wrong), of=len(truths), detail=detail, **where)
         if nameless:
             yield Doubt(kind="nameless", count=len(nameless), detail=f"id {min(nameless)}", **where)
+        if missed and not self.preds:
+            yield Doubt(kind="no_prediction", count=missed, **where)
 
 
 def _pixels(pred: Any, truth: Any, **where: Any) -> dict[tuple[int, int], int]:

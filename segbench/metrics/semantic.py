@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segbench.canonical.categories import Categories, Category
 from segbench.errors import DataError, UsageError
 from segbench.metrics import cityscapes
-from segbench.metrics.doubts import texts
+from segbench.metrics.doubts import absent, texts
 from segbench.metrics.images import ImageStats
 from segbench.metrics.inputs import check_protocol, check_same, label_map
 from segbench.metrics.scores import Scores, signature
@@ -118,18 +118,13 @@ class MeanIoU:
     @property
     def warnings(self) -> list[str]:
         """Ids that are no category, categories that never occur, instance maps that are missing."""
-        rules, total = self.rules, self._stats
+        total, averaged = self._stats, self.rules.averaged
         found = texts(total.doubts)
-        seen = total.tp + total.fn + (0 if rules.averaged == "truth" else total.fp)
-        absent = [c.name for c in self.categories if not seen[c.id] and c.id not in self._never_scored()]
-        if absent and seen.any():
-            named = ", ".join(absent[:5]) + (" …" if len(absent) > 5 else "")
-            where = "the truth" if rules.averaged == "truth" else "truth or prediction"
-            effect = "count as 0 in" if rules.averaged == "all" else "are left out of"
-            found.append(
-                f"{len(absent)} of {len(self.categories)} categories are not in {where} and {effect} the "
-                f"mean: {named}"
-            )
+        true = total.tp + total.fn > 0
+        missing = [c.id for c in self.categories if not true[c.id] and c.id not in self._never_scored()]
+        zero = {"all": set(missing), "seen": set(np.flatnonzero(total.fp).tolist()), "truth": set[int]()}
+        if total.images:
+            found += absent(self.categories, missing, zero[averaged], "miou")
         if self._classes is not None and (lacking := cityscapes.lacking(self._images.by_index())):
             found.append(f"{lacking} images have no instance map: iIoU is undefined")
         return found
@@ -231,7 +226,7 @@ class MeanIoU:
         counts = np.zeros((3, len(self.categories)), np.int64)
         for total, name in zip(counts, ("tp", "fp", "fn"), strict=True):
             np.add.at(total, _flat(images["category_ids"]), _flat(images[name]))
-        self._stats = self._stats + SemanticStats(*counts)
+        self._stats = self._stats + SemanticStats(counts[0], counts[1], counts[2], images=len(images))
 
     def merge(self, other: MeanIoU) -> None:
         """Add what another metric of the same settings has counted.

@@ -40,6 +40,8 @@ class SemanticStats:
         Further columns of ``images.parquet`` of one image; see :mod:`segbench.metrics.cityscapes`.
     image_id, index
         Of one image.
+    images
+        How many images, or batches, were counted.
     """
 
     tp: Counts
@@ -50,6 +52,7 @@ class SemanticStats:
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     image_id: str | None = None
     index: int | None = None
+    images: int = 0
 
     @classmethod
     def zero(cls, num_classes: int) -> SemanticStats:
@@ -80,6 +83,7 @@ class SemanticStats:
             self.fn + other.fn,
             self.confusion + other.confusion if known else None,  # type: ignore[operator] # both known
             gathered(self.doubts + other.doubts),
+            images=self.images + other.images,
         )
 
     def row(self) -> ImageCounts:
@@ -166,8 +170,11 @@ def measure(
     table = kernels.confusion(truth, pred, num_classes, ignore)
     if rules.truth_outside == "error" and table[-1].any():
         raise DataError(_outside("truth", truth, num_classes, ignore), file=truth_file, **where)
-    never = ignore if _ignore_misses(rules, num_classes, ignore) else NO_IGNORE
-    _resolve_ignore(table, rules, num_classes, ignore)
+    misses = _ignore_misses(rules, num_classes, ignore)
+    never = ignore if misses else NO_IGNORE
+    if not misses:  # then the ignore index is predicted like any other id
+        table[:, ignore if 0 <= ignore < num_classes else -1] += table[:, num_classes]
+        table[:, num_classes] = 0
     if rules.pred_outside == "error" and table[:num_classes, -1].any():
         scored = pred[truth != ignore]
         raise DataError(_outside("prediction", scored, num_classes, never), file=pred_file, **where)
@@ -178,26 +185,21 @@ def _ignore_misses(rules: SemanticRules, num_classes: int, ignore: int) -> bool:
     return rules.pred_ignore == "miss" or (rules.pred_ignore == "category" and 0 <= ignore < num_classes)
 
 
-def _resolve_ignore(table: Counts, rules: SemanticRules, num_classes: int, ignore: int) -> None:
-    """Move predictions of the ignore index to where the rules count them."""
-    if not _ignore_misses(rules, num_classes, ignore):
-        table[:, ignore if 0 <= ignore < num_classes else -1] += table[:, num_classes]
-        table[:, num_classes] = 0
-
-
 def _stats(table: Counts, rules: SemanticRules, num_classes: int, **where: Any) -> SemanticStats:
     confusion = table[:num_classes, : num_classes + 1].copy()
     if rules.pred_outside == "miss":
         confusion[:, -1] += table[:num_classes, -1]
-    outside = {
+    lost = {
         "truth_outside": int(table[-1].sum()),
         "pred_outside": int(table[:num_classes, -1].sum()),
+        "pred_ignored": int(table[:num_classes, num_classes].sum()),
     }
     return SemanticStats.from_confusion(
         confusion,
         rules,
         table[-1, :num_classes] if rules.truth_outside == "false_positive" else None,
-        doubts=tuple(Doubt(kind=kind, count=n, **where) for kind, n in outside.items() if n),
+        doubts=tuple(Doubt(kind=kind, count=n, **where) for kind, n in lost.items() if n),
+        images=1,
         **where,
     )
 

@@ -280,7 +280,7 @@ def test_truth_whose_map_and_json_differ_is_scored_as_panopticapi_does_and_repor
             0, rows, str(truth.with_suffix("")), str(pred.with_suffix("")), categories
         )
     assert record.metrics["pq"].value == theirs.pq_average(categories, isthing=None)[0]["pq"]
-    assert any("image 1: area: 1 of 2 true segments" in text for text in record.warnings)
+    assert "image 1: segment_map: 1 of 2 true segments have no pixel in their map (id 5)" in record.warnings
     assert "image 2: segments: 1 ids of the true map have no segment (id 6)" in record.warnings
     problems = [problem.message for problem in validate(segbench.open_dataset(truth))]
     assert any("image 1: segment 5: has no pixel" in text for text in problems)
