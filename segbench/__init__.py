@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from segbench.canonical.dataset import Dataset
     from segbench.canonical.rle import Rle
     from segbench.canonical.sample import Sample, Segment
+    from segbench.comparison import Comparison
     from segbench.conversion import ConversionReport, convert
     from segbench.errors import (
         DataError,
@@ -40,6 +41,7 @@ _HOMES = {
     "Batch": "segbench.models",
     "Categories": "segbench.canonical.categories",
     "Category": "segbench.canonical.categories",
+    "Comparison": "segbench.comparison",
     "ConversionReport": "segbench.conversion",
     "DataError": "segbench.errors",
     "Dataset": "segbench.canonical.dataset",
@@ -76,6 +78,7 @@ __all__ = [
     "Batch",
     "Categories",
     "Category",
+    "Comparison",
     "ConversionReport",
     "DataError",
     "Dataset",

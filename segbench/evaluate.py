@@ -7,30 +7,68 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack, overload
 
 import numpy as np
 
 from segbench.canonical.dataset import Dataset
-from segbench.collect import Collector
+from segbench.comparison import Comparison
 from segbench.environment import environment, provenance
 from segbench.errors import UsageError
 from segbench.formats import open_dataset, open_predictions
 from segbench.models import SegModel, code_sha256, load_model
 from segbench.models.class_map import ClassMap
-from segbench.pairing import choose_protocol, open_truth
+from segbench.pairing import choose_protocols, open_truth
+from segbench.panel import Panel
+from segbench.protocols import Protocol
 from segbench.results import RunRecord
 from segbench.stepping import ModelSteps, collect_files
 
 Progress = Callable[[Iterable[int]], Iterable[int]]
+Protocols = list[str] | tuple[str, ...]
 
 
+Data = str | Path | Dataset
+
+
+class _Common(TypedDict, total=False):
+    """Options of both functions, for their types alone."""
+
+    task: str | None
+    device: str
+    out: str | Path | None
+    progress: Progress
+
+
+class _ScoreOptions(_Common, total=False):
+    truth_format: str | None
+    predictions_format: str | None
+    truth_options: Mapping[str, Any] | None
+    predictions_options: Mapping[str, Any] | None
+    num_classes: int | None
+    model: str
+    threads: int | None
+
+
+class _RunOptions(_Common, total=False):
+    batch_size: int
+    ignore: Sequence[str]
+
+
+@overload
 def score(
-    truth: str | Path | Dataset,
-    predictions: str | Path | Dataset,
+    truth: Data, predictions: Data, *, protocol: str | None = ..., **options: Unpack[_ScoreOptions]
+) -> RunRecord: ...
+@overload
+def score(
+    truth: Data, predictions: Data, *, protocol: Protocols, **options: Unpack[_ScoreOptions]
+) -> Comparison: ...
+def score(
+    truth: Data,
+    predictions: Data,
     *,
     task: str | None = None,
-    protocol: str | None = None,
+    protocol: str | Protocols | None = None,
     truth_format: str | None = None,
     predictions_format: str | None = None,
     truth_options: Mapping[str, Any] | None = None,
@@ -41,7 +79,7 @@ def score(
     threads: int | None = None,
     out: str | Path | None = None,
     progress: Progress = iter,
-) -> RunRecord:
+) -> RunRecord | Comparison:
     """Score predictions that lie in files, in any readable format.
 
     Parameters
@@ -50,7 +88,7 @@ def score(
         Files, folders or open data sets.
     task, protocol
         ``semantic``, ``instance`` or ``panoptic``, and the rules; by default what the files hold, and the
-        task's own protocol.
+        task's own protocol. A list of protocols scores them all in one pass: each image is decoded once.
     truth_format, predictions_format, truth_options, predictions_options
         Format names (recognised where not given) and settings of the readers.
     num_classes
@@ -69,7 +107,8 @@ def score(
     Returns
     -------
     RunRecord
-        ``record.metrics["miou"].value`` etc., fractions in 0..1.
+        ``record.metrics["miou"].value`` etc., fractions in 0..1. Of a list of protocols, a
+        :class:`~segbench.comparison.Comparison`: the record of each, and where they differ.
 
     Raises
     ------
@@ -87,37 +126,42 @@ def score(
         predictions = open_predictions(
             predictions, truth, format=predictions_format, options=predictions_options
         )
-    rules = choose_protocol(task, protocol, truth, predictions)
-    metric = rules.build(truth.categories)
+    panel = _panel(choose_protocols(task, protocol, truth, predictions), truth)
     n_threads = threads or os.cpu_count() or 1
 
-    collector = Collector(metric, truth)
-    collect_files(collector, truth, predictions, progress(range(len(truth))), n_threads)
+    collect_files(panel, truth, predictions, progress(range(len(truth))), n_threads)
     notes = list(predictions.notes)
     del predictions  # with all their masks, before the curves are drawn
-    record = collector.record(
-        rules,
+    records = panel.records(
         model={"name": model, "spec": "preds"},
         timing={"scoring_seconds": time.perf_counter() - started},
         env=environment(device, n_threads),
         provenance=provenance(),
         warnings=notes,
     )
-    return _written(record, out)
+    return _kept(records, out, protocol)
 
 
+@overload
+def run(
+    model: str | SegModel, dataset: Data, *, protocol: str | None = ..., **options: Unpack[_RunOptions]
+) -> RunRecord: ...
+@overload
+def run(
+    model: str | SegModel, dataset: Data, *, protocol: Protocols, **options: Unpack[_RunOptions]
+) -> Comparison: ...
 def run(
     model: str | SegModel,
-    dataset: str | Path | Dataset,
+    dataset: Data,
     *,
     task: str | None = None,
-    protocol: str | None = None,
+    protocol: str | Protocols | None = None,
     device: str = "auto",
     batch_size: int = 1,
     ignore: Sequence[str] = (),
     out: str | Path | None = "results",
     progress: Progress = iter,
-) -> RunRecord:
+) -> RunRecord | Comparison:
     """Score a model plugin on a data set.
 
     Parameters
@@ -128,6 +172,7 @@ def run(
         Path in any readable format, or an open data set; it must have pictures.
     task, protocol
         What to ask of the model, and the rules; by default the first task that both serve, and its protocol.
+        A list of protocols of one task scores them all in one pass: each image is predicted once.
     device
         ``cpu`` or ``auto``.
     batch_size
@@ -142,6 +187,7 @@ def run(
     Returns
     -------
     RunRecord
+        Of a list of protocols, a :class:`~segbench.comparison.Comparison`.
 
     Raises
     ------
@@ -155,10 +201,10 @@ def run(
         raise UsageError(f"a batch holds at least 1 image, not {batch_size}")
     truth = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
     plugin = load_model(model) if isinstance(model, str) else model
-    rules = choose_protocol(task, protocol, truth, None, plugin.info.tasks)
+    protocols = choose_protocols(task, protocol, truth, None, plugin.info.tasks)
     class_map = ClassMap.match(plugin.info, truth.categories, ignore=ignore)
-    collector = Collector(rules.build(truth.categories), truth)
-    runner = ModelSteps(plugin, class_map, collector, rules.task)
+    panel = _panel(protocols, truth)
+    runner = ModelSteps(plugin, class_map, panel, _only_task(protocols))
     latencies: list[float] = []
     started = time.perf_counter()
     batch: list[int] = []
@@ -167,21 +213,36 @@ def run(
         if len(batch) == batch_size or index == len(truth) - 1:
             latencies += runner.step(truth, batch)
             batch = []
-    record = collector.record(
-        rules,
+    records = panel.records(
         model=_describe(plugin, model, class_map),
         timing=_timing(latencies, batch_size, time.perf_counter() - started),
         env=environment(device, 1),
         provenance=provenance(),
         warnings=[],
     )
-    return _written(record, out)
+    return _kept(records, out, protocol)
 
 
 def _check_device(device: str) -> str:
     if device not in ("cpu", "auto"):
         raise UsageError(f"device {device!r} is not available in this version; use 'cpu' or 'auto'")
     return "cpu"
+
+
+def _panel(protocols: Sequence[Protocol], truth: Dataset) -> Panel:
+    return Panel(protocols, [protocol.build(truth.categories) for protocol in protocols], truth)
+
+
+def _only_task(protocols: Sequence[Protocol]) -> str:
+    """The task of all of them: a model answers one."""
+    first = protocols[0]
+    other = next((p for p in protocols if p.task != first.task), None)
+    if other is not None:
+        raise UsageError(
+            f"a model is asked for one task; protocol {first.name} is for {first.task}, {other.name} for "
+            f"{other.task}: run them one after the other"
+        )
+    return first.task
 
 
 def _describe(plugin: SegModel, model: str | SegModel, class_map: ClassMap) -> dict[str, Any]:
@@ -209,7 +270,10 @@ def _timing(latencies: list[float], batch_size: int, seconds: float) -> dict[str
     }
 
 
-def _written(record: RunRecord, out: str | Path | None) -> RunRecord:
-    if out is None:
-        return record
-    return replace(record, path=record.write(out))
+def _kept(
+    records: Sequence[RunRecord], out: str | Path | None, asked: str | Protocols | None
+) -> RunRecord | Comparison:
+    """Write the records where there is a folder for them; one alone unless a list was asked for."""
+    if out is not None:
+        records = [replace(record, path=record.write(out)) for record in records]
+    return records[0] if asked is None or isinstance(asked, str) else Comparison(records)

@@ -30,6 +30,23 @@ def open_truth(
     return open_dataset(truth, format=name, options=options)
 
 
+def choose_protocols(
+    task: str | None,
+    protocol: str | Sequence[str] | None,
+    truth: Dataset,
+    predictions: Dataset | None,
+    offered: Sequence[str] | None = None,
+) -> list[Protocol]:
+    """Return the rules asked for, in order; errors as :func:`choose_protocol`, and when one stands twice."""
+    names = [protocol] if protocol is None or isinstance(protocol, str) else list(protocol)
+    if not names:
+        raise UsageError("there must be one protocol or more")
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise UsageError(f"protocol {twice} is named twice")
+    return [choose_protocol(task, name, truth, predictions, offered) for name in names]
+
+
 def choose_protocol(
     task: str | None,
     protocol: str | None,

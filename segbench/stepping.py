@@ -16,10 +16,11 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.instances import InstanceTable
 from segbench.collect import Collector
 from segbench.errors import PluginError
-from segbench.metrics import Metric, TableMetric
+from segbench.metrics import TableMetric
 from segbench.models import Batch, SegModel
 from segbench.models.class_map import ClassMap
 from segbench.models.predictions import prediction_sample
+from segbench.panel import Measured, Panel
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -48,13 +49,13 @@ _SPAN = 250
 
 
 def collect_files(
-    collector: Collector, truth: Dataset, predictions: Dataset, indices: Iterable[int], threads: int
+    panel: Panel, truth: Dataset, predictions: Dataset, indices: Iterable[int], threads: int
 ) -> None:
     """Measure every image of a data set, and add it in order; many at a time where both sides have tables.
 
     Parameters
     ----------
-    collector
+    panel
         Where they are added.
     truth, predictions
         Of the same images, in the same order.
@@ -63,45 +64,46 @@ def collect_files(
     threads
         How many images, or spans of images, are under way at a time.
     """
-    metric = collector.metric
 
-    def measure(index: int) -> tuple[str, str, Any]:
-        sample, pred = truth[index], predictions[index]
-        return sample.image_id, sample.record_sha256, metric.measure_sample(pred, sample, index)
+    def measure(index: int) -> Measured:
+        return panel.measure(predictions[index], truth[index], index)
 
-    spans = Spans.of(metric, truth, predictions)
+    spans = Spans.of(panel, truth, predictions)
     if spans is None:
-        for measured in ordered_map(measure, indices, threads):
-            collector.add(*measured)
+        for image in ordered_map(measure, indices, threads):
+            panel.add(image)
         return
     progress = iter(indices)
     for span, stats in ordered_map(spans.measure, spans, threads):
         if stats is None:  # an image is out of the ordinary: by itself it is measured, or named in an error
             for index in span:
-                collector.add(*measure(index))
+                panel.add(measure(index))
         else:
-            collector.add_span(truth.image_ids[span.start : span.stop], spans.hashes(span), stats)
+            spans.collector.add_span(truth.image_ids[span.start : span.stop], spans.hashes(span), stats)
         deque(islice(progress, len(span)), maxlen=0)
     deque(progress, maxlen=0)
 
 
 @dataclass(frozen=True)
 class Spans(Iterable[range]):
-    """A data set in spans of images that are measured at once."""
+    """A data set in spans of images that one metric measures at once."""
 
     metric: TableMetric
+    collector: Collector
     truth: Dataset
     tables: tuple[InstanceTable, InstanceTable]
 
     @classmethod
-    def of(cls, metric: Metric, truth: Dataset, predictions: Dataset) -> Spans | None:
-        """Return the spans; None where the metric or a side has no use for tables."""
+    def of(cls, panel: Panel, truth: Dataset, predictions: Dataset) -> Spans | None:
+        """Return the spans; None where there is another metric, or one that has no use for tables."""
+        collector = panel.only_collector
+        pred_table, truth_table = predictions.instances, truth.instances
+        if collector is None or pred_table is None or truth_table is None:
+            return None
+        metric = collector.metric
         if not isinstance(metric, TableMetric) or not metric.by_tables:
             return None
-        pred_table, truth_table = predictions.instances, truth.instances
-        if pred_table is None or truth_table is None:
-            return None
-        return cls(metric, truth, (pred_table, truth_table))
+        return cls(metric, collector, truth, (pred_table, truth_table))
 
     def __iter__(self) -> Iterator[range]:
         n = len(self.truth)
@@ -126,7 +128,7 @@ class ModelSteps:
 
     plugin: SegModel
     class_map: ClassMap
-    collector: Collector
+    panel: Panel
     task: Any
 
     def step(self, truth: Dataset, indices: list[int]) -> list[float]:
@@ -140,8 +142,7 @@ class ModelSteps:
         latency = 1000 * (time.perf_counter() - started) / len(samples)
         for index, sample, answer in zip(indices, samples, answers, strict=True):
             pred = prediction_sample(answer, sample, self.class_map, truth.ignore_index)
-            stats = self.collector.metric.measure_sample(pred, sample, index)
-            self.collector.add(sample.image_id, sample.record_sha256, stats, latency)
+            self.panel.add(self.panel.measure(pred, sample, index), latency)
         return [latency] * len(samples)
 
     def _predict(self, batch: Batch) -> Sequence[Any]:

@@ -3,7 +3,8 @@
 ::
 
     {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health}
-    ← {protocols, results, store, environment} ← {collect, pairing} ← stepping ← {evaluate, conversion}
+    ← {protocols, results, store, environment} ← {collect, pairing, comparison} ← panel ← stepping
+    ← {evaluate, conversion}
     ← engines ← leaderboard ← (the lazy names of segbench itself) ← {demo, demo_models} ← cli
 
 Imports inside functions and under ``if TYPE_CHECKING`` count too: a name that is needed only for a type
@@ -26,7 +27,8 @@ LAYERS = (
     ("canonical",),
     ("formats", "metrics", "models", "health"),
     ("protocols", "results", "store", "environment", "columns"),
-    ("collect", "pairing"),
+    ("collect", "pairing", "comparison"),
+    ("panel",),
     ("stepping",),
     ("evaluate", "conversion"),
     ("engines",),

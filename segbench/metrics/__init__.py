@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from segbench.canonical.instances import InstanceTable
     from segbench.canonical.sample import Sample
     from segbench.metrics.instance import MaskAP
+    from segbench.metrics.once import Once
     from segbench.metrics.panoptic import PanopticQuality
     from segbench.metrics.scores import Scores
     from segbench.metrics.semantic import MeanIoU
@@ -70,9 +71,12 @@ class Metric(Protocol):
         """What a reader of the score should know: a line a kind, with how many images have it."""
         ...
 
-    def measure_sample(self, pred: Sample, truth: Sample, index: int | None = None) -> Any:
+    def measure_sample(
+        self, pred: Sample, truth: Sample, index: int | None = None, once: Once | None = None
+    ) -> Any:
         """Measure one image and change nothing; safe to call from several threads.
 
+        Metrics that measure the same two samples one after the other may share ``once``, and count together.
         ``index`` is the position of the image in the truth's data set. The stats that come back can be
         pickled, and their ``doubts`` are what a reader of the score should know of this image.
         """

@@ -30,6 +30,7 @@ from segbench.metrics.instance_inputs import samples_of
 from segbench.metrics.instance_match import InstanceStats, measure, read_tables
 from segbench.metrics.instance_regions import pred_regions, truth_regions
 from segbench.metrics.instance_table import SpanStats, measure_tables
+from segbench.metrics.once import Once
 from segbench.metrics.scores import Scores, class_rows, signature
 
 if TYPE_CHECKING:
@@ -190,8 +191,11 @@ class MaskAP:
         for doubt in stats.doubts:
             warnings.warn(doubt.text, SegbenchWarning, stacklevel=2)
 
-    def measure_sample(self, pred: Sample, truth: Sample, index: int | None = None) -> InstanceStats:
+    def measure_sample(
+        self, pred: Sample, truth: Sample, index: int | None = None, once: Once | None = None
+    ) -> InstanceStats:
         """Measure the segments of one image; errors as :func:`measure`, and when the sizes differ."""
+        once, iou_type = once or Once(), self.rules.iou_type
         if (pred.height, pred.width) != (truth.height, truth.width):
             raise DataError(
                 f"it is {pred.width}×{pred.height} pixels, the image {truth.width}×{truth.height}",
@@ -200,8 +204,8 @@ class MaskAP:
                 field="size",
             )
         return measure(
-            pred_regions(pred, self.rules.iou_type),
-            truth_regions(truth, self.rules.iou_type),
+            once.get(("pred", iou_type), lambda: pred_regions(pred, iou_type)),
+            once.get(("truth", iou_type), lambda: truth_regions(truth, iou_type)),
             len(self.categories),
             self.rules,
             size=(truth.height, truth.width),

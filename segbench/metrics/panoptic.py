@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from segbench.canonical.sample import Sample
+    from segbench.metrics.once import Once
 
 __all__ = ["PanopticQuality", "PanopticStats", "measure", "score"]
 
@@ -212,7 +213,9 @@ class PanopticQuality:
             source_area=row.get("area"),
         )
 
-    def measure_sample(self, pred: Sample, truth: Sample, index: int | None = None) -> PanopticStats:
+    def measure_sample(
+        self, pred: Sample, truth: Sample, index: int | None = None, once: Once | None = None
+    ) -> PanopticStats:
         """Measure the segment maps of one image; errors as :func:`measure`."""
         return measure(
             (pred.segment_map, pred.segments),
@@ -220,6 +223,7 @@ class PanopticQuality:
             len(self.categories),
             rules=self.rules,
             stuff=self._stuff,
+            once=once,
             image_id=truth.image_id,
             index=index,
             pred_file=pred.source_path,

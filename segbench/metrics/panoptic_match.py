@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from segbench.canonical.sample import Segment
 from segbench.metrics.doubts import Doubt
+from segbench.metrics.once import Once
 from segbench.metrics.panoptic_overlap import Overlap
 from segbench.metrics.panoptic_rules import PANOPTICAPI, PanopticRules
 
@@ -50,6 +51,7 @@ def measure(
     *,
     rules: PanopticRules = PANOPTICAPI,
     stuff: Collection[int] = (),
+    once: Once | None = None,
     image_id: str | None = None,
     index: int | None = None,
     pred_file: str | None = None,
@@ -70,6 +72,8 @@ def measure(
         Dense category ids are 0..num_classes-1.
     rules, stuff
         Those of the protocol, and the category ids that are stuff.
+    once
+        Where the pixel counts are that all protocols read.
     image_id, index, pred_file, truth_file
         Id and index are kept in the stats, id and files are named in errors.
 
@@ -85,7 +89,7 @@ def measure(
     Truth segments with ``ignore`` are void; panopticapi has no such flag.
     """
     names = {"image_id": image_id, "pred_file": pred_file, "truth_file": truth_file}
-    table = Overlap.of(pred, truth, num_classes, rules, **names)
+    table = Overlap.of(pred, truth, num_classes, rules, once or Once(), **names)
     doubts = tuple(table.doubts(image_id=image_id, index=index))
     table = table.by_rules(stuff)
     loose = stuff if rules.stuff == "overlap" else ()

@@ -15,6 +15,7 @@ from segbench.canonical.sample import Segment
 from segbench.errors import DataError
 from segbench.metrics.doubts import Doubt
 from segbench.metrics.inputs import label_map
+from segbench.metrics.once import Once
 from segbench.metrics.panoptic_rules import PanopticRules
 
 VOID = 0
@@ -53,17 +54,22 @@ class Overlap:
         truth: tuple[Any, Sequence[Segment]],
         num_classes: int,
         rules: PanopticRules,
+        once: Once,
         *,
         image_id: str | None,
         pred_file: str | None,
         truth_file: str | None,
     ) -> Overlap:
         """Count pixels of ``(segment map, segments)`` pairs; errors as :func:`measure`."""
-        truths = _by_id(truth[1], num_classes, image_id=image_id, file=truth_file)
-        preds = _by_id(pred[1], num_classes, image_id=image_id, file=pred_file)
-        pixels = _pixels(pred[0], truth[0], image_id=image_id, file=pred_file)
-        table = cls.counted(truths, preds, pixels, rules)
-        table._check_preds(image_id=image_id, file=pred_file)
+        where: dict[str, Any] = {"image_id": image_id, "file": pred_file}
+
+        def count() -> tuple[dict[int, Segment], dict[int, Segment], dict[tuple[int, int], int]]:
+            truths = _by_id(truth[1], num_classes, image_id=image_id, file=truth_file)
+            preds = _by_id(pred[1], num_classes, **where)
+            return truths, preds, _pixels(pred[0], truth[0], **where)
+
+        table = cls.counted(*once.get(("pairs", num_classes), count), rules)
+        table._check_preds(**where)
         return table
 
     @classmethod

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from segbench.canonical.sample import Sample
+    from segbench.metrics.once import Once
 
 __all__ = ["MeanIoU", "SemanticRules", "SemanticStats", "measure", "score"]
 
@@ -176,7 +177,9 @@ class MeanIoU:
         columns = self._classes.instance_columns(pred, instances)
         return replace(stats, columns={**self._classes.group_columns(stats.confusion), **columns})
 
-    def measure_sample(self, pred: Sample, truth: Sample, index: int | None = None) -> SemanticStats:
+    def measure_sample(
+        self, pred: Sample, truth: Sample, index: int | None = None, once: Once | None = None
+    ) -> SemanticStats:
         """Measure the masks of one image; errors as :func:`measure`."""
         for sample in (pred, truth):
             if self.ignore_index is not None and sample.ignore_index != self.ignore_index:
@@ -190,6 +193,7 @@ class MeanIoU:
             pred.mask,
             truth.mask,
             None if self._classes is None else self._classes.segments_of(truth),
+            once=once,
             image_id=truth.image_id,
             index=index,
             pred_file=pred.source_path,

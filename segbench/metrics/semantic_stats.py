@@ -13,6 +13,7 @@ from segbench import kernels
 from segbench.errors import DataError
 from segbench.metrics.doubts import Doubt, gathered
 from segbench.metrics.inputs import label_map
+from segbench.metrics.once import Once
 from segbench.metrics.semantic_rules import EXACT, SemanticRules
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def measure(
     ignore_index: int | None = 255,
     *,
     rules: SemanticRules = EXACT,
+    once: Once | None = None,
     image_id: str | None = None,
     index: int | None = None,
     pred_file: str | None = None,
@@ -150,8 +152,8 @@ def measure(
         K: ids are 0..K-1.
     ignore_index
         Id of pixels that are never scored; None for none.
-    rules
-        Those of the protocol.
+    rules, once
+        Those of the protocol, and where the table is that all protocols read.
     image_id, index, pred_file, truth_file
         Id and index are kept in the stats, id and files are named in errors.
 
@@ -167,12 +169,15 @@ def measure(
     if pred.shape != truth.shape:
         raise DataError(f"it is {pred.shape} pixels, the truth {truth.shape}", file=pred_file, **where)
     ignore = NO_IGNORE if ignore_index is None else ignore_index
-    table = kernels.confusion(truth, pred, num_classes, ignore)
+    table = (once or Once()).get(
+        ("confusion", num_classes, ignore), lambda: kernels.confusion(truth, pred, num_classes, ignore)
+    )
     if rules.truth_outside == "error" and table[-1].any():
         raise DataError(_outside("truth", truth, num_classes, ignore), file=truth_file, **where)
     misses = _ignore_misses(rules, num_classes, ignore)
     never = ignore if misses else NO_IGNORE
     if not misses:  # then the ignore index is predicted like any other id
+        table = table.copy()
         table[:, ignore if 0 <= ignore < num_classes else -1] += table[:, num_classes]
         table[:, num_classes] = 0
     if rules.pred_outside == "error" and table[:num_classes, -1].any():

@@ -1,0 +1,61 @@
+"""Panel: the protocols of one pass, which look at each image together and keep a record each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from segbench.canonical.dataset import Dataset
+from segbench.canonical.sample import Sample
+from segbench.collect import Collector
+from segbench.metrics import Metric
+from segbench.metrics.once import Once
+from segbench.protocols import Protocol
+from segbench.results import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One image, and its stats under each protocol."""
+
+    image_id: str
+    record_sha256: str
+    stats: Sequence[Any]
+
+
+class Panel:
+    """One metric and one collector a protocol.
+
+    Parameters
+    ----------
+    protocols, metrics
+        Each once, and the metric that it builds.
+    truth
+        The data set that is scored.
+    """
+
+    def __init__(self, protocols: Sequence[Protocol], metrics: Sequence[Metric], truth: Dataset) -> None:
+        self._protocols = tuple(protocols)
+        self._collectors = [Collector(metric, truth) for metric in metrics]
+
+    def measure(self, pred: Sample, truth: Sample, index: int) -> Measured:
+        """Measure one image under every protocol, what they share once; safe to call from several threads."""
+        once = Once()
+        stats = [c.metric.measure_sample(pred, truth, index, once) for c in self._collectors]
+        return Measured(truth.image_id, truth.record_sha256, stats)
+
+    @property
+    def only_collector(self) -> Collector | None:
+        """The collector, where there is one protocol."""
+        return self._collectors[0] if len(self._collectors) == 1 else None
+
+    def add(self, image: Measured, latency_ms: float | None = None) -> None:
+        """Add the next image."""
+        for collector, stats in zip(self._collectors, image.stats, strict=True):
+            collector.add(image.image_id, image.record_sha256, stats, latency_ms)
+
+    def records(self, **details: Mapping[str, Any] | list[str]) -> list[RunRecord]:
+        """Score what was added: a record a protocol; ``details`` as of :meth:`Collector.record`."""
+        pairs = zip(self._protocols, self._collectors, strict=True)
+        return [collector.record(protocol, **details) for protocol, collector in pairs]  # type: ignore[arg-type]
