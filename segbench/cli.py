@@ -59,6 +59,17 @@ def _option_pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]
     return options
 
 
+def _protocol_list(_: click.Context, __: click.Parameter, text: str | None) -> str | list[str] | None:
+    """One protocol, or several with commas between them."""
+    return text.split(",") if text and "," in text else text
+
+
+_PROTOCOL = click.option(
+    "--protocol", metavar="P[,P]...", callback=_protocol_list,
+    help="Rules to score by; several are compared in one pass. See `segbench protocols`.",
+)  # fmt: skip
+
+
 def _pairs(name: str, what: str, into: str = "options") -> Callable[[Any], Any]:
     return click.option(
         name, into, multiple=True, metavar="KEY=VALUE", callback=_option_pairs, help=f"Setting of {what}."
@@ -186,7 +197,7 @@ def validate(dataset: Path, source_format: str | None, as_json: bool, options: d
 @click.argument("truth", type=PATH)
 @click.argument("predictions", type=PATH)
 @click.option("--task", metavar="T", help="semantic, instance or panoptic; by default what the files hold.")
-@click.option("--protocol", metavar="P", help="Rules to score by; see `segbench protocols`.")
+@_PROTOCOL
 @click.option("--model", metavar="NAME", default="predictions", show_default=True, help="Name in the record.")
 @click.option("--truth-format", metavar="F", help="Format of TRUTH; recognised by default.")
 @click.option("--predictions-format", metavar="F", help="Format of PREDICTIONS; recognised by default.")
@@ -201,8 +212,8 @@ def score(truth: Path, predictions: Path, as_json: bool, **settings: Any) -> Non
     """Score files of predictions, and keep a record."""
     from segbench.evaluate import score as run_score
 
-    record = run_score(truth, predictions, progress=_progress("score"), **settings)
-    _print_record(record, as_json)
+    result = run_score(truth, predictions, progress=_progress("score"), **settings)
+    _print_result(result, as_json)
 
 
 @main.command()
@@ -211,7 +222,7 @@ def score(truth: Path, predictions: Path, as_json: bool, **settings: Any) -> Non
 @click.option(
     "--task", metavar="T", help="semantic, instance or panoptic; by default the first that both serve."
 )
-@click.option("--protocol", metavar="P", help="Rules to score by; see `segbench protocols`.")
+@_PROTOCOL
 @click.option("--device", metavar="D", default="auto", show_default=True, help="cpu or auto.")
 @click.option(
     "--batch-size", metavar="N", type=click.IntRange(1), default=1, show_default=True, help="Images a call."
@@ -228,7 +239,7 @@ def run(model: str, dataset: Path, as_json: bool, **settings: Any) -> None:
     """
     from segbench.evaluate import run as run_model
 
-    _print_record(run_model(model, dataset, progress=_progress("run"), **settings), as_json)
+    _print_result(run_model(model, dataset, progress=_progress("run"), **settings), as_json)
 
 
 @main.command()
@@ -244,17 +255,23 @@ def models() -> None:
 
 
 @main.command()
-@click.argument("name", required=False)
-def protocols(name: str | None) -> None:
-    """List the protocols, or print the rules of one."""
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+def protocols(names: tuple[str, ...], as_json: bool) -> None:
+    """List the protocols, print one, or compare several.
+
+    One is printed with its rules, its settings and its source; of several the rules that differ, too.
+    """
+    from segbench import printed
     from segbench.protocols import PROTOCOLS, get_protocol
 
-    for protocol in [get_protocol(name)] if name else PROTOCOLS.values():
-        click.echo(f"{protocol.name:<22}{protocol.task:<10}{protocol.summary}")
-        if name:
-            for rule in protocol.rules:
-                click.echo(f"  - {rule}")
-            click.echo(f"  source: {protocol.source}")
+    chosen = [get_protocol(name) for name in names or PROTOCOLS]
+    if as_json:
+        click.echo(printed.protocols_json(chosen, compare=bool(names)), nl=False)
+    elif names:
+        click.echo(printed.protocols_text(chosen))
+    else:
+        click.echo("\n".join(map(printed.protocol_line, chosen)))
 
 
 @main.command()
@@ -287,18 +304,9 @@ def demo(out: Path) -> None:
     click.echo(f"\nThe leaderboard is at {page}\nOpen it in a browser.")
 
 
-def _print_record(record: Any, as_json: bool) -> None:
-    for warning in record.warnings:
+def _print_result(result: Any, as_json: bool) -> None:
+    from segbench import printed
+
+    for warning in printed.warnings_of(result):
         click.echo(f"warning: {warning}", err=True)
-    if as_json:
-        click.echo(record.to_json(), nl=False)
-        return
-    dataset, protocol = record.dataset, record.protocol
-    click.echo(
-        f"{record.model['name']} on {dataset['name']}: {dataset['n_images']} images, {record.task}, "
-        f"protocol {protocol['name']}"
-    )
-    for key, metric in record.metrics.items():
-        click.echo(f"  {key:<18}{100 * metric.value:8.3f} %")
-    if record.path is not None:
-        click.echo(f"record: {record.path}")
+    click.echo(printed.result_json(result).rstrip("\n") if as_json else printed.result_text(result))

@@ -139,7 +139,7 @@ def score(
         provenance=provenance(),
         warnings=notes,
     )
-    return _kept(records, out, protocol)
+    return _kept(panel, records, out, protocol)
 
 
 @overload
@@ -220,7 +220,7 @@ def run(
         provenance=provenance(),
         warnings=[],
     )
-    return _kept(records, out, protocol)
+    return _kept(panel, records, out, protocol)
 
 
 def _check_device(device: str) -> str:
@@ -271,9 +271,11 @@ def _timing(latencies: list[float], batch_size: int, seconds: float) -> dict[str
 
 
 def _kept(
-    records: Sequence[RunRecord], out: str | Path | None, asked: str | Protocols | None
+    panel: Panel, records: Sequence[RunRecord], out: str | Path | None, asked: str | Protocols | None
 ) -> RunRecord | Comparison:
     """Write the records where there is a folder for them; one alone unless a list was asked for."""
     if out is not None:
         records = [replace(record, path=record.write(out)) for record in records]
-    return records[0] if asked is None or isinstance(asked, str) else Comparison(records)
+    if asked is None or isinstance(asked, str):
+        return records[0]
+    return Comparison(records, panel.reasons(records))

@@ -6,12 +6,12 @@ compared when the protocol, its version and its settings are the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from segbench.errors import UsageError, did_you_mean
-from segbench.metrics import METRICS, load_metric
+from segbench.metrics import METRICS, load_metric, rule_words
 from segbench.metrics.panoptic_rules import PANOPTIC_RULES
 from segbench.metrics.semantic_rules import SEMANTIC_RULES
 
@@ -52,6 +52,29 @@ class Protocol:
     def metric(self) -> str:
         """The metric, as ``"module:class"``."""
         return METRICS[self.task]
+
+    @property
+    def rules_used(self) -> Any:
+        """The rules as the frozen dataclass that the metric reads; those of a data set may add to them."""
+        return self._example.rules
+
+    @property
+    def all_settings(self) -> dict[str, Any]:
+        """Every setting with its value, as plain JSON values."""
+        rules = {f.name: getattr(self.rules_used, f.name) for f in fields(self.rules_used)}
+        plain = {k: list(v) if isinstance(v, tuple) else v for k, v in rules.items()}
+        return {**plain, **self._example.settings}
+
+    @property
+    def _example(self) -> Metric:
+        from segbench.canonical.categories import Categories, Category
+
+        return self.build(Categories([Category(0, "road")]))  # a label that every benchmark knows
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as plain JSON values, with every setting."""
+        words = {name: getattr(self, name) for name in ("name", "version", "task", "summary")}
+        return {**words, "rules": list(self.rules), "settings": self.all_settings, "source": self.source}
 
     def build(self, categories: Categories, settings: Mapping[str, Any] | None = None) -> Metric:
         """Return a new metric under this protocol; ``settings`` (those of a run record, say) go first."""
@@ -306,3 +329,13 @@ def default_protocol(task: str) -> Protocol:
     if task not in DEFAULT_PROTOCOLS:
         raise UsageError(f"unknown task {task!r}.{did_you_mean(task, DEFAULT_PROTOCOLS)}")
     return PROTOCOLS[DEFAULT_PROTOCOLS[task]]
+
+
+def differences(this: Protocol, base: Protocol) -> Iterator[tuple[str, str]]:
+    """Yield the rules in which a protocol differs from another, each with a sentence on both.
+
+    Protocols of two tasks have none in common.
+    """
+    if this.task == base.task:
+        sides = [(protocol.name, protocol.rules_used) for protocol in (this, base)]
+        yield from rule_words.differences(rule_words.WORDS[this.task], sides[0], sides[1])

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 import segbench
 from segbench.canonical.images import encode_labels, encode_segment_map
 from segbench.cli import main
+from segbench.protocols import PROTOCOLS
 
 
 def invoke(*arguments):
@@ -123,12 +124,71 @@ def test_formats_and_protocols_show_what_there_is():
     assert "module:…" in invoke("models").stdout
 
 
+def test_several_protocols_are_compared(folders):
+    results = folders / "results"
+    shown = invoke(
+        "score", folders / "truth", folders / "pred", "--protocol", "exact,mmseg", "--out", results
+    )
+    assert shown.exit_code == 0, shown.stderr
+    assert "exact     mmseg" in shown.stdout.splitlines()[1]
+    assert "mmseg rounds percentages to 2 decimals, exact rounds nothing" in shown.stdout
+    assert shown.stdout.count("record: ") == len(list(results.rglob("run.json"))) == 2
+    assert shown.stderr.count("no id2label was given") == 1
+    printed = invoke(
+        "score", folders / "truth", folders / "pred", "--protocol", "exact,mmseg", "--out", results, "--json"
+    )
+    content = json.loads(printed.stdout)
+    assert [r["protocol"]["name"] for r in content["records"]] == ["exact", "mmseg"]
+    for record in content["records"]:
+        alone = json.loads(next(results.rglob(f"{record['run_id']}/run.json")).read_text())
+        assert alone == record
+    assert {r["rule"] for r in content["reasons"]} >= {"decimals"}
+    assert content["metrics"][0]["metric"] == "miou"
+
+
+def test_a_protocol_is_shown_with_its_settings_and_several_with_what_differs():
+    shown = invoke("protocols", "mmseg").stdout
+    assert "decimals=2" in shown
+    assert "beta=1.0" in shown
+    assert "source: mmsegmentation" in shown
+    both = invoke("protocols", "exact", "mmseg", "cityscapes-panoptic").stdout
+    assert "how mmseg differs from exact\n" in both
+    assert "  - mmseg rounds percentages to 2 decimals, exact rounds nothing\n" in both
+    assert "how cityscapes-panoptic differs from exact\n  - it is of another task" in both
+    same = invoke("protocols", "panopticapi", "cityscapes-panoptic").stdout
+    assert same.endswith("how cityscapes-panoptic differs from panopticapi\n  - in no rule\n")
+
+
+@pytest.mark.parametrize("names", [[], ["coco-bbox", "coco-instance"]])
+def test_protocols_as_json(names):
+    content = json.loads(invoke("protocols", *names, "--json").stdout)
+    assert [p["name"] for p in content["protocols"]] == (names or list(PROTOCOLS))
+    for protocol in content["protocols"]:
+        known = PROTOCOLS[protocol["name"]]
+        assert protocol["rules"] == list(known.rules)
+        assert protocol["settings"].items() >= known.settings.items()
+        assert protocol["source"] == known.source
+    assert content["differences"] == (
+        [
+            {
+                "base": "coco-bbox",
+                "protocol": "coco-instance",
+                "rule": "iou_type",
+                "text": "coco-instance measures IoU on masks, coco-bbox measures IoU on boxes",
+            }
+        ]
+        if names
+        else []
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["convert", "nowhere", "x"], 3, "error: nowhere: there is no such file or folder"),
         (["formats", "cocoo"], 2, "error: unknown format 'cocoo'. Did you mean 'coco'?"),
         (["protocols", "exat"], 2, "Did you mean 'exact'?"),
+        (["protocols", "exact", "exat"], 2, "Did you mean 'exact'?"),
         (["score", "a"], 2, "Missing argument 'PREDICTIONS'"),
         (["scor"], 2, "No such command 'scor'"),
         (["run", "module:nowhere.to:be", "nothing"], 3, "nothing: there is no such file or folder"),

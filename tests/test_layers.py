@@ -5,7 +5,7 @@
     {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health}
     ← {protocols, results, store, environment} ← {collect, pairing, comparison} ← panel ← stepping
     ← {evaluate, conversion}
-    ← engines ← leaderboard ← (the lazy names of segbench itself) ← {demo, demo_models} ← cli
+    ← engines ← leaderboard ← (the lazy names of segbench itself) ← {demo, demo_models, printed} ← cli
 
 Imports inside functions and under ``if TYPE_CHECKING`` count too: a name that is needed only for a type
 is still a name that a reader has to go and look up, and a cycle of types is a cycle of ideas.
@@ -34,7 +34,7 @@ LAYERS = (
     ("engines",),
     ("leaderboard",),
     ("",),
-    ("demo", "demo_models"),
+    ("demo", "demo_models", "printed"),
     ("cli",),
 )
 # Modules whose rule is not their place above.

@@ -49,16 +49,18 @@ def voided(side, index, counts=None):
 
 
 def instance(side, index, counts=None):
-    rng = np.random.default_rng([index, side == "pred", 7])
+    places, rng = np.random.default_rng(index), np.random.default_rng([index, side == "pred"])
     segments = []
     for i in range(0 if index == 4 and side == "pred" else 9):
-        y, x, h, w = rng.integers(0, 10, 2).tolist() + rng.integers(5, 14, 2).tolist()
+        y, x, h, w, category_id = places.integers([0, 0, 6, 6, 0], [10, 20, 14, 16, 5]).tolist()
+        x += int(rng.integers(0, 3)) if side == "pred" else 0
         mask = np.zeros(SIZE, bool)
-        mask[y : y + h, x : x + w] = rng.random((min(h, SIZE[0] - y), min(w, SIZE[1] - x))) < 0.8
+        mask[y : y + h, x : x + w] = True
+        mask &= rng.random(SIZE) < 0.9
         segments.append(
             Segment(
                 id=i if side == "truth" else i + 1,
-                category_id=int(rng.integers(0, 5)),
+                category_id=category_id,
                 iscrowd=side == "truth" and i == 8,
                 rle=Rle.from_mask(mask),
                 bbox=(x, y, w, h),

@@ -50,11 +50,14 @@ class Metric(Protocol):
         ``semantic``, ``instance`` or ``panoptic``; the name of the rules.
     categories
         The meaning of category ids.
+    rules
+        What the protocol and the settings say, a frozen dataclass.
     """
 
     task: ClassVar[str]
     protocol: str
     categories: Categories
+    rules: Any
 
     @classmethod
     def build(cls, categories: Categories, protocol: str, settings: Mapping[str, Any]) -> Self:

@@ -51,16 +51,28 @@ def score(
         When no category occurs at all: every score is NaN (panopticapi divides by zero).
     """
     tp, fp, fn = (_totals(images, what, len(categories)) for what in ("tp", "fp", "fn"))
+    iou = _iou_sums(images, len(categories), len(images) if rules.added == "by_image" else chunks)
+    if not (tp + fp + fn).any():
+        warnings.warn("no segment of any category: panoptic quality is NaN", SegbenchWarning, stacklevel=2)
+    return score_sums((tp, fp, fn), iou, categories, signed, rules)
+
+
+def score_sums(
+    counts: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
+    iou: NDArray[np.float64],
+    categories: Categories,
+    signed: str,
+    rules: PanopticRules,
+) -> Scores:
+    """Score tp, fp and fn, int64 [K] each, and the sums of IoU, float64 [K]; see :func:`score`."""
+    tp, fp, fn = counts
     occurs = tp + fp + fn > 0
     whole = np.where(occurs, tp + 0.5 * fp + 0.5 * fn, np.nan)
-    iou = _iou_sums(images, len(categories), len(images) if rules.added == "by_image" else chunks)
     sq = np.where(occurs, np.divide(iou, tp, out=np.zeros(len(tp)), where=tp > 0), np.nan)
     columns = {"pq": iou / whole, "sq": sq, "rq": tp / whole}
     if rules.float32:
         columns["rq"] = (tp.astype(np.float32) / whole.astype(np.float32)).astype(np.float64)
         columns["pq"] = sq * columns["rq"]
-    if not occurs.any():
-        warnings.warn("no segment of any category: panoptic quality is NaN", SegbenchWarning, stacklevel=2)
     if rules.averaged == "all":
         columns = {key: np.where(occurs, column, 0.0) for key, column in columns.items()}
         occurs = np.ones_like(occurs)

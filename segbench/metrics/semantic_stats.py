@@ -169,28 +169,41 @@ def measure(
     if pred.shape != truth.shape:
         raise DataError(f"it is {pred.shape} pixels, the truth {truth.shape}", file=pred_file, **where)
     ignore = NO_IGNORE if ignore_index is None else ignore_index
-    table = (once or Once()).get(
-        ("confusion", num_classes, ignore), lambda: kernels.confusion(truth, pred, num_classes, ignore)
-    )
+    table = counted(pred, truth, num_classes, ignore, once or Once())
     if rules.truth_outside == "error" and table[-1].any():
         raise DataError(_outside("truth", truth, num_classes, ignore), file=truth_file, **where)
-    misses = _ignore_misses(rules, num_classes, ignore)
-    never = ignore if misses else NO_IGNORE
-    if not misses:  # then the ignore index is predicted like any other id
-        table = table.copy()
-        table[:, ignore if 0 <= ignore < num_classes else -1] += table[:, num_classes]
-        table[:, num_classes] = 0
+    table = resolved(table, rules, ignore)
     if rules.pred_outside == "error" and table[:num_classes, -1].any():
         scored = pred[truth != ignore]
+        never = ignore if _ignore_misses(rules, num_classes, ignore) else NO_IGNORE
         raise DataError(_outside("prediction", scored, num_classes, never), file=pred_file, **where)
-    return _stats(table, rules, num_classes, image_id=image_id, index=index)
+    return read(table, rules, image_id=image_id, index=index)
+
+
+def counted(pred: NDArray[Any], truth: NDArray[Any], num_classes: int, ignore: int, once: Once) -> Counts:
+    """The table that every protocol reads, int64 [K + 2, K + 2]: see :func:`segbench.kernels.confusion`."""
+    key = ("confusion", num_classes, ignore)
+    return once.get(key, lambda: kernels.confusion(truth, pred, num_classes, ignore))
+
+
+def resolved(table: Counts, rules: SemanticRules, ignore: int) -> Counts:
+    """Return the table with predictions of the ignore index where the rules count them."""
+    num_classes = len(table) - 2
+    if _ignore_misses(rules, num_classes, ignore):
+        return table
+    table = table.copy()
+    table[:, ignore if 0 <= ignore < num_classes else -1] += table[:, num_classes]
+    table[:, num_classes] = 0
+    return table
 
 
 def _ignore_misses(rules: SemanticRules, num_classes: int, ignore: int) -> bool:
     return rules.pred_ignore == "miss" or (rules.pred_ignore == "category" and 0 <= ignore < num_classes)
 
 
-def _stats(table: Counts, rules: SemanticRules, num_classes: int, **where: Any) -> SemanticStats:
+def read(table: Counts, rules: SemanticRules, **where: Any) -> SemanticStats:
+    """Read a :func:`resolved` table as the rules say; ``where`` is image_id and index, for doubts."""
+    num_classes = len(table) - 2
     confusion = table[:num_classes, : num_classes + 1].copy()
     if rules.pred_outside == "miss":
         confusion[:, -1] += table[:num_classes, -1]
