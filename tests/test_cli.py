@@ -146,6 +146,28 @@ def test_several_protocols_are_compared(folders):
     assert content["metrics"][0]["metric"] == "miou"
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_warning_of_many_images_is_one_line_on_stderr_and_in_the_record(tmp_path, threads):
+    (tmp_path / "set").mkdir()
+    rows = [{"id": 5, "category_id": 1, "iscrowd": 0, "area": 21}]
+    images, annotations = [], []
+    for i in range(1, 31):
+        (tmp_path / "set" / f"{i}.png").write_bytes(encode_segment_map(np.full((4, 5), 5, np.int32)))
+        images.append({"id": i, "height": 4, "width": 5, "file_name": f"{i}.jpg"})
+        annotations.append({"image_id": i, "file_name": f"{i}.png", "segments_info": rows})
+    categories = [{"id": i, "name": f"c{i}", "isthing": 1} for i in (1, 2)]
+    path = tmp_path / "set.json"
+    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
+    result = invoke("score", path, path, "--threads", threads, "--out", tmp_path / "r", "--json")
+    expected = [
+        "30 images, the first image 1: area: 30 of 30 true segments state an area other than their pixels "
+        "(segment 5 states 21 and has 20)",
+        "1 of 2 categories are not in the truth (c2): they are left out of means",
+    ]
+    assert result.stderr.splitlines() == [f"warning: {text}" for text in expected]
+    assert json.loads(result.stdout)["warnings"] == expected
+
+
 def test_a_protocol_is_shown_with_its_settings_and_several_with_what_differs():
     shown = invoke("protocols", "mmseg").stdout
     assert "decimals=2" in shown

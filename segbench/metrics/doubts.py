@@ -6,9 +6,12 @@ with the same result, so that a data set with 5,000 doubtful images has one line
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from segbench.errors import SegbenchWarning
 
 if TYPE_CHECKING:
     from segbench.canonical.categories import Categories
@@ -90,6 +93,14 @@ def gathered(doubts: Iterable[Doubt]) -> tuple[Doubt, ...]:
 def texts(doubts: Iterable[Doubt]) -> list[str]:
     """The lines of :func:`gathered` doubts."""
     return [doubt.text for doubt in gathered(doubts)]
+
+
+def warn(doubts: Iterable[Doubt], told: set[str]) -> None:
+    """Warn the caller of ``update`` of each kind the first time; ``told`` keeps the kinds."""
+    for doubt in doubts:
+        if doubt.kind not in told:
+            told.add(doubt.kind)
+            warnings.warn(f"{doubt.text}; more such are counted in warnings", SegbenchWarning, stacklevel=3)
 
 
 def absent(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -13,8 +12,8 @@ from numpy.typing import NDArray
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.instances import InstanceTable
 from segbench.canonical.sample import Sample
-from segbench.errors import DataError, SegbenchWarning, UsageError
-from segbench.metrics.doubts import absent, texts
+from segbench.errors import DataError, UsageError
+from segbench.metrics.doubts import absent, texts, warn
 from segbench.metrics.inputs import as_categories, check_protocol, check_same
 from segbench.metrics.instance_curves import (
     AREA_RANGES,
@@ -149,6 +148,7 @@ class MaskAP:
             area_ranges={label: (float(low), float(high)) for label, (low, high) in area_ranges.items()},
             max_detections=tuple(sorted(map(int, max_detections))),
         )
+        self._told: set[str] = set()
         self.reset()
 
     @classmethod
@@ -184,12 +184,12 @@ class MaskAP:
         Warns
         -----
         SegbenchWarning
-            When predictions of unknown categories are left out, or a true annotation has id 0.
+            The first time that predictions of unknown categories are left out, a true annotation has id 0, a
+            box moves a mask into another area range, or an image has no prediction.
         """
         stats = self.measure_sample(*samples_of(pred, truth, str(image_id), self._dense_ids))
         self.add(stats)
-        for doubt in stats.doubts:
-            warnings.warn(doubt.text, SegbenchWarning, stacklevel=2)
+        warn(stats.doubts, self._told)
 
     def measure_sample(
         self, pred: Sample, truth: Sample, index: int | None = None, once: Once | None = None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.sample import Segment
 from segbench.errors import DataError, SegbenchWarning, UsageError
-from segbench.metrics.doubts import absent, texts
+from segbench.metrics.doubts import absent, texts, warn
 from segbench.metrics.images import ImageStats
 from segbench.metrics.inputs import as_categories, check_protocol, check_same
 from segbench.metrics.panoptic_match import PanopticStats, measure
@@ -149,6 +149,7 @@ class PanopticQuality:
         if chunks < 1:
             raise UsageError(f"chunks must be at least 1, not {chunks}")
         self.chunks = chunks
+        self._told: set[str] = set()
         self.reset()
 
     @classmethod
@@ -195,15 +196,14 @@ class PanopticQuality:
         Warns
         -----
         SegbenchWarning
-            When the truth's areas or ids do not fit its map.
+            The first time that the truth's areas or ids do not fit its map, or an image has no prediction.
         """
         name = None if image_id is None else str(image_id)
         pairs = [(segment_map, self._segments(segments, name)) for segment_map, segments in (pred, truth)]
         k = len(self.categories)
         stats = measure(pairs[0], pairs[1], k, image_id=name, rules=self.rules, stuff=self._stuff)
         self.add(stats)
-        for doubt in stats.doubts:
-            warnings.warn(doubt.text, SegbenchWarning, stacklevel=2)
+        warn(stats.doubts, self._told)
 
     def _segments(self, segments: Iterable[SegmentLike], image_id: str | None) -> list[Segment]:
         return [s if isinstance(s, Segment) else self._segment(s, image_id) for s in segments]

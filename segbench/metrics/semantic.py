@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segbench.canonical.categories import Categories, Category
 from segbench.errors import DataError, UsageError
 from segbench.metrics import cityscapes
-from segbench.metrics.doubts import absent, texts
+from segbench.metrics.doubts import absent, texts, warn
 from segbench.metrics.images import ImageStats
 from segbench.metrics.inputs import check_protocol, check_same, label_map
 from segbench.metrics.scores import Scores, signature
@@ -108,6 +108,7 @@ class MeanIoU:
         if any(not 0 <= i < len(categories) for i in rules.unscored):
             raise UsageError(f"unscored: ids are 0..{len(categories) - 1}, not {list(rules.unscored)}")
         self.categories, self.ignore_index, self.rules = categories, ignore_index, rules
+        self._told: set[str] = set()
         self._stats = SemanticStats.zero(len(categories))
         self._images = ImageStats[ImageCounts]()
 
@@ -152,20 +153,27 @@ class MeanIoU:
 
         ``instances`` is the ``instanceIds`` map of Cityscapes, for its protocol. Where a score needs single
         images and ``image_id`` is not given, they count in the order of their updates.
+
+        Warns
+        -----
+        SegbenchWarning
+            The first time that an id is no category or the ignore index is predicted, and it is not refused.
         """
         name = None if image_id is None else str(image_id)
+        for maps in self._split(pred, truth, instances):
+            stats = self._measure(*maps, image_id=name)
+            self.add(stats)
+            warn(stats.doubts, self._told)
+
+    def _split(self, *sides: Any) -> list[tuple[Any, ...]]:
+        """Pred, truth and, where there are, instances: image by image where scores need that."""
+        given = sides[:2] if sides[2] is None else sides
         if not self.rules.by_image:
-            self.add(
-                measure(pred, truth, len(self.categories), self.ignore_index, image_id=name, rules=self.rules)
-            )
-            return
-        maps = [label_map(pred, "pred"), label_map(truth, "truth")]
-        maps += [] if instances is None else [label_map(instances, "instance ids")]
+            return [given]
+        maps = [label_map(m, what) for m, what in zip(given, ("pred", "truth", "instance ids"), strict=False)]
         if maps[0].shape != maps[1].shape or maps[0].ndim == 2:
-            self.add(self._measure(*maps, image_id=name))
-            return
-        for image in zip(*maps, strict=True):
-            self.add(self._measure(*image, image_id=name))
+            return [tuple(maps)]
+        return list(zip(*maps, strict=True))
 
     def _measure(self, pred: Any, truth: Any, instances: Any = None, **where: Any) -> SemanticStats:
         """Measure one image; ``instances`` is an instanceIds map, or (map, category of each id)."""

@@ -24,6 +24,7 @@ def test_public_names():
         "MeanIoU",
         "Metric",
         "PanopticQuality",
+        "TableMetric",
         "load_metric",
     ]
     for name in segbench.metrics.__all__:

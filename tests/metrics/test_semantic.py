@@ -17,6 +17,8 @@ from segbench.errors import DataError, UsageError
 from segbench.metrics import MeanIoU
 from segbench.metrics.semantic import measure, score
 
+pytestmark = pytest.mark.filterwarnings("ignore::segbench.errors.SegbenchWarning")  # see test_warnings.py
+
 
 def naive_scores(pairs, num_classes, ignore_index):
     """Every score from its definition, pixel by pixel, in Python numbers."""

@@ -14,6 +14,8 @@ from segbench.errors import DataError, UsageError
 from segbench.metrics import MeanIoU
 from segbench.protocols import get_protocol
 
+pytestmark = pytest.mark.filterwarnings("ignore::segbench.errors.SegbenchWarning")  # see test_warnings.py
+
 SEEDS = range(40)
 
 

@@ -30,7 +30,12 @@ def sample(mask, index):
 @pytest.mark.parametrize("protocol", ["mmseg", "hf"])
 def test_ids_that_are_no_category_are_tolerated_and_warned_of(protocol):
     metric = MeanIoU(2, protocol=protocol)
-    metric.update([[0, 1, 7, 255, 1]], [[0, 1, 1, 0, 9]])
+    with pytest.warns(SegbenchWarning) as caught:
+        metric.update([[0, 1, 7, 255, 1]], [[0, 1, 1, 0, 9]])
+    assert [str(warning.message) for warning in caught] == [
+        "mask: 1 pixels have a true id that is no category; more such are counted in warnings",
+        "mask: 2 pixels have a predicted id that is no category; more such are counted in warnings",
+    ]
     metric.update([[0]], [[0]])
     assert metric.warnings == [
         "mask: 1 pixels have a true id that is no category",
@@ -70,7 +75,8 @@ def test_the_ignore_index_as_a_prediction_is_an_error_or_warned_of(protocol):
         with pytest.raises(DataError, match="prediction holds category id 255"):
             metric.update([[0, 1, 255, 255]], [[0, 1, 1, 255]])
         return
-    metric.update([[0, 1, 255, 255]], [[0, 1, 1, 255]])
+    with pytest.warns(SegbenchWarning, match="1 .*pixels"):
+        metric.update([[0, 1, 255, 255]], [[0, 1, 1, 255]])
     what = "have a predicted id that is no category" if as_any_id else "are predicted as the ignore index"
     assert sum(f"1 {'scored ' * (not as_any_id)}pixels {what}" in text for text in metric.warnings) == 1
 
@@ -88,6 +94,28 @@ def test_warnings_of_many_images_are_one_line_and_do_not_depend_on_the_order():
     assert metrics[0].warnings == [
         "20 images, the first image 0: mask: 40 pixels have a predicted id that is no category"
     ]
+
+
+def test_update_warns_of_each_kind_once():
+    """Warnings are errors in the tests: the later updates must not warn again."""
+    semantic = MeanIoU(2)
+    with pytest.warns(SegbenchWarning, match="the ignore index"):
+        semantic.update([[255]], [[0]])
+    boxed = {**FOUND, "boxes": [[0, 0, 40, 40]]}
+    masks = MaskAP(ROWS)
+    with pytest.warns(SegbenchWarning, match="image 0: bbox: 1 of 1 scored predictions"):
+        masks.update(boxed, TRUTH, 0)
+    panoptic = PanopticQuality(ROWS)
+    wrong = ([[7, 7, 0]], rows((7, 0, {"area": 9})))
+    with pytest.warns(SegbenchWarning, match="image 0: area"):
+        panoptic.update(wrong, wrong, 0)
+    for i in range(1, 4):
+        semantic.update([[255]], [[0]])
+        masks.update(boxed, TRUTH, i)
+        panoptic.update(wrong, wrong, i)
+    assert semantic.warnings[0].startswith("4 images: mask: 4 scored pixels")
+    assert masks.warnings[0].startswith("4 images, the first image 0: bbox: 4 of 4 ")
+    assert panoptic.warnings[0].startswith("4 images, the first image 0: area: 4 of 4 ")
 
 
 def test_where_nothing_is_scored_every_category_is_missing():
