@@ -8,6 +8,10 @@
 #include <utility>
 #include <vector>
 
+#ifndef SEG_MASK_BLOCK
+#define SEG_MASK_BLOCK (1 << 22)  // bytes of a block; few where many blocks are to be tested
+#endif
+
 namespace seg {
 
 enum class MaskKind : uint8_t { none, polygons, rle, runs };  // runs: written as a list, kept as a string
@@ -38,7 +42,7 @@ class MaskStore {
   std::size_t size() const { return masks_.size(); }
 
  private:
-  static constexpr std::size_t block_size = std::size_t{1} << 22;
+  static constexpr std::size_t block_size = SEG_MASK_BLOCK;
 
   using Size = std::pair<uint32_t, uint32_t>;
 
