@@ -13,10 +13,10 @@ BUILT_FROM := pyproject.toml tests/constraints.txt $(filter-out %.py %.pyi,$(wil
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench fuzz leaderboards clean
+.PHONY: help demo test lint bench fuzz fuzz-native leaderboards clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.package ## make a small data set, run models on it and write a leaderboard
 	$(BIN)/segbench demo $(ARGS)
@@ -34,6 +34,9 @@ bench: $(VENV)/.test ## time and memory beside the reference tools; ARGS="--only
 
 fuzz: $(VENV)/.test ## random cases beside the reference tools; ARGS="--cases 20000"
 	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
+
+fuzz-native: $(VENV)/.test ## random bytes for the C++ kernels (clang, libFuzzer, sanitizers); ARGS="--seconds 600"
+	PYTHONPATH=tests $(BIN)/python -m fuzz.native $(ARGS)
 
 leaderboards: $(VENV)/.package ## make the boards in leaderboards/ anew
 	$(BIN)/segbench demo --out build/demo
