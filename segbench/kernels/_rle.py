@@ -36,9 +36,14 @@ def rle_from_runs(counts: npt.ArrayLike, height: int, width: int) -> bytes:
     ValueError
         If a run is negative, or the runs do not sum to ``height * width``.
     """
-    runs = np.asarray(counts)
+    try:
+        runs = np.asarray(counts)
+    except ValueError:  # lists of several lengths
+        raise ValueError("runs must be integers of shape [n]") from None
     if runs.ndim != 1 or not (runs.size == 0 or np.issubdtype(runs.dtype, np.integer)):
-        raise ValueError(f"runs must be integers of shape [n], not {runs.dtype} {list(runs.shape)}")
+        raise ValueError(
+            f"runs must be integers of 64 bits and shape [n], not {runs.dtype} {list(runs.shape)}"
+        )
     return _cpu.rle_from_runs(np.ascontiguousarray(runs, np.int64), height, width)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -121,10 +122,13 @@ def _rle(mask: Rle | Mapping[str, Any] | NDArray[Any], image_id: str) -> Rle:
     if not isinstance(mask, Mapping):
         return Rle.from_mask(np.asarray(as_array(mask, "a mask")) != 0)
     try:
-        (height, width), counts = mask["size"], mask["counts"]
-    except (KeyError, ValueError):
-        raise DataError("an RLE needs size [height, width] and counts", **where) from None
-    if isinstance(counts, str | bytes):
-        text = counts.encode("ascii", "replace") if isinstance(counts, str) else counts
-        return Rle(int(height), int(width), text).check(**where)
-    return Rle.from_runs(counts, int(height), int(width), **where)
+        (height, width), counts = map(operator.index, mask["size"]), mask["counts"]
+    except (KeyError, TypeError, ValueError):
+        raise DataError("an RLE needs size [height, width], two integers, and counts", **where) from None
+    if isinstance(counts, str):
+        if not counts.isascii():
+            raise DataError("the counts of an RLE hold a character that is not ASCII", **where)
+        counts = counts.encode("ascii")
+    if isinstance(counts, bytes):
+        return Rle(height, width, counts).check(**where)
+    return Rle.from_runs(counts, height, width, **where)
