@@ -145,3 +145,29 @@ def test_the_converted_data_set_has_the_same_score_and_fingerprint(
     assert converted.metrics == direct.metrics
     assert converted.to_dict()["per_class"] == direct.to_dict()["per_class"]
     assert converted.dataset["fingerprint"] == direct.dataset["fingerprint"]
+
+
+@pytest.mark.parametrize(
+    ("truth", "predictions", "options", "names"),
+    [
+        (INSTANCES[3][0], INSTANCES[3][1], {}, ["coco-bbox", "coco-instance"]),
+        (
+            *PANOPTIC[0][:2],
+            {},
+            ["panopticapi", "torchmetrics-pq", "pq-dagger", "mapillary-panoptic", "mmseg"],
+        ),
+        (*SEMANTIC[0][:3], ["mmseg", "detectron2", "ade20k"]),
+    ],
+)
+def test_protocols_scored_together_leave_the_records_of_each_alone(
+    data_dir, truth, predictions, options, names
+):
+    together = segbench.score(data_dir / truth, data_dir / predictions, protocol=names, truth_options=options)
+    for record, name in zip(together, names, strict=True):
+        alone = segbench.score(data_dir / truth, data_dir / predictions, protocol=name, truth_options=options)
+        assert record.run_id == alone.run_id
+        assert record.warnings == alone.warnings
+        assert record.images == alone.images
+        assert record.detections == alone.detections
+    for reason in together.reasons:
+        assert reason.count or reason.changes
