@@ -37,6 +37,15 @@ def id_counts(ids):
     )
 
 
+# --- maps as runs ---------------------------------------------------------------------------------
+
+
+def label_runs(labels):
+    """Group equal neighbours along the rows: the value of each group, and how many pixels end with it."""
+    groups = [(value, len(list(group))) for value, group in groupby(labels.ravel().tolist())]
+    return [value for value, _ in groups], np.cumsum([n for _, n in groups]).tolist()
+
+
 # --- RLE ------------------------------------------------------------------------------------------
 
 

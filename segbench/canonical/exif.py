@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from segbench.canonical.images import upright
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample, Segment
+from segbench.kernels import LabelRuns
 
 
 def to_upright(sample: Sample, orientation: int, height: int, width: int) -> Sample:
@@ -45,7 +46,15 @@ def to_upright(sample: Sample, orientation: int, height: int, width: int) -> Sam
 
 
 def _turned(load: Callable[[], Any] | None, orientation: int) -> Callable[[], Any] | None:
-    return None if load is None else lambda: np.ascontiguousarray(upright(load(), orientation))
+    if load is None:
+        return None
+
+    def turned() -> Any:
+        ids = load()
+        stored = ids.to_map() if isinstance(ids, LabelRuns) else ids
+        return np.ascontiguousarray(upright(stored, orientation))
+
+    return turned
 
 
 def _turn_segment(segment: Segment, sample: Sample, orientation: int) -> Segment:

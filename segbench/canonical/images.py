@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from segbench.errors import DataError
-from segbench.kernels import read_png, read_png_ids
+from segbench.kernels import LabelRuns, read_png, read_png_id_runs, read_png_ids, read_png_runs
 
 MAX_PIXELS = 178_956_970
 """Larger pictures are refused before they are decoded: a small file can declare 60,000 × 60,000."""
@@ -130,6 +130,13 @@ def decode_labels(data: bytes, **where: Any) -> NDArray[np.uint8] | NDArray[np.u
     return array
 
 
+def decode_label_runs(data: bytes, **where: Any) -> LabelRuns:
+    """Decode a label map to its runs: of most files it is quicker; errors as :func:`decode_labels`."""
+    _raw_kind(data, where)
+    found = read_png_runs(data)
+    return LabelRuns.of(decode_labels(data, **where)) if found is None else found
+
+
 def decode_colors(data: bytes, **where: Any) -> NDArray[np.uint8]:
     """Decode a PNG that holds ids or classes as colours to uint8 [H, W, 3]; alpha is dropped.
 
@@ -159,6 +166,13 @@ def decode_segment_map(data: bytes, **where: Any) -> NDArray[np.int32]:
     rgb = decode_colors(data, **where).astype(np.int32)
     ids: NDArray[np.int32] = rgb[:, :, 0] + (rgb[:, :, 1] << 8) + (rgb[:, :, 2] << 16)
     return ids
+
+
+def decode_segment_runs(data: bytes, **where: Any) -> LabelRuns:
+    """Decode a COCO panoptic PNG to the runs of its map; errors as :func:`decode_segment_map`."""
+    _raw_kind(data, where)
+    found = read_png_id_runs(data)
+    return LabelRuns.of(decode_segment_map(data, **where)) if found is None else found
 
 
 def encode_labels(labels: NDArray[Any]) -> bytes:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from segbench import kernels
 from segbench.errors import DataError
+from segbench.kernels import LabelRuns
 
 if TYPE_CHECKING:
     from segbench.canonical.sample import Segment
@@ -23,8 +24,8 @@ def mask_dtype(ignore_index: int) -> np.dtype[Any]:
     return np.dtype(np.uint8 if ignore_index <= 255 else np.uint16)
 
 
-def fit(mask: NDArray[Any], ignore_index: int, **where: Any) -> NDArray[Any]:
-    """Return a label map in the data type that goes with ``ignore_index``.
+def fit(ids: NDArray[Any], ignore_index: int, **where: Any) -> NDArray[Any]:
+    """Return ids of a label map in the data type that goes with ``ignore_index``.
 
     Raises
     ------
@@ -32,11 +33,11 @@ def fit(mask: NDArray[Any], ignore_index: int, **where: Any) -> NDArray[Any]:
         When an id does not fit it; ``where`` goes into its message.
     """
     dtype = mask_dtype(ignore_index)
-    if mask.dtype != dtype and mask.size:
-        for value in (int(mask.max()), int(mask.min())):
+    if ids.dtype != dtype and ids.size:
+        for value in (int(ids.max()), int(ids.min())):
             if not 0 <= value <= np.iinfo(dtype).max:
                 raise DataError(f"holds the id {value}, which does not fit {dtype}", field="mask", **where)
-    return mask.astype(dtype, copy=False)
+    return ids.astype(dtype, copy=False)
 
 
 def mask_from_segments(
@@ -58,18 +59,14 @@ def mask_from_segments(
     return canvas.astype(mask_dtype(ignore_index))
 
 
-def mask_from_segment_map(
-    segment_map: NDArray[np.int32], segments: Sequence[Segment], ignore_index: int
-) -> NDArray[Any]:
+def mask_from_segment_runs(
+    segment_runs: LabelRuns, segments: Sequence[Segment], ignore_index: int
+) -> LabelRuns:
     """Replace segment ids by category ids; ids that no segment names and ignore regions are void."""
-    ids = np.array([s.id for s in segments], np.int64)
-    values = np.array(
-        [ignore_index if s.ignore else s.category_id for s in segments], mask_dtype(ignore_index)
-    )
-    if not ids.size:
-        return np.full(segment_map.shape, ignore_index, mask_dtype(ignore_index))
-    order = np.argsort(ids)
-    ids, values = ids[order], values[order]
-    at = np.minimum(np.searchsorted(ids, segment_map), len(ids) - 1)
-    mask: NDArray[Any] = np.where(ids[at] == segment_map, values[at], values.dtype.type(ignore_index))
-    return mask
+    dtype = mask_dtype(ignore_index)
+    category_of = {s.id: ignore_index if s.ignore else s.category_id for s in segments}
+    ids = np.array(sorted(category_of), np.int64)
+    known = np.array([category_of[i] for i in ids.tolist()] + [ignore_index], dtype)
+    at = np.minimum(np.searchsorted(ids, segment_runs.values), max(0, len(ids) - 1))
+    found = ids[at] == segment_runs.values if len(ids) else np.zeros(len(at), np.bool_)
+    return segment_runs.renamed(known[np.where(found, at, -1)])

@@ -204,12 +204,12 @@ class _Map:
 
     def __call__(self) -> Any:
         source = ImageFile(name=self.file.name, path=self.file, data=self.data)
-        array = self.decode(source.read(self.image_id), file=self.file, image_id=self.image_id)
-        if array.shape != self.size:
-            (height, width), (needed_height, needed_width) = array.shape, self.size
+        runs = self.decode(source.read(self.image_id), file=self.file, image_id=self.image_id)
+        if runs.shape != self.size:
+            (height, width), (needed_height, needed_width) = runs.shape, self.size
             message = f"is {width}×{height} pixels, the image {needed_width}×{needed_height}"
             raise DataError(message, file=self.file, image_id=self.image_id)
-        return array
+        return runs
 
 
 def _pictures_in_folder(row: dict[str, Any], file: Path) -> dict[str, Any]:
@@ -221,8 +221,8 @@ def _pictures_in_folder(row: dict[str, Any], file: Path) -> dict[str, Any]:
     image, mask, segments = map(path, ("file_name", "mask_file_name", "segment_map_file_name"))
     return {
         "image_file": image and ImageFile(name=row["file_name"].removeprefix("images/"), path=image),
-        "load_mask": mask and _Map(codec.decode_labels, size, mask, image_id),
-        "load_segment_map": segments and _Map(codec.decode_segment_map, size, segments, image_id),
+        "load_mask": mask and _Map(codec.decode_label_runs, size, mask, image_id),
+        "load_segment_map": segments and _Map(codec.decode_segment_runs, size, segments, image_id),
     }
 
 
@@ -231,7 +231,7 @@ def _pictures_in_row(row: dict[str, Any], file: Path) -> dict[str, Any]:
     image, mask, segments = row["image"], row["mask"], row["segment_map"]
     return {
         "image_file": image and ImageFile(name=image["path"], data=image["bytes"]),
-        "load_mask": mask and _Map(codec.decode_labels, size, file, image_id, mask["bytes"]),
+        "load_mask": mask and _Map(codec.decode_label_runs, size, file, image_id, mask["bytes"]),
         "load_segment_map": segments
-        and _Map(codec.decode_segment_map, size, file, image_id, segments["bytes"]),
+        and _Map(codec.decode_segment_runs, size, file, image_id, segments["bytes"]),
     }

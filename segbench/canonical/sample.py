@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from segbench.canonical.images import decode_image
 from segbench.canonical.records import head_bytes, segment_bytes
 from segbench.canonical.rle import Rle
 from segbench.errors import DataError
+from segbench.kernels import LabelRuns
 
 LabelMap = NDArray[np.uint8] | NDArray[np.uint16]
 Box = tuple[float, float, float, float]
@@ -135,7 +136,7 @@ class Sample:
         The original image; None where the data set has none.
     load_mask, load_segment_map
         Read the label map, uint8 or uint16 [H, W] of category ids, and the segment map, int32 [H, W] of
-        segment ids with 0 for void. None where the data set has none.
+        segment ids with 0 for void; or the runs of either. None where the data set has none.
     source_path
         The file that the annotation came from, for messages.
     neg_category_ids, not_exhaustive_category_ids
@@ -154,8 +155,8 @@ class Sample:
     overlap: bool = False
     ignore_index: int = 255
     image_file: ImageFile | None = None
-    load_mask: Callable[[], LabelMap] | None = None
-    load_segment_map: Callable[[], NDArray[np.int32]] | None = None
+    load_mask: Callable[[], LabelMap | LabelRuns] | None = None
+    load_segment_map: Callable[[], NDArray[np.int32] | LabelRuns] | None = None
     source_path: str | None = None
     neg_category_ids: tuple[int, ...] | None = None
     not_exhaustive_category_ids: tuple[int, ...] | None = None
@@ -203,6 +204,15 @@ class Sample:
         DataError
             When the sample has none.
         """
+        return _as_map(self._segment_map)
+
+    @cached_property
+    def segment_runs(self) -> LabelRuns:
+        """The runs of :attr:`segment_map`: what is counted and hashed; errors as there."""
+        return _as_runs(self._segment_map)
+
+    @cached_property
+    def _segment_map(self) -> NDArray[np.int32] | LabelRuns:
         if self.load_segment_map is None:
             raise DataError("there is no segment map", image_id=self.image_id, field="segment_map")
         return self._sized(self.load_segment_map(), "segment map")
@@ -220,11 +230,23 @@ class Sample:
             When it is of another size than the sample, a segment cannot be drawn, or it holds an id that does
             not fit 8 bits (16 where ``ignore_index`` is 65,535).
         """
+        return _as_map(self._mask)
+
+    @cached_property
+    def mask_runs(self) -> LabelRuns:
+        """The runs of :attr:`mask`: what is counted and hashed; errors as there."""
+        return _as_runs(self._mask)
+
+    @cached_property
+    def _mask(self) -> LabelMap | LabelRuns:
         if self.load_mask is not None:
             mask = self._sized(self.load_mask(), "mask")
-            return maps.fit(mask, self.ignore_index, file=self.source_path, image_id=self.image_id)
+            where = {"file": self.source_path, "image_id": self.image_id}
+            if isinstance(mask, LabelRuns):
+                return replace(mask, values=maps.fit(mask.values, self.ignore_index, **where))
+            return maps.fit(mask, self.ignore_index, **where)
         if self.load_segment_map is not None:
-            return maps.mask_from_segment_map(self.segment_map, self.segments, self.ignore_index)
+            return maps.mask_from_segment_runs(self.segment_runs, self.segments, self.ignore_index)
         try:
             return maps.mask_from_segments(self.segments, self.height, self.width, self.ignore_index)
         except ValueError as error:
@@ -241,11 +263,10 @@ class Sample:
         lists = self.neg_category_ids, self.not_exhaustive_category_ids
         digest = hashlib.sha256(head_bytes(self.image_id, size, self.kind, *lists))
         digest.update(b"".join(sorted(map(segment_bytes, self.segments))))
-        if self.kind == "panoptic":
-            digest.update(np.ascontiguousarray(self.segment_map, "<i4").data)
-        elif self.kind == "semantic":
-            stored = maps.mask_dtype(self.ignore_index).newbyteorder("<")
-            digest.update(np.ascontiguousarray(self.mask, stored).data)
+        if self.kind != "instance":
+            runs, stored = (self.segment_runs, "<u4") if self.kind == "panoptic" else (self.mask_runs, "<u2")
+            digest.update(np.ascontiguousarray(runs.ends, "<u4").data)
+            digest.update(np.ascontiguousarray(runs.values, stored).data)
         return digest.hexdigest()
 
     def error(self, message: str, field: str) -> DataError:
@@ -258,3 +279,11 @@ class Sample:
             message = f"the {what} is {width}×{height} pixels, the image {self.width}×{self.height}"
             raise self.error(message, what.replace(" ", "_"))
         return array
+
+
+def _as_map(ids: Any) -> Any:
+    return ids.to_map() if isinstance(ids, LabelRuns) else ids
+
+
+def _as_runs(ids: Any) -> LabelRuns:
+    return ids if isinstance(ids, LabelRuns) else LabelRuns.of(ids)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from segbench import kernels
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.images import decode_segment_map
+from segbench.canonical.images import decode_segment_runs
 from segbench.canonical.paths import inside
 from segbench.canonical.sample import Sample, Segment
 from segbench.errors import DataError
@@ -31,6 +31,7 @@ from segbench.formats.coco_merge import SEGMENT_IDS, count_hidden
 from segbench.formats.coco_panoptic_write import KNOWN, outputs, write_json
 from segbench.formats.coco_write import PANOPTIC, png_name
 from segbench.formats.jsonfile import Items, JsonFile, first_mention, starts_with
+from segbench.kernels import LabelRuns
 
 __all__ = [
     "CARRIES",
@@ -266,16 +267,14 @@ def _map_folder(path: Path, maps: Path | None) -> Path:
     return folder
 
 
-def _read_map(
-    png: Path, image_id: str, size: tuple[int, int], listed: NDArray[np.int64] | None
-) -> NDArray[np.int32]:
+def _read_map(png: Path, image_id: str, size: tuple[int, int], listed: NDArray[np.int64] | None) -> LabelRuns:
     """Read a PNG, which must have the size of the image and, where they are given, exactly the ids listed."""
     where: dict[str, Any] = {"file": png, "image_id": image_id, "field": "segment_map"}
     try:
         data = png.read_bytes()
     except OSError as error:
         raise DataError(f"cannot read the segment map: {error.strerror}", **where) from None
-    segment_map = decode_segment_map(data, file=png, image_id=image_id)
+    segment_map = decode_segment_runs(data, file=png, image_id=image_id)
     if segment_map.shape != size:
         raise DataError(
             f"the segment map is {segment_map.shape[1]}×{segment_map.shape[0]} pixels, "

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench import kernels
 from segbench.canonical import images as codec
 from segbench.canonical.categories import Categories, Category
 from segbench.errors import DataError
+from segbench.kernels import LabelRuns
 
 
 class IdReader:
@@ -45,18 +46,20 @@ class IdReader:
         self.categories = categories
         self.notes = notes
         self._colors = colors
-        self._lookup = np.full(65_536, -1, np.int32)
+        lookup = np.full(65_536, -1, np.int32)
         ignore = categories.ignore_index
         for value in (255, 65_535):
-            self._lookup[value] = ignore
+            lookup[value] = ignore
         shift = int(reduce_zero_label)
         for category in categories:
             if 0 <= category.key + shift < 65_536:
-                self._lookup[category.key + shift] = category.id
+                lookup[category.key + shift] = category.id
         if reduce_zero_label:
-            self._lookup[0] = ignore
+            lookup[0] = ignore
         if ignore_index is not None:
-            self._lookup[ignore_index] = ignore
+            lookup[ignore_index] = ignore
+        dtype = categories.mask_dtype
+        self._meanings = {n: _Meaning.of(lookup[:n], dtype) for n in (256, 65_536)}
 
     @classmethod
     def guess(
@@ -65,21 +68,17 @@ class IdReader:
         """Take as many categories as the largest id in the files says, and note it."""
         largest = -1
         for name, file in files:
-            labels = codec.decode_labels(read_file(file, image_id=name), file=file, image_id=name)
-            ignored = [
-                255 if labels.dtype == np.uint8 else 65_535,
-                -1 if ignore_index is None else ignore_index,
-            ]
-            values = kernels.id_counts(labels)[0]
-            values = values[~np.isin(values, ignored)]
-            largest = max(largest, int(values.max(initial=-1)))
+            ids = codec.decode_label_runs(read_file(file, image_id=name), file=file, image_id=name).values
+            ignored = [255 if ids.dtype == np.uint8 else 65_535, -1 if ignore_index is None else ignore_index]
+            ids = ids[~np.isin(ids, ignored)].astype(np.int32)
+            largest = max(largest, int(ids.max(initial=-1)))
         n = max(1, largest + 1 - bool(options.get("reduce_zero_label")))
         note = f"no id2label was given: {n} categories, as many as the largest id says"
         categories = Categories.from_id2label({i: str(i) for i in range(n)})
         return cls(categories, ignore_index=ignore_index, notes=(note,), **options)
 
-    def decode(self, data: bytes, **where: Any) -> NDArray[Any]:
-        """Decode a PNG to dense ids, uint8 or uint16 [H, W].
+    def decode(self, data: bytes, **where: Any) -> LabelRuns:
+        """Decode a PNG to the runs of its dense ids, uint8 or uint16.
 
         Raises
         ------
@@ -88,26 +87,21 @@ class IdReader:
         """
         if self._colors is not None:
             return self._from_colors(data, where)
-        stored = codec.decode_labels(data, **where)
-        present = kernels.id_counts(stored)[0]
-        dense = self._lookup[present]
-        if dense.min(initial=0) < 0:
+        stored = codec.decode_label_runs(data, **where)
+        meaning = self._meanings[256 if stored.values.dtype == np.uint8 else 65_536]
+        if not meaning.known[stored.values].all():
+            value = stored.values[~meaning.known[stored.values]].min()
             raise DataError(
-                f"has the id {present[dense < 0][0]}, "
-                f"which is none of the {len(self.categories)} categories and not ignored",
+                f"has the id {value}, which is none of the {len(self.categories)} categories and not ignored",
                 field="mask",
                 **where,
             )
-        dtype = self.categories.mask_dtype
-        if stored.dtype == dtype and np.array_equal(dense, present):
-            return stored
-        table = self._lookup[: np.iinfo(stored.dtype).max + 1].astype(dtype)
-        return table[stored]
+        return stored if meaning.same else stored.renamed(meaning.dense[stored.values])
 
-    def _from_colors(self, data: bytes, where: dict[str, Any]) -> NDArray[Any]:
+    def _from_colors(self, data: bytes, where: dict[str, Any]) -> LabelRuns:
         table = self._colors or {}
-        packed = codec.decode_segment_map(data, **where)
-        values, inverse = np.unique(packed, return_inverse=True)
+        packed = codec.decode_segment_runs(data, **where)
+        values, inverse = np.unique(packed.values, return_inverse=True)
         for value in values.tolist():
             if value not in table:
                 color = [value & 255, value >> 8 & 255, value >> 16]
@@ -115,7 +109,23 @@ class IdReader:
         ignore = self.categories.ignore_index
         found = [table[v] for v in values.tolist()]
         dense = np.array([ignore if v is None else v for v in found], self.categories.mask_dtype)
-        return dense[inverse.reshape(packed.shape)]
+        return packed.renamed(dense[inverse])
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What the values of a PNG mean: which are known, their dense ids, and whether these are the values."""
+
+    known: NDArray[np.bool_]
+    dense: NDArray[Any]
+    same: bool
+
+    @classmethod
+    def of(cls, lookup: NDArray[np.int32], dtype: np.dtype[Any]) -> _Meaning:
+        """Read ``lookup``, int32 [256 or 65,536]: a dense id or -1 for each value."""
+        known = lookup >= 0
+        unchanged = bool((lookup == np.arange(len(lookup)))[known].all())
+        return cls(known, lookup.astype(dtype), unchanged and len(lookup) == 256**dtype.itemsize)
 
 
 def labels_from_file(file: Path, ignore_index: int | None = None) -> Categories:

@@ -25,7 +25,7 @@ from segbench.kernels._instances import (
 )
 from segbench.kernels._match import box_iou, match
 from segbench.kernels._overlap import confusion, id_counts, pair_counts
-from segbench.kernels._png import png_unfilter, read_png, read_png_ids
+from segbench.kernels._png import png_unfilter, read_png, read_png_id_runs, read_png_ids, read_png_runs
 from segbench.kernels._rle import (
     rle_check,
     rle_from_runs,
@@ -35,11 +35,13 @@ from segbench.kernels._rle import (
     rle_to_mask,
     rle_to_runs,
 )
+from segbench.kernels._runs import LabelRuns
 
 __all__ = [
     "CocoReader",
     "InstanceTallies",
     "Instances",
+    "LabelRuns",
     "MaskStore",
     "box_iou",
     "confusion",
@@ -52,7 +54,9 @@ __all__ = [
     "pair_counts",
     "png_unfilter",
     "read_png",
+    "read_png_id_runs",
     "read_png_ids",
+    "read_png_runs",
     "rle_check",
     "rle_from_box",
     "rle_from_mask",

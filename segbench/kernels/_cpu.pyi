@@ -7,9 +7,32 @@ import numpy.typing as npt
 def confusion(
     truth: npt.NDArray[Any], pred: npt.NDArray[Any], classes: int, ignore: int, /
 ) -> npt.NDArray[np.int64]: ...
+def confusion_of_runs(
+    truth: npt.NDArray[Any],
+    truth_ends: npt.NDArray[np.uint32],
+    pred: npt.NDArray[Any],
+    pred_ends: npt.NDArray[np.uint32],
+    classes: int,
+    ignore: int,
+    /,
+) -> npt.NDArray[np.int64]: ...
 def pair_counts(
     truth: npt.NDArray[Any], pred: npt.NDArray[Any], /
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...
+def pair_counts_of_runs(
+    truth: npt.NDArray[Any],
+    truth_ends: npt.NDArray[np.uint32],
+    pred: npt.NDArray[Any],
+    pred_ends: npt.NDArray[np.uint32],
+    /,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...
+def label_runs(label_map: npt.NDArray[Any], /) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint32]]: ...
+def merge_runs(
+    values: npt.NDArray[Any], ends: npt.NDArray[np.uint32], /
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint32]]: ...
+def fill_runs(
+    values: npt.NDArray[Any], ends: npt.NDArray[np.uint32], label_map: npt.NDArray[Any], /
+) -> None: ...
 def rle_from_mask(mask: npt.NDArray[np.uint8], /) -> bytes: ...
 def rle_from_polygons(polygons: list[npt.NDArray[np.float64]], height: int, width: int, /) -> bytes: ...
 def rle_from_runs(runs: npt.NDArray[np.int64], height: int, width: int, /) -> bytes: ...
@@ -39,6 +62,9 @@ def png_unfilter(
     bytes_per_pixel: int,
     /,
 ) -> None: ...
+def png_runs(
+    raw: npt.NDArray[np.uint8], height: int, width: int, bytes_per_pixel: int, /
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint32]]: ...
 def match(
     iou: npt.NDArray[np.float64],
     ignore: npt.NDArray[np.bool_],

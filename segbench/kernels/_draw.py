@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segbench.kernels import _cpu
-from segbench.kernels._overlap import id_map
+from segbench.kernels._runs import id_map
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,47 +7,46 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segbench.kernels import _cpu
+from segbench.kernels._runs import LabelRuns, id_map
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-_COMPILED = {np.dtype(name) for name in ("uint8", "uint16", "uint32", "int32", "int64")}
+    Labels = npt.ArrayLike | LabelRuns
+    _Runs = tuple[npt.NDArray[Any], npt.NDArray[np.uint32], npt.NDArray[Any], npt.NDArray[np.uint32]]
 
 
-def id_map(values: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
-    """Return `values` as integers of a compiled dtype, without a copy where it already is one."""
-    array = np.asarray(values)
-    if array.dtype == np.bool_:
-        return array.astype(np.uint8)
-    if not np.issubdtype(array.dtype, np.integer):
-        raise ValueError(f"{name} must hold integers, not {array.dtype}")
-    native = array.dtype.newbyteorder("=")
-    if native in _COMPILED:
-        return array.astype(native, copy=False)
-    if native == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
-        raise ValueError(f"{name} holds an id above 2**63 - 1")
-    return array.astype(np.int64)
-
-
-def _pair(truth: npt.ArrayLike, pred: npt.ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def _pair(truth: Any, pred: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Return both maps flat, contiguous and of one dtype."""
     t, p = id_map(truth, "truth"), id_map(pred, "pred")
-    if t.shape != p.shape:
-        raise ValueError(f"truth and pred must have one shape, not {t.shape} and {p.shape}")
+    _check_shapes(t.shape, p.shape)
     dtype = np.promote_types(t.dtype, p.dtype)
     return np.ascontiguousarray(t, dtype).reshape(-1), np.ascontiguousarray(p, dtype).reshape(-1)
 
 
-def confusion(
-    truth: npt.ArrayLike, pred: npt.ArrayLike, num_classes: int, ignore_index: int
-) -> npt.NDArray[np.int64]:
+def _pair_of_runs(truth: Labels, pred: Labels) -> _Runs | None:
+    """Return values and ends of both, values of one dtype; None where both are maps."""
+    if not (isinstance(truth, LabelRuns) or isinstance(pred, LabelRuns)):
+        return None
+    t, p = (labels if isinstance(labels, LabelRuns) else LabelRuns.of(labels) for labels in (truth, pred))
+    _check_shapes(t.shape, p.shape)
+    dtype = np.promote_types(t.values.dtype, p.values.dtype)
+    return t.values.astype(dtype, copy=False), t.ends, p.values.astype(dtype, copy=False), p.ends
+
+
+def _check_shapes(truth: tuple[int, ...], pred: tuple[int, ...]) -> None:
+    if truth != pred:
+        raise ValueError(f"truth and pred must have one shape, not {truth} and {pred}")
+
+
+def confusion(truth: Labels, pred: Labels, num_classes: int, ignore_index: int) -> npt.NDArray[np.int64]:
     """Count pixels by (true class, predicted class).
 
     Parameters
     ----------
     truth, pred
-        Integer maps of one shape, any number of axes. Both are used as they are when their dtype is uint8,
-        uint16, uint32, int32 or int64; others are converted.
+        Integer maps of one shape, any number of axes, or their :class:`LabelRuns`. Maps are used as they are
+        when their dtype is uint8, uint16, uint32, int32 or int64; others are converted.
     num_classes
         K, the number of classes: 0 .. K - 1.
     ignore_index
@@ -70,18 +69,21 @@ def confusion(
     """
     if num_classes < 1:
         raise ValueError(f"num_classes must be at least 1, not {num_classes}")
+    runs = _pair_of_runs(truth, pred)
+    if runs is not None:
+        return _cpu.confusion_of_runs(*runs, int(num_classes), int(ignore_index))
     return _cpu.confusion(*_pair(truth, pred), int(num_classes), int(ignore_index))
 
 
 def pair_counts(
-    truth: npt.ArrayLike, pred: npt.ArrayLike
+    truth: Labels, pred: Labels
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Count pixels by (true segment, predicted segment), where there are any.
 
     Parameters
     ----------
     truth, pred
-        Integer maps of one shape with ids from 0 up.
+        Integer maps of one shape with ids from 0 up, or their :class:`LabelRuns`.
 
     Returns
     -------
@@ -97,16 +99,17 @@ def pair_counts(
     -----
     The table that panoptic quality is read from (Kirillov et al., Panoptic Segmentation, CVPR 2019).
     """
-    return _cpu.pair_counts(*_pair(truth, pred))
+    runs = _pair_of_runs(truth, pred)
+    return _cpu.pair_counts(*_pair(truth, pred)) if runs is None else _cpu.pair_counts_of_runs(*runs)
 
 
-def id_counts(ids: npt.ArrayLike) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def id_counts(ids: Labels) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Count the pixels of every id in a map.
 
     Parameters
     ----------
     ids
-        Integer map with ids from 0 up.
+        Integer map with ids from 0 up, or its :class:`LabelRuns`.
 
     Returns
     -------
@@ -118,6 +121,6 @@ def id_counts(ids: npt.ArrayLike) -> tuple[npt.NDArray[np.int64], npt.NDArray[np
     ValueError
         If the map does not hold integers, or an id is negative.
     """
-    flat = np.ascontiguousarray(id_map(ids, "the map")).reshape(-1)
-    found, _, counts = _cpu.pair_counts(flat, flat)
+    one = ids if isinstance(ids, LabelRuns) else id_map(ids, "the map")
+    found, _, counts = pair_counts(one, one)
     return found, counts

@@ -9,6 +9,7 @@ import deflate
 import numpy as np
 
 from segbench.kernels import _cpu
+from segbench.kernels._runs import LabelRuns
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -133,6 +134,56 @@ def read_png_ids(data: bytes) -> npt.NDArray[np.int32] | None:
         return None
     raw = _inflate(png)
     return None if raw is None else _undo(png, raw, np.empty((png.height, png.width), np.int32))
+
+
+def read_png_runs(data: bytes) -> LabelRuns | None:
+    """Read what `read_png` reads as the runs of its map, several times as fast and without its pixels.
+
+    Parameters
+    ----------
+    data
+        The file's bytes.
+
+    Returns
+    -------
+    LabelRuns of uint8 or uint16, or None
+        None when `read_png` would return None, or colours.
+    """
+    png = _parse(data)
+    if png is None or png.color_type in (_RGB, _RGBA):
+        return None
+    if png.depth < 8:
+        values = read_png(data)
+        return None if values is None else LabelRuns.of(values)
+    return _runs(png)
+
+
+def read_png_id_runs(data: bytes) -> LabelRuns | None:
+    """Read what `read_png_ids` reads as the runs of its map, several times as fast and without its pixels.
+
+    Parameters
+    ----------
+    data
+        The file's bytes.
+
+    Returns
+    -------
+    LabelRuns of int32, or None
+        None when `read_png_ids` would return None.
+    """
+    png = _parse(data)
+    return None if png is None or png.color_type not in (_RGB, _RGBA) else _runs(png)
+
+
+def _runs(png: _Png) -> LabelRuns | None:
+    raw = _inflate(png)
+    if raw is None:
+        return None
+    try:
+        values, ends = _cpu.png_runs(np.frombuffer(raw, np.uint8), png.height, png.width, png.bytes_per_pixel)
+    except ValueError:
+        return None
+    return LabelRuns(values, ends, (png.height, png.width))
 
 
 def _parse(data: bytes) -> _Png | None:

@@ -13,4 +13,5 @@ NB_MODULE(_cpu, m) {
   seg::add_coco_doors(m);
   seg::add_instance_doors(m);
   seg::add_curve_doors(m);
+  seg::add_run_doors(m);
 }

@@ -1,11 +1,10 @@
-// CPU doors of the overlap table.
+// CPU doors of the overlap table, of maps and of their runs.
 #include <algorithm>
 #include <numeric>
 #include <stdexcept>
 #include <tuple>
 
 #include "door.h"
-#include "edges.h"
 #include "overlap.h"
 #include "pair_table.h"
 
@@ -13,20 +12,60 @@ namespace seg {
 namespace {
 
 using Counts = std::vector<int64_t>;
+using Ends = Vector<uint32_t>;
+
+// Two maps of n pixels: for_each(add) calls add(a, b, pixels) for each of their common runs.
+template <class T>
+struct Maps {
+  const T* a;
+  const T* b;
+  int64_t n;
+
+  template <class Add>
+  void for_each(Add add) const {
+    for_each_run(a, b, n, [&](int64_t begin, int64_t end) { add(a[begin], b[begin], end - begin); });
+  }
+};
+
+// The same of two maps given as runs.
+template <class T>
+struct RunMaps {
+  const T* a;
+  const uint32_t* a_ends;
+  int64_t n_a;
+  const T* b;
+  const uint32_t* b_ends;
+  int64_t n_b;
+
+  template <class Add>
+  void for_each(Add add) const {
+    for_each_common_run(a_ends, n_a, b_ends, n_b, [&](int64_t i, int64_t j, int64_t n) { add(a[i], b[j], n); });
+  }
+};
 
 template <class T>
-nb::object confusion(Vector<T> truth, Vector<T> pred, int64_t classes, int64_t ignore) {
-  const T *t = truth.data(), *p = pred.data();
-  auto n = static_cast<int64_t>(truth.size());
+Maps<T> both(const Vector<T>& a, const Vector<T>& b) {
+  return {a.data(), b.data(), static_cast<int64_t>(a.size())};
+}
+
+template <class T>
+RunMaps<T> both(const Vector<T>& a, const Ends& a_ends, const Vector<T>& b, const Ends& b_ends) {
+  auto n_a = static_cast<int64_t>(least(a.size(), a_ends.size()));
+  auto n_b = static_cast<int64_t>(least(b.size(), b_ends.size()));
+  return {a.data(), a_ends.data(), n_a, b.data(), b_ends.data(), n_b};
+}
+
+template <class Pair>
+nb::object confusion(const Pair& maps, int64_t classes, int64_t ignore) {
   auto side = static_cast<std::size_t>(classes + 2);
   Counts table;
   {
     nb::gil_scoped_release release;
     table.assign(side * side, 0);
-    for_each_run(t, p, n, [&](int64_t begin, int64_t end) {
-      int64_t row = class_bin(static_cast<int64_t>(t[begin]), classes, ignore);
-      int64_t column = class_bin(static_cast<int64_t>(p[begin]), classes, ignore);
-      table[static_cast<std::size_t>(row) * side + static_cast<std::size_t>(column)] += end - begin;
+    maps.for_each([&](auto a, auto b, int64_t pixels) {
+      int64_t row = class_bin(static_cast<int64_t>(a), classes, ignore);
+      int64_t column = class_bin(static_cast<int64_t>(b), classes, ignore);
+      table[static_cast<std::size_t>(row) * side + static_cast<std::size_t>(column)] += pixels;
     });
   }
   return to_numpy(std::move(table), {side, side});
@@ -36,15 +75,14 @@ struct PairCounts {
   Counts a, b, pixels;
 };
 
-template <class T>
-PairCounts count_pairs(const T* a, const T* b, int64_t n) {
+template <class Pair>
+PairCounts count_pairs(const Pair& maps) {
   PairTable table;
   Counts pixels;
-  for_each_run(a, b, n, [&](int64_t begin, int64_t end) {
-    auto number =
-        static_cast<std::size_t>(table.add({static_cast<int64_t>(a[begin]), static_cast<int64_t>(b[begin])}));
+  maps.for_each([&](auto a, auto b, int64_t n) {
+    auto number = static_cast<std::size_t>(table.add({static_cast<int64_t>(a), static_cast<int64_t>(b)}));
     if (number == pixels.size()) pixels.push_back(0);
-    pixels[number] += end - begin;
+    pixels[number] += n;
   });
   std::vector<std::size_t> order(pixels.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -62,14 +100,12 @@ PairCounts count_pairs(const T* a, const T* b, int64_t n) {
   return out;
 }
 
-template <class T>
-nb::tuple pair_counts(Vector<T> truth, Vector<T> pred) {
-  const T *t = truth.data(), *p = pred.data();
-  auto n = static_cast<int64_t>(truth.size());
+template <class Pair>
+nb::tuple pair_counts(const Pair& maps) {
   PairCounts counts;
   {
     nb::gil_scoped_release release;
-    counts = count_pairs(t, p, n);
+    counts = count_pairs(maps);
   }
   std::size_t size = counts.pixels.size();
   return nb::make_tuple(to_numpy(std::move(counts.a), {size}), to_numpy(std::move(counts.b), {size}),
@@ -78,8 +114,27 @@ nb::tuple pair_counts(Vector<T> truth, Vector<T> pred) {
 
 template <class T>
 void add_typed_doors(nb::module_& m) {
-  m.def("confusion", &confusion<T>, nb::arg().noconvert(), nb::arg().noconvert(), nb::arg(), nb::arg());
-  m.def("pair_counts", &pair_counts<T>, nb::arg().noconvert(), nb::arg().noconvert());
+  auto values = nb::arg().noconvert();
+  m.def(
+      "confusion",
+      [](Vector<T> a, Vector<T> b, int64_t classes, int64_t ignore) {
+        return confusion(both(a, b), classes, ignore);
+      },
+      values, values, nb::arg(), nb::arg());
+  m.def(
+      "confusion_of_runs",
+      [](Vector<T> a, Ends a_ends, Vector<T> b, Ends b_ends, int64_t classes, int64_t ignore) {
+        return confusion(both(a, a_ends, b, b_ends), classes, ignore);
+      },
+      values, values, values, values, nb::arg(), nb::arg());
+  m.def(
+      "pair_counts", [](Vector<T> a, Vector<T> b) { return pair_counts(both(a, b)); }, values, values);
+  m.def(
+      "pair_counts_of_runs",
+      [](Vector<T> a, Ends a_ends, Vector<T> b, Ends b_ends) {
+        return pair_counts(both(a, a_ends, b, b_ends));
+      },
+      values, values, values, values);
 }
 
 }  // namespace

@@ -1,12 +1,19 @@
-// CPU doors that undo PNG's row filters: to bytes, to 16-bit values, to ids stored as colours.
+// CPU doors that undo PNG's row filters: to bytes, to 16-bit values, to ids stored as colours, to runs.
 #include <stdexcept>
 #include <string>
 
+#include "codec.h"
 #include "door.h"
 #include "png.h"
+#include "png_runs.h"
 
 namespace seg {
 namespace {
+
+std::invalid_argument no_such_filter(int64_t y, uint8_t filter) {
+  return std::invalid_argument("row " + std::to_string(y) + " has filter " + std::to_string(filter) +
+                               "; a PNG has 0 to 4");
+}
 
 // Calls place(y) for where row y goes, the row above staying as it is, and done(y, bytes) when it is there.
 template <class Place, class Done>
@@ -15,10 +22,7 @@ void for_each_row(const uint8_t* raw, int64_t height, int64_t n, int64_t pixel, 
   const uint8_t* up = above_the_first.data();
   for (int64_t y = 0; y < height; ++y, raw += n + 1) {
     uint8_t* out = place(y);
-    if (!png_unfilter_row(raw[0], pixel, raw + 1, up, out, n)) {
-      throw std::invalid_argument("row " + std::to_string(y) + " has filter " + std::to_string(raw[0]) +
-                                  "; a PNG has 0 to 4");
-    }
+    if (!png_unfilter_row(raw[0], pixel, raw + 1, up, out, n)) throw no_such_filter(y, raw[0]);
     done(y, out);
     up = out;
   }
@@ -34,10 +38,8 @@ void for_each_passing_row(const uint8_t* raw, int64_t height, int64_t n, int64_t
 template <class T>
 using Target = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
-// Bytes of a row of `values` values, after checking that the residuals are as many as the picture needs.
-template <class T>
-int64_t checked_row(const Vector<uint8_t>& raw, const Target<T>& out, int64_t bytes_a_value, int64_t pixel) {
-  auto height = static_cast<int64_t>(out.shape(0)), n = static_cast<int64_t>(out.shape(1)) * bytes_a_value;
+// Checks that the residuals are as many as `height` rows of n bytes need.
+void check_residuals(const Vector<uint8_t>& raw, int64_t height, int64_t n, int64_t pixel) {
   if (pixel < 1 || pixel > 4) {
     throw std::invalid_argument("bytes_per_pixel must be 1 to 4, not " + std::to_string(pixel));
   }
@@ -49,6 +51,13 @@ int64_t checked_row(const Vector<uint8_t>& raw, const Target<T>& out, int64_t by
     throw std::invalid_argument("expected " + std::to_string(height * (n + 1)) + " bytes of residuals, not " +
                                 std::to_string(raw.size()));
   }
+}
+
+// Bytes of a row of `values` values, after that check.
+template <class T>
+int64_t checked_row(const Vector<uint8_t>& raw, const Target<T>& out, int64_t bytes_a_value, int64_t pixel) {
+  auto height = static_cast<int64_t>(out.shape(0)), n = static_cast<int64_t>(out.shape(1)) * bytes_a_value;
+  check_residuals(raw, height, n, pixel);
   return n;
 }
 
@@ -94,9 +103,60 @@ void unfilter_ids(Vector<uint8_t> raw, Target<int32_t> out, int64_t pixel) {
                        });
 }
 
+// What pixels of so many bytes hold: a value of 8 bits, of 16 in big-endian order, or an id stored as colour.
+template <int pixel>
+auto stored_value(uint32_t bytes) {
+  if constexpr (pixel == 1) return static_cast<uint8_t>(bytes);
+  if constexpr (pixel == 2) return static_cast<uint16_t>((bytes & 255) << 8 | bytes >> 8);
+  if constexpr (pixel > 2) return static_cast<int32_t>(bytes & 0xFFFFFF);
+}
+
+template <int pixel>
+auto runs_of_rows(const uint8_t* raw, int64_t height, int64_t width) {
+  Runs<decltype(stored_value<pixel>(0))> runs;
+  PngRunRows<pixel> rows(width);
+  for (int64_t y = 0; y < height; ++y, raw += width * pixel + 1) {
+    if (!rows.next(raw[0], raw + 1)) throw no_such_filter(y, raw[0]);
+    const RowRuns& row = rows.row();
+    const uint32_t *values = row.values.data() + row.first, *ends = row.ends.data() + row.first;
+    std::size_t n = row.last - row.first + 1;
+    auto before = static_cast<uint32_t>(y * width);
+    auto value = [=](std::size_t i) { return stored_value<pixel>(values[i]); };
+    auto end = [=](std::size_t i) { return before + ends[i]; };
+    if (pixel < 4) {
+      runs.add_row(n, value, end);
+    } else {  // without alpha, neighbours may be equal
+      for (std::size_t i = 0; i < n; ++i) runs.add(value(i), end(i));
+    }
+  }
+  return runs;
+}
+
+template <int pixel>
+nb::tuple png_runs_of(const uint8_t* raw, int64_t height, int64_t width) {
+  decltype(runs_of_rows<pixel>(raw, height, width)) runs;
+  {
+    nb::gil_scoped_release release;
+    runs = runs_of_rows<pixel>(raw, height, width);
+  }
+  return to_numpy(std::move(runs));
+}
+
+nb::tuple png_runs(Vector<uint8_t> raw, int64_t height, int64_t width, int64_t pixel) {
+  pixels_of(height, width);
+  check_residuals(raw, height, width * pixel, pixel);
+  switch (pixel) {
+    case 1: return png_runs_of<1>(raw.data(), height, width);
+    case 2: return png_runs_of<2>(raw.data(), height, width);
+    case 3: return png_runs_of<3>(raw.data(), height, width);
+    default: return png_runs_of<4>(raw.data(), height, width);
+  }
+}
+
 }  // namespace
 
 void add_png_doors(nb::module_& m) {
+  m.def("png_runs", &png_runs);
   m.def("png_unfilter", &unfilter_bytes, nb::arg(), nb::arg().noconvert(), nb::arg());
   m.def("png_unfilter", &unfilter_uint16, nb::arg(), nb::arg().noconvert(), nb::arg());
   m.def("png_unfilter", &unfilter_ids, nb::arg(), nb::arg().noconvert(), nb::arg());

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "portable.h"
+#include "runs.h"
 
 namespace nb = nanobind;
 
@@ -35,6 +35,13 @@ nb::object to_numpy(std::vector<T>&& values, std::initializer_list<std::size_t> 
   return array;
 }
 
+// (values, ends) of runs.
+template <class T>
+nb::tuple to_numpy(Runs<T>&& runs) {
+  std::size_t n = runs.values.size();
+  return nb::make_tuple(to_numpy(std::move(runs.values), {n}), to_numpy(std::move(runs.ends), {n}));
+}
+
 // The characters of bytes objects, to be read without the GIL while the objects are held.
 inline std::vector<std::string_view> views(const Strings& strings) {
   std::vector<std::string_view> out;
@@ -53,5 +60,6 @@ void add_png_doors(nb::module_& m);
 void add_coco_doors(nb::module_& m);
 void add_instance_doors(nb::module_& m);
 void add_curve_doors(nb::module_& m);
+void add_run_doors(nb::module_& m);
 
 }  // namespace seg

@@ -24,6 +24,25 @@ inline int paeth(int a, int b, int c) {
   return from_c < least(from_a, from_b) ? c : best;
 }
 
+// The filters: what each predicts; whether it looks at the row above; and whether it repeats the pixel to the
+// left, or the one above, where b = c and the residual is 0.
+struct PngSub {
+  static constexpr bool looks_up = false, repeats_left = true, repeats_above = false;
+  static int predict(int a, int, int) { return a; }
+};
+struct PngUp {
+  static constexpr bool looks_up = true, repeats_left = false, repeats_above = true;
+  static int predict(int, int b, int) { return b; }
+};
+struct PngAverage {
+  static constexpr bool looks_up = true, repeats_left = false, repeats_above = false;
+  static int predict(int a, int b, int) { return (a + b) / 2; }
+};
+struct PngPaeth {
+  static constexpr bool looks_up = true, repeats_left = true, repeats_above = false;
+  static int predict(int a, int b, int c) { return paeth(a, b, c); }
+};
+
 inline uint64_t word_at(const uint8_t* bytes) {
   uint64_t word;
   std::memcpy(&word, bytes, sizeof word);
@@ -115,7 +134,7 @@ struct PngRow {
 
   void undo_sub() const {
     auto always = [](int64_t) { return true; };
-    blocks([](int a, int, int) { return a; }, [=](int64_t i) { return repeat(i, always); });
+    blocks(PngSub::predict, [=](int64_t i) { return repeat(i, always); });
   }
 
   void undo_up() const {
@@ -126,15 +145,14 @@ struct PngRow {
 
   void undo_average() const {
     auto flat = [this](int64_t i) { return up_is_flat(i); };
-    blocks([](int a, int b, int) { return (a + b) / 2; },
-           [=](int64_t i) { return left_is_corner(i) ? copy_up(i, flat) : i; });
+    blocks(PngAverage::predict, [=](int64_t i) { return left_is_corner(i) ? copy_up(i, flat) : i; });
   }
 
   // Where b = c the prediction is a; where a = c it is b, and then a = c at the next pixel too.
   void undo_paeth() const {
     auto flat = [this](int64_t i) { return up_is_flat(i); };
     auto always = [](int64_t) { return true; };
-    blocks(paeth, [=](int64_t i) { return left_is_corner(i) ? copy_up(i, always) : repeat(i, flat); });
+    blocks(PngPaeth::predict, [=](int64_t i) { return left_is_corner(i) ? copy_up(i, always) : repeat(i, flat); });
   }
 
   // False when there is no such filter.

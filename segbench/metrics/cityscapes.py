@@ -152,7 +152,7 @@ class Classes:
         if truth.load_segment_map is None:
             return None
         kept = {s.id: s.category_id for s in truth.segments if not (s.iscrowd or s.ignore)}
-        return truth.segment_map, kept
+        return truth.segment_runs, kept
 
     def ids_of(self, instance_ids: Any) -> tuple[Any, dict[int, int]]:
         """An ``instanceIds`` map, and the category of each id: label id × 1000 + number; groups have less."""

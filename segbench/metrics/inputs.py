@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 
 from segbench.canonical.categories import Categories, Category
 from segbench.errors import UsageError, did_you_mean
+from segbench.kernels import LabelRuns
 
 if TYPE_CHECKING:
     from segbench.metrics import Metric
+
+Labels = NDArray[Any] | LabelRuns
+"""A map of ids, or its runs."""
 
 
 def as_array(values: Any, what: str) -> NDArray[Any]:
@@ -28,6 +32,16 @@ def as_array(values: Any, what: str) -> NDArray[Any]:
         return np.from_dlpack(values) if through_dlpack else np.asarray(values)
     except (TypeError, ValueError, RuntimeError, BufferError) as error:
         raise UsageError(f"cannot read {what} as a CPU array ({error}); pass a detached CPU tensor") from None
+
+
+def labels(values: Any, what: str) -> Labels:
+    """Return ids as :func:`label_map`, or their runs where those are given."""
+    return values if isinstance(values, LabelRuns) else label_map(values, what)
+
+
+def pixels(ids: Labels) -> NDArray[Any]:
+    """Return the map of what :func:`labels` returned."""
+    return ids.to_map() if isinstance(ids, LabelRuns) else ids
 
 
 def label_map(values: Any, what: str) -> NDArray[Any]:

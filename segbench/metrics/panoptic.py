@@ -230,8 +230,8 @@ class PanopticQuality:
     ) -> PanopticStats:
         """Measure the segment maps of one image; errors as :func:`measure`."""
         return measure(
-            (pred.segment_map, pred.segments),
-            (truth.segment_map, truth.segments),
+            (pred.segment_runs, pred.segments),
+            (truth.segment_runs, truth.segments),
             len(self.categories),
             rules=self.rules,
             stuff=self._stuff,

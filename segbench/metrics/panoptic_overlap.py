@@ -14,7 +14,7 @@ from segbench import kernels
 from segbench.canonical.sample import Segment
 from segbench.errors import DataError
 from segbench.metrics.doubts import Doubt
-from segbench.metrics.inputs import label_map
+from segbench.metrics.inputs import labels
 from segbench.metrics.once import Once
 from segbench.metrics.panoptic_rules import PanopticRules
 
@@ -183,8 +183,8 @@ class Overlap:
 
 
 def _pixels(pred: Any, truth: Any, **where: Any) -> dict[tuple[int, int], int]:
-    pred, truth = label_map(pred, "the predicted segment map"), label_map(truth, "the true segment map")
-    if pred.shape != truth.shape or pred.ndim != 2:
+    pred, truth = labels(pred, "the predicted segment map"), labels(truth, "the true segment map")
+    if pred.shape != truth.shape or len(pred.shape) != 2:
         raise DataError(
             f"the segment map is {pred.shape} ids, that of the truth {truth.shape}; need [H, W]",
             field="segment_map",

@@ -58,7 +58,7 @@ class PanopticWitness:
         self, pred: Sample, truth: Sample, once: Once, stats: Sequence[PanopticStats]
     ) -> tuple[list[PanopticStats], Counter[str]]:
         """Measure one image under the rules between; ``stats`` are those under the rules of the metrics."""
-        sides = ((pred.segment_map, pred.segments), (truth.segment_map, truth.segments))
+        sides = ((pred.segment_runs, pred.segments), (truth.segment_runs, truth.segments))
         k, stuff = len(self._categories), self._stuff
         between = [measure(*sides, k, rules=rules, stuff=stuff, once=once) for rules in self._between]
         names: dict[str, Any] = {"image_id": truth.image_id, "pred_file": None, "truth_file": None}

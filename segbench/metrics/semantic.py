@@ -198,8 +198,8 @@ class MeanIoU:
                     field="ignore_index",
                 )
         return self._measure(
-            pred.mask,
-            truth.mask,
+            pred.mask_runs,
+            truth.mask_runs,
             None if self._classes is None else self._classes.segments_of(truth),
             once=once,
             image_id=truth.image_id,

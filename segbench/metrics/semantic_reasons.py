@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.metrics.inputs import label_map
 from segbench.metrics.reasons import Reason, Side, changed, changed_categories, path, rest
 from segbench.metrics.scores import Scores
 from segbench.metrics.semantic_score import score
@@ -44,8 +43,7 @@ class SemanticWitness:
 
     def observe(self, pred: Sample, truth: Sample, once: Once, stats: Sequence[Any]) -> Counts:  # noqa: ARG002
         """Return the table of one image, which the metrics have counted."""
-        maps = label_map(pred.mask, "pred"), label_map(truth.mask, "truth")
-        return counted(*maps, len(self._table) - 2, self._ignore, once)
+        return counted(pred.mask_runs, truth.mask_runs, len(self._table) - 2, self._ignore, once)
 
     def add(self, observed: Counts) -> None:
         """Add the table of one image."""

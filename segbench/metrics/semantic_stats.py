@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segbench import kernels
 from segbench.errors import DataError
 from segbench.metrics.doubts import Doubt, gathered
-from segbench.metrics.inputs import label_map
+from segbench.metrics.inputs import Labels, labels, pixels
 from segbench.metrics.once import Once
 from segbench.metrics.semantic_rules import EXACT, SemanticRules
 
@@ -147,7 +147,7 @@ def measure(
     Parameters
     ----------
     pred, truth
-        Category ids: integers [H, W], [B, H, W] or [B, 1, H, W].
+        Category ids: integers [H, W], [B, H, W] or [B, 1, H, W]; or the :class:`LabelRuns` of one image.
     num_classes
         K: ids are 0..K-1.
     ignore_index
@@ -165,22 +165,22 @@ def measure(
         When an input is not an array of integers of these shapes.
     """
     where: dict[str, Any] = {"image_id": image_id, "field": "mask"}
-    truth, pred = label_map(truth, "truth"), label_map(pred, "pred")
+    truth, pred = labels(truth, "truth"), labels(pred, "pred")
     if pred.shape != truth.shape:
         raise DataError(f"it is {pred.shape} pixels, the truth {truth.shape}", file=pred_file, **where)
     ignore = NO_IGNORE if ignore_index is None else ignore_index
     table = counted(pred, truth, num_classes, ignore, once or Once())
     if rules.truth_outside == "error" and table[-1].any():
-        raise DataError(_outside("truth", truth, num_classes, ignore), file=truth_file, **where)
+        raise DataError(_outside("truth", pixels(truth), num_classes, ignore), file=truth_file, **where)
     table = resolved(table, rules, ignore)
     if rules.pred_outside == "error" and table[:num_classes, -1].any():
-        scored = pred[truth != ignore]
+        scored = pixels(pred)[pixels(truth) != ignore]
         never = ignore if _ignore_misses(rules, num_classes, ignore) else NO_IGNORE
         raise DataError(_outside("prediction", scored, num_classes, never), file=pred_file, **where)
     return read(table, rules, image_id=image_id, index=index)
 
 
-def counted(pred: NDArray[Any], truth: NDArray[Any], num_classes: int, ignore: int, once: Once) -> Counts:
+def counted(pred: Labels, truth: Labels, num_classes: int, ignore: int, once: Once) -> Counts:
     """The table that every protocol reads, int64 [K + 2, K + 2]: see :func:`segbench.kernels.confusion`."""
     key = ("confusion", num_classes, ignore)
     return once.get(key, lambda: kernels.confusion(truth, pred, num_classes, ignore))

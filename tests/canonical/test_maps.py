@@ -9,6 +9,7 @@ from segbench.canonical import maps
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Segment
 from segbench.errors import DataError
+from segbench.kernels import LabelRuns
 
 
 def box(number, category_id, rows, columns, **settings):
@@ -54,8 +55,11 @@ def test_a_segment_map_names_its_ids():
         Segment(id=2, category_id=2, ignore=True),
         Segment(id=70_000, category_id=0),
     ]
-    assert maps.mask_from_segment_map(ids, segments, 255).tolist() == [[255, 255, 255], [1, 255, 0]]
-    assert maps.mask_from_segment_map(ids, [], 65_535).tolist() == [[65_535] * 3] * 2
+    runs = LabelRuns.of(ids)
+    found = maps.mask_from_segment_runs(runs, segments, 255)
+    assert found.to_map().tolist() == [[255, 255, 255], [1, 255, 0]]
+    assert found.values.tolist() == [255, 1, 255, 0]
+    assert maps.mask_from_segment_runs(runs, [], 65_535).to_map().tolist() == [[65_535] * 3] * 2
 
 
 def test_masks_come_in_the_type_that_holds_them():

@@ -105,6 +105,14 @@ def saved(array, mode=None, **settings):
     return buffer.getvalue()
 
 
+def assert_runs(found, expected):
+    """Compare runs with those of a map, one by one."""
+    assert found.values.dtype == expected.dtype
+    assert found.ends.dtype == np.uint32
+    assert found.shape == expected.shape
+    assert (found.values.tolist(), found.ends.tolist()) == naive.label_runs(expected)
+
+
 # --- row filters ----------------------------------------------------------------------------------
 
 
@@ -122,18 +130,51 @@ def test_unfilter(pixel, size, kind):
         np.testing.assert_array_equal(found, naive.png_unfilter(raw, height, width * pixel, pixel))
 
 
+def sparse(rng, height, row_bytes, share):
+    """Return rows of any filter, with a share of their residuals not 0."""
+    raw = rng.integers(0, 256, (height, 1 + row_bytes)) * (rng.random((height, 1 + row_bytes)) < share)
+    raw[:, 0] = rng.integers(0, 5, height)
+    return raw.astype(np.uint8).tobytes()
+
+
+SHARES = [0, 0.01, 0.1, 0.5, 1]
+
+
 @given(st.data())
 def test_unfilter_of_sparse_residuals(data):
     pixel, height, width = (data.draw(st.integers(1, top)) for top in (4, 6, 60))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
-    share = data.draw(st.sampled_from([0, 0.01, 0.1, 0.5, 1]))
-    raw = rng.integers(0, 256, (height, 1 + width * pixel)) * (
-        rng.random((height, 1 + width * pixel)) < share
-    )
-    raw[:, 0] = rng.integers(0, 5, height)
-    raw = raw.astype(np.uint8).tobytes()
+    raw = sparse(rng, height, width * pixel, data.draw(st.sampled_from(SHARES)))
     found = kernels.png_unfilter(raw, height, width * pixel, pixel)
     np.testing.assert_array_equal(found, naive.png_unfilter(raw, height, width * pixel, pixel))
+
+
+STORED = {1: (8, GREY), 2: (16, GREY), 3: (8, RGB), 4: (8, RGBA)}
+
+
+@pytest.mark.parametrize("pixel", STORED)
+@pytest.mark.parametrize("width", [*range(1, 71), 127, 128, 129, 700])
+def test_runs_of_sparse_residuals(pixel, width):
+    rng = np.random.default_rng(width)
+    for share in SHARES:
+        raw = sparse(rng, 9, width * pixel, share)
+        data = file_of(
+            (width, 9, *STORED[pixel], 0, 0, 0), chunk(b"IDAT", zlib.compress(raw)), chunk(b"IEND", b"")
+        )
+        rows = naive.png_unfilter(raw, 9, width * pixel, pixel)
+        if pixel < 3:
+            expected = rows if pixel == 1 else rows.view(">u2").astype(np.uint16)
+            assert_runs(kernels.read_png_runs(data), expected)
+        else:
+            colors = rows.reshape(9, width, pixel)[:, :, :3].astype(np.int32)
+            assert_runs(kernels.read_png_id_runs(data), colors @ np.int32([1, 256, 65_536]))
+
+
+def test_alpha_alone_parts_no_runs():
+    rgba = np.zeros((2, 3, 4), np.uint8)
+    rgba[:, :, 3] = [[1, 2, 3], [3, 2, 1]]
+    rgba[1, 2, 0] = 7
+    assert_runs(kernels.read_png_id_runs(png(rgba.reshape(2, -1), 8, RGBA)), np.int32([[0, 0, 0], [0, 0, 7]]))
 
 
 @pytest.mark.parametrize("buffer", [bytes, bytearray, memoryview])
@@ -182,6 +223,11 @@ def test_values_are_read_as_they_were_stored(size, depth, color_type, kind):
             ids = kernels.read_png_ids(data)
             assert ids.dtype == np.int32
             np.testing.assert_array_equal(ids, found[:, :, :3].astype(int) @ [1, 256, 65_536])
+            assert_runs(kernels.read_png_id_runs(data), ids)
+            assert kernels.read_png_runs(data) is None
+        else:
+            assert_runs(kernels.read_png_runs(data), found)
+            assert kernels.read_png_id_runs(data) is None
 
 
 @pytest.mark.parametrize("size", [(1, 1), (37, 61), (64, 640)], ids=str)
@@ -242,10 +288,14 @@ LEFT_TO_PILLOW = {
 }
 
 
+OURS = (kernels.read_png, kernels.read_png_ids, kernels.read_png_runs, kernels.read_png_id_runs)
+
+
 def outcome(decode, data):
     """Return what a decoder gives, values or message."""
     try:
         found = decode(data, file="a.png", image_id=7)
+        found = found.to_map() if isinstance(found, kernels.LabelRuns) else found
     except DataError as error:
         return re.sub("0x[0-9a-f]+", "", str(error))  # Pillow names the object it read from
     return found.dtype.name, found.tolist()
@@ -253,11 +303,17 @@ def outcome(decode, data):
 
 def same_without_us(monkeypatch, data):
     """Tell whether Pillow alone gives the same values and messages."""
-    decoders = (images.decode_labels, images.decode_colors, images.decode_segment_map)
+    decoders = (
+        images.decode_labels,
+        images.decode_colors,
+        images.decode_segment_map,
+        images.decode_label_runs,
+        images.decode_segment_runs,
+    )
     found = [outcome(decode, data) for decode in decoders]
     with monkeypatch.context() as patch:
-        patch.setattr(images, "read_png", lambda data: None)
-        patch.setattr(images, "read_png_ids", lambda data: None)
+        for ours in OURS:
+            patch.setattr(images, ours.__name__, lambda data: None)
         return found == [outcome(decode, data) for decode in decoders]
 
 
@@ -270,8 +326,7 @@ def test_a_small_file_is_ours():
 @pytest.mark.parametrize("name", LEFT_TO_PILLOW)
 def test_what_is_left_to_pillow(name, monkeypatch):
     data = LEFT_TO_PILLOW[name]
-    assert kernels.read_png(data) is None
-    assert kernels.read_png_ids(data) is None
+    assert [read(data) for read in OURS] == [None] * 4
     assert same_without_us(monkeypatch, data)
 
 

@@ -1,0 +1,78 @@
+// CPU doors between maps and their runs.
+#include <algorithm>
+#include <stdexcept>
+
+#include "codec.h"
+#include "door.h"
+
+namespace seg {
+namespace {
+
+template <class T>
+nb::tuple label_runs(Matrix<T> map) {
+  const T* pixels = map.data();
+  int64_t n = pixels_of(static_cast<int64_t>(map.shape(0)), static_cast<int64_t>(map.shape(1)));
+  Runs<T> runs;
+  {
+    nb::gil_scoped_release release;
+    runs = runs_of(pixels, n);
+  }
+  return to_numpy(std::move(runs));
+}
+
+// Calls visit(value, begin, end) for each run, after checking that all of them together are n pixels.
+template <class T, class Visit>
+void for_each_given_run(const Vector<T>& values, const Vector<uint32_t>& ends, int64_t n, Visit visit) {
+  if (values.size() != ends.size()) throw std::invalid_argument("there must be an end for each value");
+  int64_t begin = 0;
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    int64_t end = ends.data()[i];
+    if (end <= begin || end > n) throw std::invalid_argument("ends must rise, up to the number of pixels");
+    visit(values.data()[i], begin, end);
+    begin = end;
+  }
+  if (begin != n) throw std::invalid_argument("the runs are fewer pixels than the map");
+}
+
+template <class T>
+nb::tuple merge_runs(Vector<T> values, Vector<uint32_t> ends) {
+  int64_t n = ends.size() ? ends.data()[ends.size() - 1] : 0;
+  Runs<T> runs;
+  {
+    nb::gil_scoped_release release;
+    for_each_given_run(values, ends, n, [&](T value, int64_t, int64_t end) {
+      runs.add(value, static_cast<uint32_t>(end));
+    });
+  }
+  return to_numpy(std::move(runs));
+}
+
+template <class T>
+void fill_runs(Vector<T> values, Vector<uint32_t> ends, nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu> map) {
+  T* pixels = map.data();
+  auto n = static_cast<int64_t>(map.size());
+  nb::gil_scoped_release release;
+  for_each_given_run(values, ends, n, [=](T value, int64_t begin, int64_t end) {
+    std::fill(pixels + begin, pixels + end, value);
+  });
+}
+
+template <class T>
+void add_typed_doors(nb::module_& m) {
+  auto values = nb::arg().noconvert();
+  m.def("label_runs", &label_runs<T>, values);
+  m.def("merge_runs", &merge_runs<T>, values, values);
+  m.def("fill_runs", &fill_runs<T>, values, values, values);
+}
+
+}  // namespace
+
+void add_run_doors(nb::module_& m) {
+  add_typed_doors<uint8_t>(m);
+  add_typed_doors<uint16_t>(m);
+  add_typed_doors<uint32_t>(m);
+  add_typed_doors<int32_t>(m);
+  add_typed_doors<int64_t>(m);
+}
+
+}  // namespace seg

@@ -1,0 +1,64 @@
+// Maps as their runs in row-major order: what metrics count and fingerprints hash, in place of every pixel.
+//
+// A run goes on from the end of one row to the start of the next, so a map has one list of runs alone.
+#pragma once
+
+#include <vector>
+
+#include "edges.h"
+
+namespace seg {
+
+template <class T>
+struct Runs {
+  std::vector<T> values;
+  std::vector<uint32_t> ends;  // one past the last pixel of each run
+
+  // The pixels up to `end` hold `value`; neighbours of one value are one run.
+  void add(T value, uint32_t end) {
+    if (!values.empty() && values.back() == value) {
+      ends.back() = end;
+    } else {
+      values.push_back(value);
+      ends.push_back(end);
+    }
+  }
+
+  // The same for n > 0 runs whose neighbours differ: value(i), up to the pixel end(i).
+  template <class Value, class End>
+  void add_row(std::size_t n, Value value, End end) {
+    add(value(0), end(0));
+    std::size_t before = values.size() - 1;
+    values.resize(before + n);
+    ends.resize(before + n);
+    T* to_values = values.data() + before;
+    uint32_t* to_ends = ends.data() + before;
+    for (std::size_t i = 1; i < n; ++i) {
+      to_values[i] = value(i);
+      to_ends[i] = end(i);
+    }
+  }
+};
+
+template <class T>
+Runs<T> runs_of(const T* map, int64_t n) {
+  Runs<T> runs;
+  for_each_run(map, n, [&](int64_t begin, int64_t end) { runs.add(map[begin], static_cast<uint32_t>(end)); });
+  return runs;
+}
+
+// Calls visit(i, j, pixels) for each stretch of pixels that are in run i of one map and in run j of another.
+template <class Visit>
+void for_each_common_run(const uint32_t* a, int64_t n_a, const uint32_t* b, int64_t n_b, Visit visit) {
+  uint32_t begin = 0;
+  for (int64_t i = 0, j = 0; i < n_a && j < n_b;) {
+    uint32_t end = least(a[i], b[j]);
+    visit(i, j, static_cast<int64_t>(end - begin));
+    begin = end;
+    bool a_ends = a[i] == end, b_ends = b[j] == end;
+    i += a_ends;
+    j += b_ends;
+  }
+}
+
+}  // namespace seg
