@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from segbench import columns
 from segbench.canonical.dataset import Dataset, fingerprint
 from segbench.errors import DataError
 from segbench.metrics import Metric, TableMetric
 from segbench.protocols import Protocol
 from segbench.results import MetricValue, RunRecord
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from segbench.metrics import ListColumns
 
 _CHUNK = 1000
 
@@ -35,8 +38,8 @@ class Collector:
         self.metric = metric
         self._truth = truth
         self._hashes: list[str] = []
-        self._images = _Chunks(_image_table)
-        self._detections = _Chunks(_detection_table)
+        self._images = _Chunks(_packed_images, _image_table)
+        self._detections = _Chunks(_joined, _detection_table)
 
     def add(self, image_id: str, record_sha256: str, stats: Any, latency_ms: float | None = None) -> None:
         """Add the stats of the next image."""
@@ -50,14 +53,11 @@ class Collector:
     def add_span(self, image_ids: Sequence[str], record_hashes: Sequence[str], stats: Any) -> None:
         """Add the stats of the next images, measured as one by a :class:`TableMetric`."""
         metric = cast("TableMetric", self.metric)
-        first = len(self._hashes)
+        lists, detections = metric.span_columns(stats)
+        self._images.extend(_Images(image_ids, len(self._hashes), [None] * len(image_ids), lists))
+        self._detections.extend(detections)
         self._hashes += record_hashes
         metric.add_span(stats)
-        lists, detections = metric.span_columns(stats)
-        fixed = _fixed_columns(image_ids, range(first, len(self._hashes)), [None] * len(image_ids))
-        joined = {name: columns.joined_lists(*column) for name, column in lists.items()}
-        self._images.extend(columns.table({**fixed, **joined}))
-        self._detections.extend(columns.table({k: columns.numbers(v) for k, v in detections.items()}))
 
     def record(
         self,
@@ -98,8 +98,8 @@ class Collector:
             env=env,
             provenance=provenance,
             warnings=[*truth.notes, *warnings, *self.metric.warnings],
-            images=self._images.table(),
-            detections=self._detections.table() if protocol.task == "instance" else None,
+            images=self._images.table,
+            detections=self._detections.table if protocol.task == "instance" else None,
         )
 
     def _dataset(self, found: str) -> dict[str, Any]:
@@ -118,29 +118,36 @@ class Collector:
 
 
 class _Chunks:
-    """Rows of a table, turned into Arrow every ``_CHUNK`` images so that little is held as objects."""
+    """Rows of a table, packed every ``_CHUNK`` images so that little is held as objects.
 
-    def __init__(self, to_table: Callable[[list[Any]], pa.Table]) -> None:
-        self._to_table = to_table
+    ``pack`` joins rows, and ``to_table`` makes Arrow of what it returned. Arrow, which takes 0.1 s to import,
+    is not needed before somebody asks for the table.
+    """
+
+    def __init__(self, pack: Callable[[list[Any]], Any], to_table: Callable[[Any], pa.Table]) -> None:
+        self._pack, self._to_table = pack, to_table
         self._rows: list[Any] = []
-        self._tables: list[pa.Table] = []
+        self._packed: list[Any] = []
 
     def add(self, row: Any) -> None:
         self._rows.append(row)
         if len(self._rows) == _CHUNK:
             self._flush()
 
-    def extend(self, table: pa.Table) -> None:
+    def extend(self, packed: Any) -> None:
+        """Add rows that are packed."""
         self._flush()
-        self._tables.append(table)
+        self._packed.append(packed)
 
     def table(self) -> pa.Table:
+        import pyarrow as pa
+
         self._flush()
-        return pa.concat_tables(self._tables)
+        return pa.concat_tables([self._to_table(part) for part in self._packed])
 
     def _flush(self) -> None:
         if self._rows:
-            self._tables.append(self._to_table(self._rows))
+            self._packed.append(self._pack(self._rows))
             self._rows = []
 
 
@@ -154,26 +161,45 @@ class _Image:
     columns: Mapping[str, NDArray[Any]]
 
 
-def _image_table(rows: list[_Image]) -> pa.Table:
-    fixed = _fixed_columns(
-        [row.image_id for row in rows], [row.index for row in rows], [row.latency_ms for row in rows]
+@dataclass(frozen=True, slots=True)
+class _Images:
+    """Several of these rows, from ``first`` on; a column is where each list begins, and all lists, joined."""
+
+    image_ids: Sequence[str]
+    first: int
+    latencies: Sequence[float | None]
+    columns: ListColumns
+
+
+def _packed_images(rows: list[_Image]) -> _Images:
+    lists = {name: [row.columns[name] for row in rows] for name in rows[0].columns}
+    return _Images(
+        [row.image_id for row in rows],
+        rows[0].index,
+        [row.latency_ms for row in rows],
+        {name: (np.cumsum([0, *map(len, each)]), np.concatenate(each)) for name, each in lists.items()},
     )
-    names = rows[0].columns
-    return columns.table({**fixed, **{k: columns.lists([row.columns[k] for row in rows]) for k in names}})
 
 
-def _fixed_columns(
-    image_ids: Sequence[str], indices: Sequence[int], latencies: Sequence[float | None]
-) -> dict[str, pa.Array]:
-    """The columns of ``images.parquet`` that every task has."""
-    return {
-        "image_id": columns.strings(image_ids),
-        "index": columns.numbers(np.array(indices, np.int64)),
-        "latency_ms": columns.optional_floats(latencies),
-        "error": columns.strings([None] * len(image_ids)),
+def _image_table(images: _Images) -> pa.Table:
+    from segbench import columns
+
+    n = len(images.image_ids)
+    fixed = {
+        "image_id": columns.strings(images.image_ids),
+        "index": columns.numbers(np.arange(images.first, images.first + n)),
+        "latency_ms": columns.optional_floats(images.latencies),
+        "error": columns.strings([None] * n),
     }
+    lists = {name: columns.lists(starts, values) for name, (starts, values) in images.columns.items()}
+    return columns.table({**fixed, **lists})
 
 
-def _detection_table(rows: list[Mapping[str, NDArray[Any]]]) -> pa.Table:
-    names = rows[0]
-    return columns.table({k: columns.numbers(np.concatenate([row[k] for row in rows])) for k in names})
+def _joined(rows: list[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+
+def _detection_table(detections: Mapping[str, NDArray[Any]]) -> pa.Table:
+    from segbench import columns
+
+    return columns.table({name: columns.numbers(values) for name, values in detections.items()})

@@ -34,13 +34,8 @@ def strings(values: Sequence[str | None]) -> pa.Array:
     )
 
 
-def lists(values: Sequence[NDArray[Any]]) -> pa.Array:
-    """Turn N arrays of one dtype into a column of lists."""
-    return joined_lists(np.cumsum([0, *map(len, values)]), np.concatenate(values))
-
-
-def joined_lists(starts: NDArray[np.int64], values: NDArray[Any]) -> pa.Array:
-    """Turn N lists, joined, and the N + 1 places where they begin and end into a column of lists."""
+def lists(starts: NDArray[np.int64], values: NDArray[Any]) -> pa.Array:
+    """Turn values into a column of N lists; list i is ``values[starts[i]:starts[i + 1]]``."""
     return pa.ListArray.from_arrays(numbers(starts.astype(np.int32)), numbers(values))
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from segbench._version import __version__
+from segbench._version import __version__, installed
 
 _PACKAGES = ("numpy", "pyarrow", "pillow", "simplejpeg", "torch", "cupy", "onnxruntime", "transformers")
+_COMMIT = "# branch.oid "
 _SECRET = re.compile(r"(?i)(token|password|passwd|secret|api[-_]?key|credential)")
 _URL_SECRET = re.compile(r"(?<=://)[^/\s@]+@")
 
@@ -29,17 +28,16 @@ def environment(device: str, threads: int) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "device": device,
         "threads": threads,
-        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "packages": {name: installed()[name] for name in _PACKAGES if name in installed()},
     }
 
 
 def provenance(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Describe the commit of the working folder, where it is a checkout, and the command line."""
-    commit = _git("rev-parse", "HEAD")
-    status = _git("status", "--porcelain")
+    commit, dirty = _checkout()
     return {
-        "git_commit": commit or None,
-        "git_dirty": bool(status) if commit else None,
+        "git_commit": commit,
+        "git_dirty": dirty,
         "command": _command(sys.argv if argv is None else argv),
     }
 
@@ -81,14 +79,20 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+def _checkout() -> tuple[str | None, bool | None]:
+    """Commit of the working folder, and whether files differ from it; None where it is no checkout."""
+    if not any((folder / ".git").exists() for folder in (Path.cwd(), *Path.cwd().parents)):
+        return None, None
+    lines = _git("status", "--porcelain=v2", "--branch").splitlines()
+    commit = next((line.removeprefix(_COMMIT) for line in lines if line.startswith(_COMMIT)), "")
+    if not commit or not commit.isalnum():  # "(initial)" where there is none yet
+        return None, None
+    return commit, any(not line.startswith("#") for line in lines)
 
 
 def _git(*arguments: str) -> str:
+    import subprocess
+
     try:
         done = subprocess.run(
             ["git", *arguments],

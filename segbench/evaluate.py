@@ -7,22 +7,24 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 import numpy as np
 
 from segbench.canonical.dataset import Dataset
-from segbench.comparison import Comparison
 from segbench.environment import environment, provenance
 from segbench.errors import UsageError
 from segbench.formats import open_dataset, open_predictions
-from segbench.models import SegModel, code_sha256, load_model
-from segbench.models.class_map import ClassMap
 from segbench.pairing import choose_protocols, open_truth
 from segbench.panel import Panel
 from segbench.protocols import Protocol
 from segbench.results import RunRecord
 from segbench.stepping import ModelSteps, collect_files
+
+if TYPE_CHECKING:
+    from segbench.comparison import Comparison
+    from segbench.models import SegModel
+    from segbench.models.class_map import ClassMap
 
 Progress = Callable[[Iterable[int]], Iterable[int]]
 Protocols = list[str] | tuple[str, ...]
@@ -196,6 +198,9 @@ def run(
     DataError, UsageError
         When the data set is damaged, a name is unknown, or categories of the model have no counterpart.
     """
+    from segbench.models import load_model
+    from segbench.models.class_map import ClassMap
+
     device = _check_device(device)
     if batch_size < 1:
         raise UsageError(f"a batch holds at least 1 image, not {batch_size}")
@@ -246,6 +251,8 @@ def _only_task(protocols: Sequence[Protocol]) -> str:
 
 
 def _describe(plugin: SegModel, model: str | SegModel, class_map: ClassMap) -> dict[str, Any]:
+    from segbench.models import code_sha256
+
     info = plugin.info
     spec = model if isinstance(model, str) else None
     return {
@@ -278,4 +285,6 @@ def _kept(
         records = [replace(record, path=record.write(out)) for record in records]
     if asked is None or isinstance(asked, str):
         return records[0]
+    from segbench.comparison import Comparison
+
     return Comparison(records, panel.reasons(records))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import Sample
 from segbench.collect import Collector
 from segbench.metrics import Metric
 from segbench.metrics.once import Once
-from segbench.metrics.reasons import Reason, load_witness
 from segbench.protocols import Protocol
 from segbench.results import RunRecord
+
+if TYPE_CHECKING:
+    from segbench.metrics.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,8 @@ class Panel:
         places: dict[str, list[int]] = {}
         for i, protocol in enumerate(self._protocols):
             places.setdefault(protocol.task, []).append(i)
-        self._witnesses = [
-            (at, load_witness(task, [metrics[i] for i in at])) for task, at in places.items() if len(at) > 1
-        ]
+        several = {task: at for task, at in places.items() if len(at) > 1}
+        self._witnesses = [(at, _witness(task, [metrics[i] for i in at])) for task, at in several.items()]
 
     def measure(self, pred: Sample, truth: Sample, index: int) -> Measured:
         """Measure one image under every protocol, what they share once; safe to call from several threads."""
@@ -79,3 +80,9 @@ class Panel:
             for at, witness in self._witnesses
             for reason in witness.reasons([scores[i] for i in at], [records[i].detections for i in at])
         ]
+
+
+def _witness(task: str, metrics: Sequence[Metric]) -> Any:
+    from segbench.metrics.reasons import load_witness  # most passes have one protocol
+
+    return load_witness(task, metrics)

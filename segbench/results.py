@@ -38,7 +38,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -64,6 +64,23 @@ class MetricValue:
     method: str | None = None
     n_boot: int | None = None
     seed: int | None = None
+
+
+class _Table:
+    """A field that holds a table or None; a function given in its place is called when it is first read."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, record: RunRecord | None, owner: type) -> pa.Table | None:
+        if record is None:  # the default of the field
+            return None
+        if callable(record.__dict__[self._name]):
+            record.__dict__[self._name] = record.__dict__[self._name]()
+        return record.__dict__[self._name]
+
+    def __set__(self, record: RunRecord, value: pa.Table | Callable[[], pa.Table] | None) -> None:
+        record.__dict__[self._name] = value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +109,8 @@ class RunRecord:
     warnings
         What a reader of the score should know.
     images, detections
-        The tables described above; None for a record read without them.
+        The tables described above; None for a record read without them. A function that makes one may be
+        given: it is called when the table is first asked for.
     path
         The folder that it was read from; None for a new record.
     """
@@ -108,8 +126,8 @@ class RunRecord:
     env: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
-    images: pa.Table | None = None
-    detections: pa.Table | None = None
+    images: _Table = _Table()
+    detections: _Table = _Table()
     path: Path | None = None
 
     @cached_property

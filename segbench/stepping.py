@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -17,10 +16,13 @@ from segbench.canonical.instances import InstanceTable
 from segbench.collect import Collector
 from segbench.errors import PluginError
 from segbench.metrics import TableMetric
-from segbench.models import Batch, SegModel
-from segbench.models.class_map import ClassMap
-from segbench.models.predictions import prediction_sample
 from segbench.panel import Measured, Panel
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from segbench.models import Batch, SegModel
+    from segbench.models.class_map import ClassMap
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -31,6 +33,8 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int) ->
     if threads == 1:
         yield from map(function, items)
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[R]] = deque()
         try:
@@ -133,6 +137,9 @@ class ModelSteps:
 
     def step(self, truth: Dataset, indices: list[int]) -> list[float]:
         """Predict and measure one batch; return the latency of each of its images in milliseconds."""
+        from segbench.models import Batch
+        from segbench.models.predictions import prediction_sample
+
         samples = [truth[i] for i in indices]
         batch = Batch(
             images=[s.image for s in samples], image_ids=[s.image_id for s in samples], task=self.task

@@ -8,9 +8,11 @@ import statistics
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import segbench
+from segbench.canonical.images import encode_labels
 
 # What takes long to import, or may not be installed; each is imported where it is used.
 HEAVY = {"cupy", "dask", "datasets", "matplotlib", "pandas", "pyarrow", "scipy", "torch", "transformers"}
@@ -23,11 +25,11 @@ def run_python(*args: str) -> subprocess.CompletedProcess[str]:
 
 
 def imported_by(*args: str) -> set[str]:
-    """Return the top-level packages that ``python *args`` imports, as ``-X importtime`` tells them."""
+    """Return modules that ``python *args`` imports, as ``-X importtime`` tells, and their packages."""
     lines = run_python("-X", "importtime", *args).stderr.splitlines()
     names = [line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")]
     assert len(names) > 10
-    return {name.partition(".")[0] for name in names}
+    return {*names, *(name.partition(".")[0] for name in names)}
 
 
 def test_all_is_sorted_and_public():
@@ -69,6 +71,23 @@ def test_import_is_light():
 
 def test_help_is_light():
     assert imported_by("-m", "segbench", "--help") & HEAVY == set()
+
+
+SCORE = """
+import sys, segbench
+record = segbench.score(sys.argv[1], sys.argv[1])
+assert record.metrics["miou"].value == 1
+print(record.images.num_rows)
+"""
+
+
+def test_scoring_label_maps_imports_no_table_and_no_picture_library(tmp_path):
+    """These two and importlib.metadata take as long to import as 300 label maps to score."""
+    (tmp_path / "a.png").write_bytes(encode_labels(np.uint8([[0, 1], [1, 255]])))
+    heavy = HEAVY | {"PIL", "importlib.metadata"}
+    without_table = SCORE.rpartition("print")[0]
+    assert imported_by("-c", without_table, str(tmp_path)) & heavy == set()
+    assert imported_by("-c", SCORE, str(tmp_path)) & heavy == {"pyarrow"}
 
 
 def cpu_seconds(*args: str) -> float:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,7 +75,7 @@ def _workspace(target: Path) -> Iterator[Path]:
     try:
         yield work
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        _remove(work)
         _unlock(lock)
 
 
@@ -86,7 +84,7 @@ def _remove_leftovers(target: Path) -> None:
     leftover = re.compile(re.escape(_stem(target)) + r"[0-9a-f]{16}\.part")
     for folder in target.parent.iterdir():
         if leftover.fullmatch(folder.name) and (lock := _lock(folder)) is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
             _unlock(lock)
 
 
@@ -110,7 +108,7 @@ def _unlock(lock: int | None) -> None:
 
 
 def _beside(target: Path, suffix: str) -> Path:
-    return target.with_name(f"{_stem(target)}{secrets.token_hex(8)}{suffix}")
+    return target.with_name(f"{_stem(target)}{os.urandom(8).hex()}{suffix}")
 
 
 def _stem(target: Path) -> str:
@@ -129,3 +127,9 @@ def _sync_below(folder: Path) -> None:
         return
     for file in files:
         _sync(file)
+
+
+def _remove(folder: Path) -> None:
+    from shutil import rmtree  # which imports every compression
+
+    rmtree(folder, ignore_errors=True)

@@ -226,6 +226,11 @@ def _index(image_ids: Sequence[str], path: Path | None) -> dict[str, int]:
     return index
 
 
+def is_canonical(path: Path) -> bool:
+    """Tell whether a folder holds a data set in the canonical form."""
+    return (path / "dataset.json").is_file() and (path / "id2label.json").is_file()
+
+
 def concat(parts: Sequence[Dataset], name: str, path: Path) -> Dataset:
     """Join data sets of the same categories, each with splits of its own.
 

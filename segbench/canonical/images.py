@@ -7,16 +7,13 @@ Label maps come back as the ids that were stored: palette PNGs give their indice
 from __future__ import annotations
 
 import contextlib
-import io
 import struct
-import zlib
 from typing import Any
 
 import deflate
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from segbench.errors import DataError
 from segbench.kernels import LabelRuns, read_png, read_png_id_runs, read_png_ids, read_png_runs
@@ -26,23 +23,6 @@ MAX_PIXELS = 178_956_970
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
-_EXIF_ORIENTATION = 0x0112
-# Pillow's parsers raise nearly anything on damaged bytes: a KeyError for a JPEG of six components, say.
-_FAULTS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    Image.DecompressionBombError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
 
 
 def decode_image(data: bytes, **where: Any) -> NDArray[np.uint8]:
@@ -64,11 +44,13 @@ def decode_image(data: bytes, **where: Any) -> NDArray[np.uint8]:
     DataError
         When the bytes are no picture, are damaged, or declare more than ``MAX_PIXELS``.
     """
+    from segbench.canonical import pillow
+
     orientation = image_size(data, **where)[2]
     try:
         rgb = _decode_rgb(data)
-    except _FAULTS as error:
-        raise DataError(f"cannot decode the image: {_reason(error)}", **where) from None
+    except pillow.FAULTS as error:
+        raise DataError(f"cannot decode the image: {pillow.reason(error)}", **where) from None
     return upright(rgb, orientation).transpose(2, 0, 1).copy()
 
 
@@ -80,16 +62,16 @@ def image_size(data: bytes, **where: Any) -> tuple[int, int, int]:
     DataError
         When the bytes are no picture, or declare more than ``MAX_PIXELS``.
     """
+    from segbench.canonical import pillow
+
     has_exif = True
     if data.startswith(PNG_SIGNATURE):
         _png_header(data, where)
         has_exif = _png_has_exif(data)
     try:
-        with Image.open(io.BytesIO(data)) as picture:
-            width, height = picture.size
-            stated = picture.getexif().get(_EXIF_ORIENTATION) if has_exif else None
-    except _FAULTS as error:
-        raise DataError(f"is no readable image: {_reason(error)}", **where) from None
+        width, height, stated = pillow.header(data, has_exif=has_exif)
+    except pillow.FAULTS as error:
+        raise DataError(f"is no readable image: {pillow.reason(error)}", **where) from None
     _check_size(width, height, where)
     orientation = stated if isinstance(stated, int) and 1 <= stated <= 8 else 1
     return (width, height, orientation) if orientation >= 5 else (height, width, orientation)
@@ -207,11 +189,12 @@ def _decode_raw(data: bytes, where: dict[str, Any]) -> NDArray[Any]:
     found = read_png(data)
     if found is not None:
         return found
+    from segbench.canonical import pillow
+
     try:
-        with Image.open(io.BytesIO(data)) as picture:
-            array = np.asarray(picture)
-    except _FAULTS as error:
-        raise DataError(f"cannot decode the PNG: {_reason(error)}", field="mask", **where) from None
+        array = pillow.stored(data)
+    except pillow.FAULTS as error:
+        raise DataError(f"cannot decode the PNG: {pillow.reason(error)}", field="mask", **where) from None
     if array.dtype == np.bool_:
         return array.astype(np.uint8)
     if array.dtype == np.int32:  # older Pillow opens 16-bit grey as mode I
@@ -249,11 +232,6 @@ def _png_has_exif(data: bytes) -> bool:
     return False
 
 
-def _reason(error: Exception) -> str:
-    """What went wrong, without the address of the buffer that Pillow names."""
-    return "its format is not known" if isinstance(error, UnidentifiedImageError) else str(error)
-
-
 def _check_size(width: int, height: int, where: dict[str, Any]) -> None:
     if not 0 < width * height <= MAX_PIXELS:
         raise DataError(f"declares {width}×{height} pixels; at most {MAX_PIXELS} are read", **where)
@@ -265,13 +243,9 @@ def _decode_rgb(data: bytes) -> NDArray[np.uint8]:
         with contextlib.suppress(ValueError):  # damaged or rare: Pillow tells which
             if simplejpeg.decode_jpeg_header(data)[2] in ("RGB", "YCbCr", "Gray"):
                 return simplejpeg.decode_jpeg(data, "RGB")
-    with Image.open(io.BytesIO(data)) as picture:
-        if picture.mode.startswith("I"):  # 16-bit grey: keep the upper byte, as viewers do
-            grey = (np.asarray(picture).astype(np.uint32) >> 8).astype(np.uint8)
-            return np.repeat(grey[:, :, None], 3, axis=2)
-        picture.load()
-        picture.info.pop("transparency", None)  # dropped here, so that Pillow need not warn
-        return np.asarray(picture.convert("RGB"))
+    from segbench.canonical import pillow
+
+    return pillow.rgb(data)
 
 
 def _encode_png(rows: NDArray[Any], color_type: int) -> bytes:

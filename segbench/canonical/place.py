@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 from segbench.canonical.sample import ImageFile
@@ -44,4 +43,6 @@ def place_image(file: Path, image: ImageFile, images: str) -> None:
             pass
         else:
             return
-    shutil.copyfile(image.path, file)
+    from shutil import copyfile  # which imports every compression
+
+    copyfile(image.path, file)

@@ -41,11 +41,6 @@ _FIELDS = {
 _GROUPS_KEPT = 2
 
 
-def is_canonical(path: Path) -> bool:
-    """Tell whether a folder holds a data set in the canonical form."""
-    return (path / "dataset.json").is_file() and (path / "id2label.json").is_file()
-
-
 def read_dataset(path: str | Path) -> Dataset:
     """Open a data set in the canonical form; its splits follow each other.
 

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from segbench.canonical.dataset import Dataset
-from segbench.canonical.reader import is_canonical, read_dataset
+from segbench.canonical.dataset import Dataset, is_canonical
 from segbench.canonical.sample import Sample
-from segbench.canonical.writer import write_dataset
 
 TITLE = "segbench's canonical form"
 TASKS = ("semantic", "instance", "panoptic")
@@ -36,6 +34,8 @@ def sniff(path: Path) -> bool:
 
 def read(path: Path) -> Dataset:
     """Open a data set in the canonical form; see :func:`segbench.canonical.reader.read_dataset`."""
+    from segbench.canonical.reader import read_dataset  # pyarrow takes 0.15 s to import
+
     return read_dataset(path)
 
 
@@ -49,4 +49,6 @@ def write(
     progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
 ) -> None:
     """Write the canonical form; see :func:`segbench.canonical.writer.write_dataset`."""
+    from segbench.canonical.writer import write_dataset
+
     write_dataset(dataset, target, images=images, packed=packed, source=source, progress=progress)

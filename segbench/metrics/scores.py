@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from segbench._version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,7 @@ def class_rows(categories: Categories, columns: Mapping[str, NDArray[np.float64]
 def signature(protocol: str, settings: Mapping[str, Any]) -> str:
     """One line that says under which rules a score was computed."""
     parts = [f"{key}={_compact(value)}" for key, value in settings.items()]
-    return "|".join([f"segbench={version('segbench')}", f"protocol={protocol}", *parts])
+    return "|".join([f"segbench={__version__}", f"protocol={protocol}", *parts])
 
 
 def _compact(value: Any) -> str:

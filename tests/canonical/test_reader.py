@@ -14,7 +14,8 @@ import pytest
 from canonical.make import dataset, label_png, labels, layouts, mixed, semantic
 
 from segbench.canonical import writer
-from segbench.canonical.reader import is_canonical, read_dataset
+from segbench.canonical.dataset import is_canonical
+from segbench.canonical.reader import read_dataset
 from segbench.canonical.writer import write_dataset
 from segbench.errors import DataError
 
