@@ -78,12 +78,14 @@ def collect_files(
             panel.add(image)
         return
     progress = iter(indices)
-    for span, stats in ordered_map(spans.measure, spans, threads):
-        if stats is None:  # an image is out of the ordinary: by itself it is measured, or named in an error
+    for span, measured in ordered_map(spans.measure, spans, threads):
+        if (
+            measured is None
+        ):  # an image is out of the ordinary: by itself it is measured, or named in an error
             for index in span:
                 panel.add(measure(index))
         else:
-            spans.collector.add_span(truth.image_ids[span.start : span.stop], spans.hashes(span), stats)
+            spans.collector.add_span(truth.image_ids[span.start : span.stop], *measured)
         deque(islice(progress, len(span)), maxlen=0)
     deque(progress, maxlen=0)
 
@@ -113,17 +115,16 @@ class Spans(Iterable[range]):
         n = len(self.truth)
         return (range(first, min(first + _SPAN, n)) for first in range(0, n, _SPAN))
 
-    def measure(self, span: range) -> tuple[range, Any]:
-        """Measure a span; None where one of its images has to be looked at by itself."""
+    def measure(self, span: range) -> tuple[range, tuple[list[str], Any] | None]:
+        """Hash and measure a span; None where one of its images has to be looked at by itself."""
+        image_ids = self.truth.image_ids
         try:
-            return span, self.metric.measure_tables(*self.tables, self.truth.image_ids, span)
+            stats = self.metric.measure_tables(*self.tables, image_ids, span)
         except ValueError:
             return span, None
-
-    def hashes(self, span: range) -> list[str]:
-        """The hash of the truth of each image."""
-        hashes = self.tables[1].record_hashes(self.truth.image_ids, span)
-        return [found or self.truth[i].record_sha256 for i, found in zip(span, hashes, strict=True)]
+        hashes = self.tables[1].record_hashes(image_ids, span)
+        known = [found or self.truth[i].record_sha256 for i, found in zip(span, hashes, strict=True)]
+        return span, (known, stats)
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,11 @@ def _first_of_category(annotations: Annotations) -> dict[int, int]:
 
 
 def _doubts(ids: array[int] | NDArray[np.int64] | None) -> list[str]:
-    repeated = 0 if ids is None else len(ids) - len(np.unique(np.asarray(ids, np.int64)))
+    if ids is None:
+        return []
+    found = np.asarray(ids, np.int64)
+    rising = bool((found[1:] > found[:-1]).all())  # as in most files
+    repeated = 0 if rising else len(found) - len(np.unique(found))
     return (
         [f"{repeated} annotation ids repeat; pycocotools would confuse these annotations"] if repeated else []
     )

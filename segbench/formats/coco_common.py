@@ -115,10 +115,12 @@ class CocoFile:
             self._take_annotation(index, item)
 
     def _take_image(self, index: int, item: dict[str, Any]) -> None:
-        where: dict[str, Any] = {"file": self.path, "field": f"images[{index}]"}
-        source_id = need_id(item, "id", **where)
-        if source_id in self._places:
-            raise DataError("this image id stands twice", image_id=source_id, **where)
+        source_id = item.get("id")
+        if type(source_id) is not int or source_id in self._places or source_id.bit_length() > 63:
+            where: dict[str, Any] = {"file": self.path, "field": f"images[{index}]"}
+            source_id = need_id(item, "id", **where)
+            if source_id in self._places:
+                raise DataError("this image id stands twice", image_id=source_id, **where)
         self._places[source_id] = len(self.source_ids)
         self.source_ids.append(source_id)
 

@@ -1,9 +1,6 @@
 #include "codec.h"
 
 #include <algorithm>
-#include <cmath>
-
-#include "polygon.h"
 
 namespace seg {
 
@@ -237,22 +234,6 @@ MaskSpan decode(std::string_view rle, int64_t height, int64_t width, int64_t num
   MaskSpan span = mask.span(first);
   ranges.resize(first + span.count);
   return span;
-}
-
-void outline(const double* xy, std::size_t points, int64_t height, int64_t width,
-             std::vector<uint32_t>& toggles) {
-  const double farthest = 1e8;  // keeps the fine grid within exact integers
-  for (std::size_t i = 0; i < 2 * points; ++i) {
-    if (!(std::fabs(xy[i]) <= farthest)) {
-      throw std::invalid_argument("a coordinate is not a number, or beyond 1e8 pixels");
-    }
-  }
-  toggles.clear();
-  for (std::size_t i = 0; i < points; ++i) {
-    edge_toggles(fine_point(xy + 2 * i), fine_point(xy + 2 * ((i + 1) % points)), height, width,
-                 [&](int64_t x, int64_t y) { toggles.push_back(static_cast<uint32_t>(x * height + y)); });
-  }
-  sort_by_column(toggles, height);
 }
 
 }  // namespace seg

@@ -64,8 +64,5 @@ MaskSpan decode(std::string_view rle, int64_t height, int64_t width, int64_t num
 // Pixels inside of an RLE whose runs must cover the image.
 int64_t area_of(std::string_view rle, int64_t height, int64_t width);
 
-// The sorted pixels at which a polygon's mask toggles, in place of what `toggles` held.
-void outline(const double* xy, std::size_t points, int64_t height, int64_t width,
-             std::vector<uint32_t>& toggles);
 
 }  // namespace seg

@@ -1,15 +1,10 @@
 // CPU door that draws polygons.
 #include "codec.h"
 #include "door.h"
+#include "outline.h"
 
 namespace seg {
 namespace {
-
-std::string draw(const double* xy, std::size_t points, int64_t height, int64_t width) {
-  std::vector<uint32_t> toggles;
-  outline(xy, points, height, width, toggles);
-  return write_toggles(toggles, height * width);
-}
 
 nb::bytes rle_from_polygons(const std::vector<Vector<double>>& polygons, int64_t height, int64_t width) {
   std::string out;
@@ -17,7 +12,10 @@ nb::bytes rle_from_polygons(const std::vector<Vector<double>>& polygons, int64_t
     nb::gil_scoped_release release;
     int64_t pixels = pixels_of(height, width);
     std::vector<std::string> parts;
-    for (const Vector<double>& xy : polygons) parts.push_back(draw(xy.data(), xy.size() / 2, height, width));
+    Outliner outliner;
+    for (const Vector<double>& xy : polygons) {
+      parts.push_back(write_toggles(outliner.draw(xy.data(), xy.size() / 2, height, width), pixels));
+    }
     out =
         parts.size() == 1
             ? parts[0]

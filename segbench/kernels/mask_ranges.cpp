@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "polygon.h"
-
 namespace seg {
 namespace {
 
@@ -73,8 +71,7 @@ MaskSpan MaskDrawer::draw_polygons(std::string_view text, int64_t height, int64_
   int parts = 0;
   while (at < end) {
     auto points = static_cast<std::size_t>(*at) / 2;
-    outline(at + 1, points, height, width, toggles_);
-    append_toggled(toggles_, pixels, ranges);
+    append_toggled(outliner_.draw(at + 1, points, height, width), pixels, ranges);
     at += 1 + 2 * points;
     ++parts;
   }

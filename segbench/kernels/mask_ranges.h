@@ -5,6 +5,7 @@
 
 #include "codec.h"
 #include "mask_store.h"
+#include "outline.h"
 
 namespace seg {
 
@@ -21,7 +22,7 @@ class MaskDrawer {
  private:
   MaskSpan draw_polygons(std::string_view text, int64_t height, int64_t width, std::vector<Range>& ranges);
 
-  std::vector<uint32_t> toggles_;
+  Outliner outliner_;
   std::vector<Range> united_, scratch_;
 };
 

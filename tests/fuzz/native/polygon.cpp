@@ -83,10 +83,9 @@ void check(const std::vector<std::vector<double>>& polygons, int64_t height, int
   std::vector<naive::Intervals> masks;
   std::vector<std::string> texts;
   int64_t pixels = height * width;
+  seg::Outliner outliner;
   for (const auto& xy : polygons) {
-    std::vector<uint32_t> toggles{7, 8, 9};
-    seg::outline(xy.data(), xy.size() / 2, height, width, toggles);
-    texts.push_back(seg::write_toggles(toggles, pixels));
+    texts.push_back(seg::write_toggles(outliner.draw(xy.data(), xy.size() / 2, height, width), pixels));
     masks.push_back(drawn(xy, height, width));
     HOLD(naive::intervals(seg::read_runs(texts.back(), pixels, 0, true)) == masks.back());
   }
@@ -127,8 +126,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   }
   bool raised = false;
   try {
-    std::vector<uint32_t> toggles;
-    for (const auto& xy : polygons) seg::outline(xy.data(), xy.size() / 2, height, width, toggles);
+    seg::Outliner outliner;
+    for (const auto& xy : polygons) outliner.draw(xy.data(), xy.size() / 2, height, width);
   } catch (const std::invalid_argument&) {
     raised = true;
   }
