@@ -134,6 +134,22 @@ def test_scores_that_are_no_numbers():
     evaluate_both(truth, results)
 
 
+@pytest.mark.parametrize("scores", [(10**300, 0.5), (10**300, -(10**300)), (1 << 54, (1 << 54) + 1.0)])
+def test_scores_that_are_large_integers(scores):
+    truth, results = synth.make(0)
+    for i, row in enumerate(results):
+        row["score"] = scores[i % 2]
+    evaluate_both(truth, results)
+
+
+def test_a_crowd_without_an_area():
+    truth, results = synth.make(0)
+    for row in truth["annotations"]:
+        if row["iscrowd"]:
+            del row["area"]
+    evaluate_both(truth, results)
+
+
 @pytest.mark.parametrize("empty", ["annotations", "images", "categories"])
 def test_nothing_of_a_kind(empty):
     truth, results = synth.make(304)

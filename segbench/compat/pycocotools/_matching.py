@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from segbench import kernels
 
 _SCORE = itemgetter("score")
+_FLOATS = {float, np.float64}
 
 Row = dict[str, Any]
 Partners = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]
@@ -68,20 +69,21 @@ def by_score(dts: list[Row], most: int) -> list[Row]:
     """The best detections, by falling score, equal ones as given."""
     if len(dts) < 2:
         return dts[:most]
-    if np.isnan(sum(map(_SCORE, dts))):  # a score that is not a number goes last, by NumPy's order
-        order = np.argsort([-dt["score"] for dt in dts], kind="stable")
-        return [dts[i] for i in order[:most].tolist()]
-    return sorted(dts, key=_SCORE, reverse=True)[:most]
+    scores = list(map(_SCORE, dts))
+    if set(map(type, scores)) <= _FLOATS and not np.isnan(sum(scores)):
+        return sorted(dts, key=_SCORE, reverse=True)[:most]
+    order = np.argsort([-score for score in scores], kind="stable")  # as NumPy orders NaN, or large integers
+    return [dts[i] for i in order[:most].tolist()]
 
 
 def match(gts: list[Row], dts: list[Row], ious: Any, limits: Limits) -> Matches:
     """Match sorted detections with truths whose ``ignore`` is set; ``ious`` are [D, G] or empty."""
     shape = (len(limits.bounds), len(limits.thresholds))
-    ignored = _outside(gts, limits.bounds)
+    ignored = _outside([0 if gt["ignore"] else gt["area"] for gt in gts], limits.bounds)  # a crowd needs none
     if gts:
         ignored |= np.array([bool(gt["ignore"]) for gt in gts])
     order = np.argsort(ignored, axis=1, kind="stable") if gts else np.empty(ignored.shape, np.intp)
-    outside = _outside(dts, limits.bounds)[:, None, :]
+    outside = _outside([dt["area"] for dt in dts], limits.bounds)[:, None, :]
     if len(ious):
         dt, gt, dt_ignored = _partners(gts, dts, np.asarray(ious)[: len(dts)], limits.thresholds, ignored)
         gt = np.ascontiguousarray(gt[np.arange(shape[0])[:, None], :, order].swapaxes(1, 2))
@@ -92,10 +94,8 @@ def match(gts: list[Row], dts: list[Row], ious: Any, limits: Limits) -> Matches:
     return Matches(order, ignored, dt, gt, dt_ignored)
 
 
-def _outside(rows: list[Row], bounds: NDArray[np.float64]) -> NDArray[np.bool_]:
-    if not rows:
-        return np.empty((len(bounds), 0), np.bool_)
-    areas = np.array([row["area"] for row in rows], np.float64)
+def _outside(stated: list[float], bounds: NDArray[np.float64]) -> NDArray[np.bool_]:
+    areas = np.array(stated, np.float64)
     outside = areas < bounds[:, :1]
     outside |= areas > bounds[:, 1:]
     return outside

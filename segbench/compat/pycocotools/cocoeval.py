@@ -5,7 +5,8 @@ printed line is equal, timings and dates apart, except:
 
 - keypoints are refused;
 - ``summarize`` takes ``iouThrs`` as a list too, where pycocotools loses AP50 and AP75 or fails;
-- a result's box that is none (``[]``) is noticed only beside a truth of its image and category;
+- a result's box that is none (``[]``), or a truth without ``iscrowd``, is noticed only where results and
+  truths of one image and category meet;
 - ``self._gts`` and ``self._dts`` gain no empty lists for cells that were looked up.
 """
 
