@@ -1,7 +1,8 @@
 """Random COCO truth and results: ties, crowds, empty cells, id 0, areas on the bounds, many categories.
 
 A case is plain JSON: ``iou_type``, ``truth``, ``results``, ``spelling`` (a seed of :mod:`fuzz.spelling` or
-None), ``params`` (settings other than COCO's, or None) and ``general`` (whether records are compared too).
+None), ``params`` (settings other than COCO's, or None), ``general`` (whether records are compared too),
+``threads``, and ``block`` (bytes that are read at a time).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from random import Random
 from typing import Any
 
 from fuzz import coco_shapes as shapes
+from fuzz.deviations import without_two_points
 
 Row = dict[str, Any]
 AREAS = (0, 1, 1023, 1024, 1024.0, 1024.0000000000002, 1023.9999999999999, 9216, 9216.0, 9216.000000000002,
@@ -55,6 +57,8 @@ class _Maker:
             "spelling": self.rng.randrange(1 << 30) if self.chance(0.5) else None,
             "params": self._params() if self.chance(0.3) else None,
             "general": self.chance(0.15),
+            "threads": self.rng.choice([1, 1, 1, 2]),
+            "block": self.rng.choice([1 << 20, 1 << 20, 1, 7, 64, 1000]),
         }
 
     def _box_habit(self) -> str:
@@ -65,7 +69,13 @@ class _Maker:
 
     def _categories(self) -> list[Row]:
         many = self.chance(0.04)
-        n = self.rng.randint(20, 90) if many else self.rng.choice([1, 1, 2, 2, 3, 5])
+        n = (
+            self.rng.randint(20, 90)
+            if many
+            else 0
+            if self.chance(0.005)
+            else self.rng.choice([1, 1, 2, 2, 3, 5])
+        )
         ids = {
             "dense": range(1, n + 1),
             "from 0": range(n),
@@ -81,11 +91,12 @@ class _Maker:
         return rows
 
     def _images(self) -> list[Row]:
-        n = self.rng.choice([1, 1, 2, 2, 3, 4])
+        n = self.rng.choice([0, 40]) if self.chance(0.02) else self.rng.choice([1, 1, 2, 2, 3, 4])
         ids: list[Any] = self.rng.choice([
             list(range(1, n + 1)), list(range(n)), self.rng.sample(range(10**6), n),
             [10**15 - i for i in range(n)], self.rng.sample(range(-50, 50), n),
-            [f"im{i}" for i in self.rng.sample(range(30), n)],
+            [f"im{i}" for i in self.rng.sample(range(99), n)],
+            [str(i) for i in self.rng.sample(range(99), n)],
             [f"{i:03}/é" for i in self.rng.sample(range(999), n)],
         ])  # fmt: skip
         rows = []
@@ -106,7 +117,7 @@ class _Maker:
 
     def _truths(self, image: Row) -> list[Row]:
         used = self.rng.sample(self.categories, min(len(self.categories), self.rng.choice([1, 1, 2, 3])))
-        n = self.rng.choice([0, 1, 1, 2, 3, 5, 8])
+        n = 0 if not used else self.rng.choice([0, 1, 1, 2, 3, 5, 8])
         rows = [self._truth(image, self.rng.choice(used)["id"]) for _ in range(n)]
         twins = [dict(row) for row in rows if self.chance(0.15)]  # the same mask twice: equal IoUs
         return rows + twins
@@ -128,6 +139,10 @@ class _Maker:
         }
         if self.chance(0.1):
             row["ignore"] = self.rng.choice([0, 1])
+        if self.chance(0.02):
+            del row[self.rng.choice(["area", "iscrowd"])]
+        if self.iou_type == "bbox" and self.chance(0.1):
+            del row["segmentation"]
         return row
 
     def _mask(self, size: shapes.Size) -> tuple[Any, shapes.Rle, Any]:
@@ -135,9 +150,11 @@ class _Maker:
         kind = self.rng.choice(["box", "box", "polygon", "polygon", "scattered", "empty", "full"])
         if kind == "polygon":
             polygons = [shapes.polygon(self.rng, size) for _ in range(self.rng.choice([1, 1, 2, 3]))]
-            if len(polygons) > 1 and self.chance(0.2):
-                polygons[-1] = polygons[-1][:4]  # a line: only as a first polygon does COCO take it for a box
-            return polygons, shapes.drawn(polygons, size), None
+            if self.chance(0.1):
+                at = -1 if self.chance(0.7) else 0
+                polygons[at] = polygons[at][:4]  # a line; as a first polygon COCO takes it for a box
+            whole = [without_two_points(one) for one in polygons]
+            return polygons, shapes.drawn(whole, size), None
         pixels = size[0] * size[1]
         box = None
         if kind == "box":
@@ -147,7 +164,9 @@ class _Maker:
             rle = shapes.scattered(self.rng, size)
         else:
             rle = shapes.compressed([pixels] if kind == "empty" else [0, pixels], size)
-        return (shapes.uncompressed(rle) if self.chance(0.4) else rle), rle, box
+        if self.chance(0.4):
+            return shapes.uncompressed(rle), rle, box
+        return (shapes.overlong(rle) if self.chance(0.1) else rle), rle, box
 
     def _number(self, truths: list[Row]) -> None:
         n = len(truths)
@@ -171,16 +190,19 @@ class _Maker:
     def _crowded(self, image: Row, near: list[Row]) -> list[Row]:
         """More than 100 results in one cell, of few scores."""
         few = [self._result(image, near) for _ in range(4)]
-        category_id = self.rng.choice(self.categories)["id"]
+        category_id = self._category()
         scores = [self.rng.choice(SCORES[:8]) for _ in range(3)]
         return [
             self.rng.choice(few) | {"category_id": category_id, "score": self.rng.choice(scores)}
             for _ in range(self.rng.choice([100, 101, 104, 130]))
         ]
 
+    def _category(self) -> int:
+        return self.rng.choice(self.categories)["id"] if self.categories else 1
+
     def _result(self, image: Row, near: list[Row]) -> Row:
         size = image["height"], image["width"]
-        category_id = self.rng.choice(self.categories)["id"]
+        category_id = self._category()
         _, rle, _ = self._mask(size)
         if near and self.chance(0.75):
             source = self.rng.choice(near)
@@ -188,6 +210,8 @@ class _Maker:
             rle = self._moved(source, size)
         if self.chance(0.03):
             category_id = 987_654_321  # that the truth lacks
+        if self.chance(0.05):
+            rle = shapes.overlong(rle)
         row = {
             "image_id": image["id"],
             "category_id": category_id,
@@ -259,9 +283,9 @@ class _Maker:
             params["areaRngLbl"] = labels[: len(params["areaRng"])]
         if self.chance(0.3):
             params["useCats"] = 0
-        if self.chance(0.2):
+        if self.categories and self.chance(0.2):
             params["catIds"] = rng.sample([row["id"] for row in self.categories], 1)
-        if self.chance(0.2):
+        if self.images and self.chance(0.2):
             ids = [row["id"] for row in self.images]
             params["imgIds"] = rng.choices(ids, k=rng.randint(1, len(ids)))
         return params

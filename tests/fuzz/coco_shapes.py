@@ -26,6 +26,15 @@ def uncompressed(rle: Rle) -> Rle:
     return {"size": rle["size"], "counts": [0] * groups[0][0] + [length for _, length in groups]}
 
 
+def overlong(rle: Rle) -> Rle:
+    """The same, each run's digits followed by one that says nothing more; no writer does so."""
+    out = []
+    for char in rle["counts"]:
+        digit = ord(char) - 48
+        out.append(char if digit & 32 else chr(digit + 80) + ("O" if digit & 16 else "0"))
+    return {"size": rle["size"], "counts": "".join(out)}
+
+
 def rectangle(box: tuple[int, int, int, int], size: Size) -> Rle:
     """The pixels x0 ≤ x < x1, y0 ≤ y < y1, which lie in the image."""
     x0, y0, x1, y1 = box

@@ -63,10 +63,31 @@ def _area(row: Row, size: shapes.Size) -> float:
     )
 
 
+def _text_ids_of_integers(case: Row) -> None:
+    """Images whose ids are texts of integers are joined in the order of these, not of the texts."""
+    ids = [image["id"] for image in case["truth"]["images"]]
+    if all(isinstance(i, str) and i.isdecimal() for i in ids):
+        for row in case["truth"]["images"]:
+            row["id"] = int(row["id"])
+        for row in [*case["truth"]["annotations"], *case["results"]]:
+            row["image_id"] = int(row["image_id"])
+
+
+def taken_by_drop_in(case: Row) -> bool:
+    """Whether the drop-in may pass over what the original raises: a truth without iscrowd and results."""
+    return any("iscrowd" not in row for row in case["truth"]["annotations"])
+
+
+def refused_instances(case: Row) -> bool:
+    """Whether ``segbench.score`` refuses a truth without images or categories; pycocotools says −1."""
+    return not (case["truth"]["images"] and case["truth"]["categories"])
+
+
 INSTANCES: tuple[Callable[[Row], None], ...] = (
     _polygon_of_two_points,
     _first_result_without_box,
     _fields_left_out,
+    _text_ids_of_integers,
 )
 
 
