@@ -94,6 +94,8 @@ def pred_table(
 def dense_ids(source_ids: NDArray[np.int64], categories: Categories) -> NDArray[np.int32]:
     """Return the dense category id of each source id, int32 [N], -1 where there is none."""
     keys = np.array([c.key for c in categories], np.int64)
+    if not len(keys):
+        return np.full(len(source_ids), -1, np.int32)
     order = np.argsort(keys).astype(np.int32)
     at = np.minimum(np.searchsorted(keys[order], source_ids), len(keys) - 1)
     dense = order[at]

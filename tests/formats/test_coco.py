@@ -223,6 +223,13 @@ def test_results_with_boxes_alone_or_beside_masks(image_id, tmp_path):
     assert predictions.notes == ("1 predictions of categories that the truth lacks are left out",)
 
 
+def test_a_truth_without_categories_takes_no_results(tmp_path):
+    content = tiny.instances() | {"annotations": [], "categories": []}
+    truth = segbench.open_dataset(tiny.put_instances(tmp_path, content))
+    predictions = open_predictions(tiny.dump(tmp_path / "results.json", tiny.results()), truth)
+    assert predictions.notes == ("2 predictions of categories that the truth lacks are left out",)
+
+
 def test_no_results_are_results(tmp_path):
     assert all(sample.segments == () for sample in open_results(tmp_path, []))
 
