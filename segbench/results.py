@@ -29,7 +29,9 @@ instance   ``category_ids`` list<int32>, and for each area range a of the protoc
 Columns of ``detections.parquet``, by image, then category, then falling score:
 ``image_index`` int64, ``category_id`` int32, ``rank`` int32 (0 is the best of its image and category),
 ``score`` float64, and for each area range a ``matched_<a>``, ``ignored_<a>`` uint64: bit t is IoU threshold t
-of the protocol's ``iou_thresholds``.
+of the protocol's ``iou_thresholds``. Where a protocol limits the detections of an image, ``rank`` is that in
+the image; where it limits those of a category in all images, ``position`` int64 is the place in the results,
+by which equal scores go. Where categories are not told apart, ``category_id`` is 0 here and there.
 """
 
 from __future__ import annotations
@@ -97,7 +99,7 @@ class RunRecord:
         ``name`` and, where known, spec, revision, weights_sha256, code_sha256, n_params, class_map …
     dataset
         ``name split format fingerprint n_images n_expected n_scored n_failed categories``; each category is
-        ``{id, name, source_id, isthing, color, parent, synset}``.
+        ``{id, name, source_id, isthing, color, parent, synset}``, and ``frequency`` where it is told.
     protocol
         ``name version settings``.
     metrics

@@ -35,6 +35,8 @@ class Category:
         Supercategory.
     synset
         WordNet synset, for LVIS.
+    frequency
+        How often it occurs in training images, for LVIS: ``r`` (rare), ``c`` (common) or ``f`` (frequent).
     """
 
     id: int
@@ -44,6 +46,7 @@ class Category:
     color: tuple[int, int, int] | None = None
     parent: str | None = None
     synset: str | None = None
+    frequency: str | None = None
 
     @property
     def key(self) -> int:
@@ -107,8 +110,9 @@ class Categories(Sequence[Category]):
             raise DataError(f"are not a list of categories: {error}", field="categories", **where) from None
 
     def to_json(self) -> list[dict[str, Any]]:
-        """One plain dict a category, as ``dataset.json`` holds them."""
-        return [{**asdict(c), "color": list(c.color) if c.color else None} for c in self._items]
+        """One plain dict a category, as ``dataset.json`` holds them; ``frequency`` only where it is told."""
+        rows = [{**asdict(c), "color": list(c.color) if c.color else None} for c in self._items]
+        return [{k: v for k, v in row.items() if k != "frequency" or v is not None} for row in rows]
 
     @overload
     def __getitem__(self, index: int) -> Category: ...

@@ -272,8 +272,10 @@ def _load_of_parts(parts: Sequence[Dataset], starts: Sequence[int], index: int) 
 
 
 def fingerprint(categories: Categories, record_hashes: Iterable[str]) -> str:
-    """Hash the meaning of the ids and the sorted record hashes."""
-    meaning = [[c.id, c.name, c.source_id, c.isthing] for c in categories]
+    """Hash the meaning of the ids, how frequent each is where that is told, and the sorted record hashes."""
+    meaning = [
+        [c.id, c.name, c.source_id, c.isthing, *([c.frequency] if c.frequency else [])] for c in categories
+    ]
     digest = hashlib.sha256(json.dumps(meaning, separators=(",", ":")).encode())
     for record in sorted(record_hashes):
         digest.update(bytes.fromhex(record))

@@ -164,7 +164,7 @@ def read_categories(items: Iterable[Mapping[str, Any]], path: Path) -> tuple[Cat
 
 def _category(dense_id: int, source_id: int, row: Mapping[str, Any]) -> Category:
     """Values that are not what their field holds are left to the fields that are kept as they are."""
-    texts = {k: row[k] for k in ("supercategory", "synset") if isinstance(row.get(k), str)}
+    texts = {k: row[k] for k in ("supercategory", "synset", "frequency") if isinstance(row.get(k), str)}
     color = row.get("color")
     is_rgb = (
         isinstance(color, list) and len(color) == 3 and all(type(v) is int and 0 <= v < 256 for v in color)
@@ -177,6 +177,7 @@ def _category(dense_id: int, source_id: int, row: Mapping[str, Any]) -> Category
         color=(color[0], color[1], color[2]) if color and is_rgb else None,
         parent=texts.get("supercategory"),
         synset=texts.get("synset"),
+        frequency=texts.get("frequency"),
     )
 
 
@@ -189,6 +190,7 @@ def category_entry(category: Category) -> dict[str, Any]:
         "isthing": None if category.isthing is None else int(category.isthing),
         "color": None if category.color is None else list(category.color),
         "synset": category.synset,
+        "frequency": category.frequency,
     }
     return {key: value for key, value in entry.items() if value is not None}
 

@@ -72,8 +72,8 @@ def as_categories(
     Parameters
     ----------
     source
-        Categories, their number, or rows ``{id, name, isthing}`` as COCO has them; then the ids in ``update``
-        are those of the rows.
+        Categories, their number, or rows ``{id, name, isthing, frequency}`` as COCO and LVIS have them; then
+        the ids in ``update`` are those of the rows.
 
     Raises
     ------
@@ -103,6 +103,7 @@ def _category(index: int, row: Mapping[str, Any], dense: bool) -> Category:
         source_id=row.get("source_id") if dense else row["id"],
         isthing=None if isthing is None else bool(isthing),
         parent=row.get("parent", row.get("supercategory")),
+        frequency=row.get("frequency"),
     )
 
 

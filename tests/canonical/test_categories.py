@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segbench.canonical.categories import Categories, Category
+from segbench.canonical.dataset import fingerprint
 from segbench.errors import DataError
 
 
@@ -28,6 +29,13 @@ def test_json_keeps_every_field():
     found = categories()
     assert Categories.from_json(found.to_json()) == found
     assert found[0].color == (0, 0, 0)
+
+
+def test_a_frequency_stands_only_where_it_is_told():
+    found = Categories([Category(0, "cat", frequency="r"), Category(1, "dog")])
+    assert [row.get("frequency", "none") for row in found.to_json()] == ["r", "none"]
+    assert Categories.from_json(found.to_json()) == found
+    assert fingerprint(found, []) != fingerprint(Categories([Category(0, "cat"), Category(1, "dog")]), [])
 
 
 @given(st.dictionaries(st.integers(-5, 10_000), st.text(), max_size=20))

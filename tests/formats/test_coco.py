@@ -98,6 +98,7 @@ def test_fields_of_images_categories_and_the_file_are_kept(tmp_path):
     assert dataset[0].not_exhaustive_category_ids is None
     assert dataset[1].not_exhaustive_category_ids == ()
     assert dataset.categories[0].color == (1, 2, 3)
+    assert [c.frequency for c in dataset.categories] == ["f", None, None]
     assert dataset.categories[1].color is None
 
 
