@@ -206,13 +206,14 @@ def validate(dataset: Path, source_format: str | None, as_json: bool, options: d
 @click.option("--threads", metavar="N", type=click.IntRange(1), help="Images at a time; default: all cores.")
 @click.option("--out", type=PATH, default="results", show_default=True, help="Folder of run records.")
 @click.option("--json", "as_json", is_flag=True, help="Print run.json alone on stdout.")
+@_pairs("--setting", "the protocol, such as max_detections=[1,10,300]", "settings")
 @_pairs("--truth-option", "TRUTH's format, such as ignore_index=11", "truth_options")
 @_pairs("--predictions-option", "the format of PREDICTIONS", "predictions_options")
-def score(truth: Path, predictions: Path, as_json: bool, **settings: Any) -> None:
+def score(truth: Path, predictions: Path, as_json: bool, **options: Any) -> None:
     """Score files of predictions, and keep a record."""
     from segbench.evaluate import score as run_score
 
-    result = run_score(truth, predictions, progress=_progress("score"), **settings)
+    result = run_score(truth, predictions, progress=_progress("score"), **options)
     _print_result(result, as_json)
 
 
@@ -232,14 +233,15 @@ def score(truth: Path, predictions: Path, as_json: bool, **settings: Any) -> Non
 )
 @click.option("--out", type=PATH, default="results", show_default=True, help="Folder of run records.")
 @click.option("--json", "as_json", is_flag=True, help="Print run.json alone on stdout.")
-def run(model: str, dataset: Path, as_json: bool, **settings: Any) -> None:
+@_pairs("--setting", "the protocol, such as max_detections=[1,10,300]", "settings")
+def run(model: str, dataset: Path, as_json: bool, **options: Any) -> None:
     """Score a model plugin, and keep a record.
 
     MODEL is file:path.py:Class, module:package.module:factory, or the name of an installed plugin.
     """
     from segbench.evaluate import run as run_model
 
-    _print_result(run_model(model, dataset, progress=_progress("run"), **settings), as_json)
+    _print_result(run_model(model, dataset, progress=_progress("run"), **options), as_json)
 
 
 @main.command()

@@ -37,6 +37,7 @@ class _Common(TypedDict, total=False):
     """Options of both functions, for their types alone."""
 
     task: str | None
+    settings: Mapping[str, Any] | None
     device: str
     out: str | Path | None
     progress: Progress
@@ -71,6 +72,7 @@ def score(
     *,
     task: str | None = None,
     protocol: str | Protocols | None = None,
+    settings: Mapping[str, Any] | None = None,
     truth_format: str | None = None,
     predictions_format: str | None = None,
     truth_options: Mapping[str, Any] | None = None,
@@ -91,6 +93,10 @@ def score(
     task, protocol
         ``semantic``, ``instance`` or ``panoptic``, and the rules; by default what the files hold, and the
         task's own protocol. A list of protocols scores them all in one pass: each image is decoded once.
+    settings
+        What differs from the protocol's own settings, by name: say ``{"max_detections": [1, 10, 300]}``; of a
+        list of protocols, all must have it. The record keeps it, and leaderboards compare only runs of the
+        same settings.
     truth_format, predictions_format, truth_options, predictions_options
         Format names (recognised where not given) and settings of the readers.
     num_classes
@@ -128,7 +134,7 @@ def score(
         predictions = open_predictions(
             predictions, truth, format=predictions_format, options=predictions_options
         )
-    panel = _panel(choose_protocols(task, protocol, truth, predictions), truth)
+    panel = _panel(choose_protocols(task, protocol, truth, predictions), truth, settings)
     n_threads = threads or os.cpu_count() or 1
 
     collect_files(panel, truth, predictions, progress(range(len(truth))), n_threads)
@@ -158,6 +164,7 @@ def run(
     *,
     task: str | None = None,
     protocol: str | Protocols | None = None,
+    settings: Mapping[str, Any] | None = None,
     device: str = "auto",
     batch_size: int = 1,
     ignore: Sequence[str] = (),
@@ -175,6 +182,8 @@ def run(
     task, protocol
         What to ask of the model, and the rules; by default the first task that both serve, and its protocol.
         A list of protocols of one task scores them all in one pass: each image is predicted once.
+    settings
+        What differs from the protocol's own settings, as in :func:`score`.
     device
         ``cpu`` or ``auto``.
     batch_size
@@ -208,7 +217,7 @@ def run(
     plugin = load_model(model) if isinstance(model, str) else model
     protocols = choose_protocols(task, protocol, truth, None, plugin.info.tasks)
     class_map = ClassMap.match(plugin.info, truth.categories, ignore=ignore)
-    panel = _panel(protocols, truth)
+    panel = _panel(protocols, truth, settings)
     runner = ModelSteps(plugin, class_map, panel, _only_task(protocols))
     latencies: list[float] = []
     started = time.perf_counter()
@@ -234,8 +243,8 @@ def _check_device(device: str) -> str:
     return "cpu"
 
 
-def _panel(protocols: Sequence[Protocol], truth: Dataset) -> Panel:
-    return Panel(protocols, [protocol.build(truth.categories) for protocol in protocols], truth)
+def _panel(protocols: Sequence[Protocol], truth: Dataset, settings: Mapping[str, Any] | None) -> Panel:
+    return Panel(protocols, [protocol.build(truth.categories, settings) for protocol in protocols], truth)
 
 
 def _only_task(protocols: Sequence[Protocol]) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.errors import UsageError, did_you_mean
 from segbench.metrics import METRICS, load_metric, rule_words
+from segbench.metrics.instance_rules import INSTANCE_RULES
 from segbench.metrics.panoptic_rules import PANOPTIC_RULES
 from segbench.metrics.semantic_rules import SEMANTIC_RULES
 
@@ -90,6 +91,17 @@ _COCO_RULES = (
     "Precision at 101 recalls, made falling; means over thresholds, recalls and categories that have truth.",
     "Truth with annotation id 0 counts as unmatched; the truth's own ignore flag does not count.",
 )
+_LVIS_RULES = (
+    "An image tells which of its categories are there (it has truth of them), surely not (neg_category_ids), "
+    "and not exhaustively annotated; predictions of any other category do not count.",
+    "An unmatched prediction of a category that is not exhaustive is neither right nor wrong.",
+    "There are no crowds: iscrowd does not count, the truth's own ignore flag does.",
+    "Truth and predictions whose area is 0 or less do not count; that of the result's box, where it has one.",
+    "Thresholds, recalls, area ranges and matching are those of `coco-instance`.",
+    "ap_rare, ap_common, ap_frequent: means over the categories whose frequency is r, c or f.",
+    "`iou_type=bbox` scores boxes.",
+)
+_LVIS = "lvis 0.5.3, LVISEval; Gupta et al., LVIS, CVPR 2019"
 _COCO = "pycocotools 2.0.11, COCOeval; Lin et al., Microsoft COCO, ECCV 2014"
 
 _SEEN = "A category absent in truth and prediction is left out of means; one only predicted counts as 0."
@@ -122,7 +134,7 @@ def _row(name: str, summary: str, rules: tuple[str, ...], source: str) -> Protoc
     elif name in PANOPTIC_RULES:
         task, settings = "panoptic", {"chunks": 1, **PANOPTIC_RULES[name].settings()}
     else:
-        task, settings = "instance", {"iou_type": "bbox" if name == "coco-bbox" else "segm"}
+        task, settings = "instance", dict(INSTANCE_RULES[name])
     words: dict[str, Any] = {"summary": summary, "rules": rules, "source": source}
     return Protocol(name=name, version="1", task=task, settings=settings, **words)
 
@@ -249,6 +261,26 @@ _TABLE = (
         "COCO's AP and AR of boxes, to the last bit.",
         (*_COCO_RULES, "A result without a box has the box, and the area, of its mask."),
         _COCO,
+    ),
+    _row(
+        "lvis",
+        "LVIS' AP and AR, by area and frequency, to the last bit.",
+        (
+            "The 300 best predictions of an image count, of equal scores the first; those that do not count "
+            "for another reason are among them, except results of categories that the truth lacks.",
+            *_LVIS_RULES,
+        ),
+        _LVIS,
+    ),
+    _row(
+        "lvis-fixed",
+        "Fixed AP: LVIS' AP of 10,000 predictions a category, however many an image.",
+        (
+            "The 10,000 best predictions of a category in all images count, of equal scores those that stand "
+            "first in the results; those that do not count for another reason are among them.",
+            *_LVIS_RULES,
+        ),
+        "large-vocab-devil, evaluate_ap_fixed.py; Dave et al., Evaluating large-vocabulary detectors, 2021",
     ),
     _row(
         "panopticapi",

@@ -73,6 +73,19 @@ def test_score_prints_scores_and_where_the_record_is(folders):
     assert "record: " in result.stdout
 
 
+def test_settings_of_the_protocol(folders):
+    arguments = ["score", folders / "truth", folders / "pred", "--num-classes", 4, "--protocol", "mmseg"]
+    shown = invoke(
+        *arguments, "--out", folders / "r", "--setting", "beta=2", "--setting", "decimals=null", "--json"
+    )
+    assert shown.exit_code == 0, shown.stderr
+    settings = json.loads(shown.stdout)["protocol"]["settings"]
+    assert (settings["beta"], settings["decimals"]) == (2.0, None)
+    refused = invoke(*arguments, "--setting", "betta=2")
+    assert refused.exit_code == 2
+    assert "unknown setting 'betta'. Did you mean 'beta'?" in refused.stderr
+
+
 def test_the_line_from_convert_to_leaderboard(folders, panoptic):
     assert invoke("convert", panoptic, folders / "canonical", "--images", "none").exit_code == 0
     assert invoke("validate", folders / "canonical").stdout.endswith("images: 1, problems: 0\n")

@@ -190,6 +190,13 @@ def test_a_model_is_run_image_by_image_and_recorded(pictures, tmp_path, batch_si
     assert segbench.read_record(record.path).run_id == record.run_id
 
 
+def test_settings_reach_the_metric_of_a_model(pictures):
+    record = segbench.run(Plugin(), pictures, protocol="mmseg", settings={"beta": 2}, out=None)
+    assert record.protocol["settings"]["beta"] == 2
+    with pytest.raises(segbench.UsageError, match="unknown setting 'bet'. Did you mean 'beta'"):
+        segbench.run(Plugin(), pictures, settings={"bet": 2}, out=None)
+
+
 @pytest.mark.parametrize(
     ("fault", "message"),
     [

@@ -12,6 +12,7 @@ import pytest
 from segbench.canonical.categories import Categories, Category
 from segbench.errors import UsageError
 from segbench.metrics import METRICS
+from segbench.metrics.instance_rules import INSTANCE_RULES
 from segbench.metrics.panoptic_rules import PANOPTIC_RULES
 from segbench.metrics.semantic_rules import SEMANTIC_RULES
 from segbench.protocols import DEFAULT_PROTOCOLS, PROTOCOLS, default_protocol, get_protocol
@@ -22,7 +23,7 @@ CATEGORIES = Categories([Category(0, "car", source_id=26, isthing=True), Categor
 def test_the_names():
     assert {task: [p.name for p in PROTOCOLS.values() if p.task == task] for task in METRICS} == {
         "semantic": [*SEMANTIC_RULES],
-        "instance": ["coco-instance", "coco-bbox"],
+        "instance": [*INSTANCE_RULES],
         "panoptic": [*PANOPTIC_RULES],
     }
 

@@ -62,9 +62,12 @@ void choose(const std::vector<Ranked>& ranked, int64_t limit, std::vector<Outcom
   }
 }
 
-// Every image's best prediction counts whatever the limit, so the best of all is that of the first place.
-double best_score(const std::vector<Place>& places, int64_t limit) {
-  return places.empty() || limit < 1 ? 0 : places[0].score;
+// The best score within the limit; where it is one of each image, that is the first.
+double best_score(const std::vector<Part>& parts, const std::vector<Place>& places, int64_t limit) {
+  for (const Place& place : places) {
+    if (parts[place.part].ranks.data()[place.row] < limit) return place.score;
+  }
+  return 0;
 }
 
 std::vector<Part> read_parts(const nb::list& parts, std::size_t areas) {
@@ -111,7 +114,7 @@ nb::tuple draw_curves(const nb::list& given, Matrix<int64_t> truths, Vector<int6
         for (std::size_t m = 0; m < m_n; ++m) {
           choose(ranked, limits.data()[m], outcomes);
           std::size_t cell = (k * areas + a) * m_n + m;
-          drawer.draw(outcomes, count, best_score(found, limits.data()[m]),
+          drawer.draw(outcomes, count, best_score(parts, found, limits.data()[m]),
                       {precision.data() + cell, recall.data() + cell, scores.data() + cell, cells,
                        cells * static_cast<int64_t>(r_n), cells});
         }

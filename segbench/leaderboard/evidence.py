@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segbench.errors import DataError
 from segbench.leaderboard.pooled import Floats, Ints, Ratios
@@ -133,8 +134,9 @@ def _instance(record: RunRecord, images: pa.Table) -> tuple[Detections, Ratios]:
         raise DataError("detections.parquet is missing")
     settings = record.protocol["settings"]
     area = next(iter(settings["area_ranges"]), "all")
-    kept = record.detections.filter(_below(record.detections, "rank", max(settings["max_detections"])))
-    column = {name: kept.column(name).to_numpy() for name in kept.column_names}
+    column = {name: record.detections.column(name).to_numpy() for name in record.detections.column_names}
+    kept = _within_limit(column, settings)
+    column = {name: values[kept] for name, values in column.items()}
     place, category = _flat(images, "category_ids")
     detections = Detections(
         n_images=len(images),
@@ -148,8 +150,26 @@ def _instance(record: RunRecord, images: pa.Table) -> tuple[Detections, Ratios]:
         truth_images=place,
         truth_categories=category,
         truth_counts=_flat(images, f"truths_{area}")[1],
+        recalls=_recalls(settings.get("recall_thresholds", 101)),
     )
     return detections, _matched_share(detections, settings["iou_thresholds"])
+
+
+def _within_limit(column: Mapping[str, NDArray[Any]], settings: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Which detections count in ``ap``: where 100 is a limit that one, as COCO fixes it, else the largest."""
+    limits = settings["max_detections"]
+    ranks = column["rank"]
+    if settings.get("limited_by") == "category":
+        order = np.lexsort((column["position"], -column["score"], column["category_id"]))
+        categories = column["category_id"][order]
+        ranks = np.empty(len(order), np.int64)
+        ranks[order] = np.arange(len(order)) - np.searchsorted(categories, categories)
+    within: NDArray[np.bool_] = ranks < (100 if 100 in limits else max(limits))
+    return within
+
+
+def _recalls(points: int | Sequence[float]) -> Floats:
+    return np.linspace(0, 1, points) if isinstance(points, int) else np.array(points, np.float64)
 
 
 def _matched_share(found: Detections, thresholds: Sequence[float]) -> Ratios:
@@ -174,12 +194,6 @@ def _gather(ratios: Ratios) -> Ratios:
     np.add.at(above, row.reshape(-1), ratios.numerators)
     np.add.at(below, row.reshape(-1), ratios.denominators)
     return Ratios(ratios.n_images, known[:, 0], known[:, 1], above, below)
-
-
-def _below(table: pa.Table, name: str, bound: int) -> Any:
-    import pyarrow.compute as pc  # pyarrow takes 0.1 s to import
-
-    return pc.less(table.column(name), bound)
 
 
 def _flat(images: pa.Table, name: str) -> tuple[Ints, Any]:

@@ -7,7 +7,7 @@ recall, and between two of them precision falls, so the envelope is read at true
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -37,6 +37,8 @@ class Detections:
         uint64 [d]: bit t belongs to IoU threshold t.
     truth_images, truth_categories, truth_counts
         int64 [k]: truths that count.
+    recalls
+        float64 [R]: where precision is read off.
     """
 
     n_images: int
@@ -50,11 +52,12 @@ class Detections:
     truth_images: Ints
     truth_categories: Ints
     truth_counts: Ints
+    recalls: Floats = field(default_factory=lambda: RECALLS)
 
     @property
     def width(self) -> int:
         """Numbers that one resample needs at once."""
-        return max([len(category.images) for category in self._categories], default=0) + len(RECALLS)
+        return max([len(category.images) for category in self._categories], default=0) + len(self.recalls)
 
     def scores(self, weights: Floats) -> Floats:
         """AP of each resample.
@@ -66,14 +69,14 @@ class Detections:
 
         Returns
         -------
-        float64 [r], a fraction: the mean over IoU thresholds, 101 recalls and the categories that have a
-        truth; NaN for a resample without any truth.
+        float64 [r], a fraction: the mean over IoU thresholds, recalls and the categories that have a truth;
+        NaN for a resample without any truth.
         """
         total, count = np.zeros(len(weights)), np.zeros(len(weights))
         for category in self._categories:
             truths = weights @ category.truths
             counted = truths > 0
-            total[counted] += category.average_precision(weights[counted], truths[counted])
+            total[counted] += category.average_precision(weights[counted], truths[counted], self.recalls)
             count += counted
         return np.divide(total, count, out=np.full(len(weights), np.nan), where=count > 0)
 
@@ -117,10 +120,10 @@ class _Category:
     kept: NDArray[np.bool_]
     hits: NDArray[np.bool_]
 
-    def average_precision(self, weights: Floats, truths: Floats) -> Floats:
+    def average_precision(self, weights: Floats, truths: Floats, recalls: Floats) -> Floats:
         """Mean over thresholds and recalls, float64 [r], for resamples that have ``truths`` [r] > 0."""
         weights = weights[:, self.images]
-        needed = _hits_needed(truths)
+        needed = _hits_needed(truths, recalls)
         total = np.zeros(len(truths))
         kept, seen = None, weights
         for now, hit in zip(self.kept, self.hits, strict=True):
@@ -128,15 +131,15 @@ class _Category:
                 kept, seen = now, np.cumsum(weights * now, axis=1)
             if hit.any():
                 total += _precision_at(needed, np.cumsum(weights[:, hit], axis=1), seen[:, hit])
-        return total / (len(self.kept) * len(RECALLS))
+        return total / (len(self.kept) * len(recalls))
 
 
-def _hits_needed(truths: Floats) -> Floats:
-    """Smallest whole number h with ``h / truths >= recall``, in floating point as COCO compares: [r, 101]."""
+def _hits_needed(truths: Floats, recalls: Floats) -> Floats:
+    """Smallest whole number h with ``h / truths >= recall``, in floating point as COCO compares: [r, R]."""
     truths = truths[:, None]
-    needed = np.floor(truths * RECALLS) - 1
+    needed = np.floor(truths * recalls) - 1
     for _ in range(3):
-        needed += needed / truths < RECALLS
+        needed += needed / truths < recalls
     return needed
 
 

@@ -14,20 +14,14 @@ from segbench.canonical.instances import InstanceTable
 from segbench.canonical.sample import Sample
 from segbench.errors import DataError, UsageError
 from segbench.metrics.doubts import absent, texts, warn
+from segbench.metrics.federated import FREQUENCIES, Federation, without_frequency
 from segbench.metrics.inputs import as_categories, check_protocol, check_same
-from segbench.metrics.instance_curves import (
-    AREA_RANGES,
-    IOU_THRESHOLDS,
-    Curves,
-    Rules,
-    Tallied,
-    count_truths,
-    curves,
-)
+from segbench.metrics.instance_curves import Curves, Rules, Tallied, count_truths, curves
 from segbench.metrics.instance_images import InstanceImages
 from segbench.metrics.instance_inputs import samples_of
 from segbench.metrics.instance_match import InstanceStats, measure, read_tables
-from segbench.metrics.instance_regions import pred_regions, truth_regions
+from segbench.metrics.instance_regions import pooled, pred_regions, truth_regions
+from segbench.metrics.instance_rules import INSTANCE_RULES
 from segbench.metrics.instance_table import SpanStats, measure_tables
 from segbench.metrics.once import Once
 from segbench.metrics.scores import Scores, class_rows, signature
@@ -39,8 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["InstanceStats", "MaskAP", "measure", "score"]
 
-_IOU_TYPES: dict[str, Literal["segm", "bbox"]] = {"coco-instance": "segm", "coco-bbox": "bbox"}
-"""IoU type of each protocol."""
+_IOU_TYPES = {"coco-instance": "segm", "coco-bbox": "bbox"}
+"""IoU type of the protocols that have but one."""
+
+_ONE = Categories([Category(id=0, name="all")])
+"""What is scored where categories are not told apart."""
 
 
 def score(images: Sequence[Tallied], categories: Categories, rules: Rules, signed: str = "") -> Scores:
@@ -54,18 +51,36 @@ def score(images: Sequence[Tallied], categories: Categories, rules: Rules, signe
     ``ap`` is at 100 predictions where that is one of ``max_detections``, as COCOeval fixes it, and at the
     most otherwise, where COCOeval says −1. The other precisions are at the most.
 
+    With federated truth, ``ap_rare``, ``ap_common`` and ``ap_frequent`` average over the categories of one
+    frequency. Where categories are not told apart, none has a score of its own.
+
     Notes
     -----
-    ``COCOeval.summarize`` of pycocotools 2.0.11, bit for bit.
+    ``COCOeval.summarize`` of pycocotools 2.0.11 and ``LVISEval.summarize`` of lvis 0.5.3, bit for bit.
     """
-    drawn = curves(images, categories, rules)
+    drawn = curves(images, categories if rules.use_categories else _ONE, rules)
     order = np.argsort([category.key for category in categories])
     cells = _cells(drawn, rules)
-    columns = {key: np.empty(len(categories)) for key in cells}
-    for key, cell in cells.items():
-        columns[key][order] = [_mean(cell[..., k]) for k in range(len(categories))]
+    columns = {key: np.full(len(categories), math.nan) for key in cells}
+    if rules.use_categories:
+        for key, cell in cells.items():
+            columns[key][order] = [_mean(cell[..., k]) for k in range(len(categories))]
+    if rules.federated:
+        cells = _with_frequencies(cells, [categories[i].frequency for i in order.tolist()])
     values = {key: _mean(cell) for key, cell in cells.items()}
     return Scores(values, class_rows(categories, columns), signed)
+
+
+def _with_frequencies(
+    cells: dict[str, NDArray[np.float64]], frequencies: Sequence[str | None]
+) -> dict[str, NDArray[np.float64]]:
+    """Add the cells of categories of one frequency, before recall."""
+    groups = {}
+    for label, letter in FREQUENCIES.items():
+        chosen = [k for k, frequency in enumerate(frequencies) if frequency == letter]
+        groups[f"ap_{label}"] = cells["ap"][..., chosen]
+    precisions = {key: cell for key, cell in cells.items() if key.startswith("ap")}
+    return precisions | groups | cells
 
 
 def _cells(drawn: Curves, rules: Rules) -> dict[str, NDArray[np.float64]]:
@@ -92,20 +107,23 @@ def _mean(values: NDArray[np.float64]) -> float:
 
 
 class MaskAP:
-    """COCO's twelve numbers over masks or boxes.
+    """COCO's twelve numbers over masks or boxes, and LVIS' thirteen.
 
     Parameters
     ----------
     categories
-        Categories, their number, or rows ``{id, name}``; then ids in :meth:`update` are those of the rows.
+        Categories, their number, or rows ``{id, name}`` (with ``frequency`` for LVIS); then ids in
+        :meth:`update` are those of the rows.
     iou_type
         IoU of masks (``segm``) or boxes (``bbox``); the protocol says it when None.
     protocol
-        ``coco-instance`` or ``coco-bbox``; that of ``iou_type`` when None.
-    iou_thresholds, recall_thresholds, area_ranges, max_detections
-        See :class:`segbench.metrics.instance_curves.Rules`.
+        ``coco-instance``, ``coco-bbox``, ``lvis`` or ``lvis-fixed``; that of ``iou_type`` when None.
+    iou_thresholds, recall_thresholds, area_ranges, max_detections, use_categories
+        See :class:`segbench.metrics.instance_curves.Rules`; those of the protocol when None.
     num_classes
         The number of categories, where ``categories`` is not given.
+    settings
+        Any of the rules, by name.
 
     Images are joined in the order of their ids: as integers where all are, else as text.
 
@@ -130,44 +148,52 @@ class MaskAP:
         iou_type: Literal["segm", "bbox"] | None = None,
         protocol: str | None = None,
         *,
-        iou_thresholds: Sequence[float] = IOU_THRESHOLDS,
-        recall_thresholds: int | Sequence[float] = 101,
-        area_ranges: Mapping[str, Sequence[float]] = AREA_RANGES,
-        max_detections: Sequence[int] = (1, 10, 100),
+        iou_thresholds: Sequence[float] | None = None,
+        recall_thresholds: int | Sequence[float] | None = None,
+        area_ranges: Mapping[str, Sequence[float]] | None = None,
+        max_detections: Sequence[int] | None = None,
+        use_categories: bool | None = None,
         num_classes: int | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         if (categories is None) == (num_classes is None):
             raise UsageError("give categories or num_classes, one of them")
         self.categories, self._dense_ids = as_categories(categories or num_classes or 0)
-        self.protocol, iou_type = _protocol(protocol, iou_type)
-        points = recall_thresholds
-        self.rules = Rules(
-            iou_type=iou_type,
-            iou_thresholds=tuple(map(float, iou_thresholds)),
-            recall_thresholds=points if isinstance(points, int) else tuple(map(float, points)),
-            area_ranges={label: (float(low), float(high)) for label, (low, high) in area_ranges.items()},
-            max_detections=tuple(sorted(map(int, max_detections))),
-        )
+        given = {
+            "iou_type": iou_type,
+            "iou_thresholds": iou_thresholds,
+            "recall_thresholds": recall_thresholds,
+            "area_ranges": area_ranges,
+            "max_detections": max_detections,
+            "use_categories": use_categories,
+        }
+        given = {name: value for name, value in given.items() if value is not None}
+        self.protocol, self.rules = _rules(protocol, {**given, **(settings or {})})
         self._told: set[str] = set()
         self.reset()
 
     @classmethod
     def build(cls, categories: Categories, protocol: str, settings: Mapping[str, Any]) -> Self:
         """Make a metric for a data set."""
-        return cls(categories, protocol=protocol, **settings)
+        return cls(categories, protocol=protocol, settings=settings)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """``iou_type``, ``iou_thresholds``, ``recall_thresholds``, ``area_ranges`` and ``max_detections``."""
-        return self.rules.to_json()
+        """The rules, by name: those that LVIS has beside COCO's only where they are not COCO's."""
+        return self.rules.to_json(INSTANCE_RULES[self.protocol])
+
+    @property
+    def _told_apart(self) -> Categories:
+        return self.categories if self.rules.use_categories else _ONE
 
     @property
     def warnings(self) -> list[str]:
         """What a reader of the score should know: a line a kind, with how many images have it."""
         parts, found = self._images.parts(), texts(self._images.doubts())
-        truths = count_truths(parts, len(self.categories), len(self.rules.area_ranges))[0]
+        truths = count_truths(parts, len(self._told_apart), len(self.rules.area_ranges))[0]
         missing = np.flatnonzero(truths == 0).tolist() if parts else []
-        return found + absent(self.categories, missing, ())
+        told = without_frequency(self.categories) if self.rules.federated else []
+        return told + found + absent(self._told_apart, missing, ())
 
     def update(self, pred: Mapping[str, Any], truth: Mapping[str, Any], image_id: object) -> None:
         """Add one image; errors as :func:`measure`.
@@ -177,7 +203,8 @@ class MaskAP:
         pred, truth
             ``masks``, bool [N, H, W] or a list of :class:`Rle` or COCO RLE dicts, or ``boxes`` [N, 4]
             ``x, y, w, h``, or both; ``category_ids`` [N]; ``scores`` [N] of predictions; of truth, where they
-            matter, ``iscrowd`` [N], ``area`` [N] and ``ids`` [N] (1..N when left out).
+            matter, ``iscrowd`` [N], ``area`` [N] and ``ids`` [N] (1..N when left out); and for LVIS
+            ``ignore`` [N] and the lists ``neg_category_ids`` and ``not_exhaustive_category_ids``.
         image_id
             Its id, each once.
 
@@ -203,20 +230,27 @@ class MaskAP:
                 image_id=truth.image_id,
                 field="size",
             )
+        found = once.get(("pred", iou_type), lambda: pred_regions(pred, iou_type))
+        true = once.get(("truth", iou_type), lambda: truth_regions(truth, iou_type))
+        if not self.rules.use_categories:
+            found, true = pooled(found, self.categories), pooled(true, self.categories)
         return measure(
-            once.get(("pred", iou_type), lambda: pred_regions(pred, iou_type)),
-            once.get(("truth", iou_type), lambda: truth_regions(truth, iou_type)),
-            len(self.categories),
+            found,
+            true,
+            len(self._told_apart),
             self.rules,
             size=(truth.height, truth.width),
             image_id=truth.image_id,
             index=index,
+            federation=Federation.of(truth) if self.rules.federated else None,
         )
 
     @property
     def by_tables(self) -> bool:
         """Whether :meth:`measure_tables` serves these rules."""
-        return self.protocol in _IOU_TYPES
+        rules = self.rules
+        coco = rules.limited_by == "image_category" and rules.use_categories and not rules.federated
+        return self.protocol in _IOU_TYPES and coco
 
     def measure_tables(
         self, pred: InstanceTable, truth: InstanceTable, image_ids: Sequence[str], span: range
@@ -248,6 +282,7 @@ class MaskAP:
             "category_id": stats.pred_category_ids,
             "rank": stats.ranks,
             "score": stats.scores,
+            **({} if stats.positions is None else {"position": stats.positions}),
         }
         for a, label in enumerate(self.rules.area_ranges):
             rows |= {f"matched_{label}": stats.matched[a], f"ignored_{label}": stats.ignored[a]}
@@ -305,19 +340,21 @@ class MaskAP:
 
     def curves(self) -> Curves:
         """Return the arrays of COCOeval's ``eval``, −1 where there is no truth."""
-        return curves(self._images.parts(), self.categories, self.rules)
+        return curves(self._images.parts(), self._told_apart, self.rules)
 
     def reset(self) -> None:
         """Forget every image."""
         self._images = InstanceImages()
 
 
-def _protocol(
-    protocol: str | None, iou_type: Literal["segm", "bbox"] | None
-) -> tuple[str, Literal["segm", "bbox"]]:
+def _rules(protocol: str | None, given: Mapping[str, Any]) -> tuple[str, Rules]:
+    """The protocol, by default that of the IoU type, and its rules changed by those that are given."""
+    iou_type = given.get("iou_type")
     if protocol is None:
         protocol = "coco-bbox" if iou_type == "bbox" else "coco-instance"
-    implied = _IOU_TYPES[check_protocol(protocol, _IOU_TYPES)]
+    usual = INSTANCE_RULES[check_protocol(protocol, INSTANCE_RULES)]
+    implied = _IOU_TYPES.get(protocol, iou_type)
     if iou_type not in (None, implied):
         raise UsageError(f"protocol {protocol!r} measures {implied!r}, not {iou_type!r}")
-    return protocol, implied
+    plain = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in given.items()}
+    return protocol, Rules().changed_by({**usual, **plain})

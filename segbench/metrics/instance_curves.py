@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from segbench import kernels
 from segbench.errors import UsageError
+from segbench.metrics.instance_match import InstanceStats
+from segbench.metrics.over_all import ranked_over_all
+from segbench.metrics.rules import with_settings
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
     from segbench.canonical.categories import Categories
-    from segbench.metrics.instance_match import InstanceStats
 
 MAX_THRESHOLDS = 64
 """Match flags are the bits of one uint64 a prediction."""
@@ -49,7 +51,14 @@ class Rules:
     area_ranges
         ``{label: (least, most)}`` in pixels, both inclusive; the first is that of ``ap``.
     max_detections
-        How many of the best predictions of an image and category count, rising.
+        How many of the best predictions count, rising.
+    limited_by
+        Of which there may be so many: an ``image_category``, which is an image and category; an ``image``, of
+        all categories together; or a ``category``, in all images together.
+    federated
+        Truth is federated and read as LVIS reads it; see :func:`segbench.metrics.instance_match.measure`.
+    use_categories
+        When false, all categories are one; predictions of equal score stand in the order of source ids.
 
     Raises
     ------
@@ -62,6 +71,9 @@ class Rules:
     recall_thresholds: int | tuple[float, ...] = 101
     area_ranges: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(AREA_RANGES))
     max_detections: tuple[int, ...] = (1, 10, 100)
+    limited_by: Literal["image_category", "image", "category"] = "image_category"
+    federated: bool = False
+    use_categories: bool = True
 
     def __post_init__(self) -> None:
         if self.iou_type not in ("segm", "bbox"):
@@ -76,6 +88,8 @@ class Rules:
             )
         if not len(self.recall_grid) or (np.diff(self.recall_grid) < 0).any():
             raise UsageError("recall_thresholds must be one number or more, rising")
+        if self.federated and not self.use_categories:
+            raise UsageError("use_categories=false has no meaning for federated truth")
 
     @cached_property
     def recall_grid(self) -> NDArray[np.float64]:
@@ -93,16 +107,32 @@ class Rules:
         bounds = self.area_bounds
         return (areas < bounds[:, :1]) | (areas > bounds[:, 1:])
 
-    def to_json(self) -> dict[str, Any]:
-        """The rules as plain values, keyed as the attributes."""
+    def to_json(self, also: Iterable[str] = ()) -> dict[str, Any]:
+        """The rules as plain values, keyed as the attributes.
+
+        Of the last three, only those that differ from COCO's and those named in ``also``.
+        """
         count = self.recall_thresholds
+        rest = {"limited_by": "image_category", "federated": False, "use_categories": True}
         return {
             "iou_type": self.iou_type,
             "iou_thresholds": list(self.iou_thresholds),
             "recall_thresholds": count if isinstance(count, int) else list(count),
             "area_ranges": {label: list(bounds) for label, bounds in self.area_ranges.items()},
             "max_detections": list(self.max_detections),
+            **{k: getattr(self, k) for k, usual in rest.items() if k in also or getattr(self, k) != usual},
         }
+
+    def changed_by(self, settings: Mapping[str, Any]) -> Rules:
+        """Return these rules with some changed.
+
+        Raises
+        ------
+        UsageError
+            When there is no such rule, or one cannot be right.
+        """
+        rules: Rules = with_settings(self, settings, beside=())
+        return replace(rules, max_detections=tuple(sorted(rules.max_detections)))
 
 
 class Curves(NamedTuple):
@@ -133,6 +163,8 @@ def curves(images: Sequence[Tallied], categories: Categories, rules: Rules) -> C
     ``COCOeval.accumulate`` of pycocotools 2.0.11, bit for bit: predictions by falling score, stably sorted.
     """
     order = [c.id for c in sorted(categories, key=lambda c: c.key)]
+    if rules.limited_by == "category":
+        images = ranked_over_all([image for image in images if isinstance(image, InstanceStats)])
     drawn = kernels.draw_curves(
         images,
         count_truths(images, len(categories), len(rules.area_ranges)),

@@ -15,7 +15,8 @@ from segbench.errors import DataError, UsageError, did_you_mean
 from segbench.metrics.inputs import as_array
 
 _PRED_KEYS = {"masks", "boxes", "category_ids", "scores"}
-_TRUTH_KEYS = {"masks", "boxes", "category_ids", "iscrowd", "area", "ids"}
+_FEDERATED = ("neg_category_ids", "not_exhaustive_category_ids")
+_TRUTH_KEYS = {"masks", "boxes", "category_ids", "iscrowd", "ignore", "area", "ids", *_FEDERATED}
 
 
 def samples_of(
@@ -47,7 +48,9 @@ def samples_of(
     for side, (rles, size) in zip((truth, pred), masks, strict=True):
         segments = _segments(side, rles, dense_ids)
         high, wide = size or (height, width)
-        sides.append(Sample(image_id=image_id, height=high, width=wide, segments=segments, overlap=True))
+        told: dict[str, Any] = {name: _dense(side.get(name), name, dense_ids) for name in _FEDERATED}
+        sample = Sample(image_id=image_id, height=high, width=wide, segments=segments, overlap=True, **told)
+        sides.append(sample)
     for segment, given in zip(sides[0].segments, _column(truth["category_ids"], "category_ids"), strict=True):
         if segment.category_id < 0:
             raise DataError(
@@ -70,17 +73,24 @@ def _column(values: Any, name: str) -> list[Any]:
     return column
 
 
+def _dense(ids: Any, name: str, dense_ids: Mapping[int, int]) -> tuple[int, ...] | None:
+    """Dense ids of a list of categories; unknown ones are left out, since nothing is predicted of them."""
+    if ids is None:
+        return None
+    return tuple(dense_ids[int(i)] for i in _column(ids, name) if int(i) in dense_ids)
+
+
 def _segments(
     side: Mapping[str, Any], rles: Sequence[Rle] | None, dense_ids: Mapping[int, int]
 ) -> list[Segment]:
     n = len(_column(side["category_ids"], "category_ids"))
     columns: dict[str, Sequence[Any]] = {
         "ids": range(1, n + 1),
-        **{name: [None] * n for name in ("scores", "iscrowd", "area", "boxes", "masks")},
+        **{name: [None] * n for name in ("scores", "iscrowd", "ignore", "area", "boxes", "masks")},
         **{
             name: _column(values, name)
             for name, values in side.items()
-            if name != "masks" and values is not None
+            if name not in ("masks", *_FEDERATED) and values is not None
         },
         **({} if rles is None else {"masks": rles}),
     }
@@ -92,6 +102,7 @@ def _segments(
             id=int(columns["ids"][i]),
             category_id=dense_ids.get(int(columns["category_ids"][i]), -1),
             iscrowd=bool(columns["iscrowd"][i]),
+            ignore=bool(columns["ignore"][i]),
             source_area=columns["area"][i],
             bbox=None if columns["boxes"][i] is None else tuple(columns["boxes"][i]),
             rle=columns["masks"][i],

@@ -17,6 +17,7 @@ from segbench.metrics.instance_regions import shape_iou
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from segbench.metrics.federated import Federation
     from segbench.metrics.instance_curves import Rules
     from segbench.metrics.instance_regions import Regions
 
@@ -37,6 +38,9 @@ class InstanceStats:
         int32, int32 and float64 [N]: predictions by category, then falling score; rank 0 is its best.
     matched, ignored
         uint64 [A, N]: bit t says so at IoU threshold t.
+    positions
+        int64 [N]: ids of the predictions, which are their places in a file of results; kept where a protocol
+        limits how many of a category count in all.
     doubts
         What a reader of the score should know.
     """
@@ -50,6 +54,7 @@ class InstanceStats:
     scores: NDArray[np.float64]
     matched: NDArray[np.uint64]
     ignored: NDArray[np.uint64]
+    positions: NDArray[np.int64] | None = None
     doubts: tuple[Doubt, ...] = ()
 
 
@@ -62,6 +67,7 @@ def measure(
     size: tuple[int, int],
     image_id: str,
     index: int | None = None,
+    federation: Federation | None = None,
 ) -> InstanceStats:
     """Match the predictions of one image, category by category, for every area range and IoU threshold.
 
@@ -69,6 +75,10 @@ def measure(
     outside an area range are ignored: what they match is neither right nor wrong, and so is an unmatched
     prediction outside the range. As in COCOeval, the truth's own ``ignore`` does not count, and a match with
     annotation id 0 is none. Predictions of unknown categories are left out, with a warning.
+
+    With a federation (LVIS), truth to be ignored is what the truth says so of, and a crowd is truth like any
+    other; truth and predictions without an area do not count, nor do predictions of categories that the image
+    says nothing of; unmatched predictions of categories that are not exhaustive are ignored.
 
     Parameters
     ----------
@@ -82,6 +92,8 @@ def measure(
         Height and width of the image in pixels.
     image_id, index
         Kept in the stats; the id is named in errors.
+    federation
+        What the image says of whole categories, where ``rules.federated``.
 
     Raises
     ------
@@ -90,18 +102,27 @@ def measure(
 
     Notes
     -----
-    ``COCOeval.computeIoU`` and ``evaluateImg`` of pycocotools 2.0.11 (Lin et al., Microsoft COCO, ECCV 2014).
+    ``COCOeval.computeIoU`` and ``evaluateImg`` of pycocotools 2.0.11 (Lin et al., Microsoft COCO, ECCV 2014),
+    and ``LVISEval`` of lvis 0.5.3 (Gupta et al., LVIS, CVPR 2019).
     """
     known = _known(pred, truth, num_classes, image_id)
     unknown = len(pred) - len(known)
-    best, ranks = _best(pred, known, rules.max_detections[-1])
-    pred, truth = pred.take(best), truth.take(np.argsort(truth.category_ids, kind="stable"))
-    ignore = truth.iscrowd | rules.outside(truth.areas)
+    truth = truth.take(np.argsort(truth.category_ids, kind="stable"))
+    flagged = truth.iscrowd
+    if federation is not None:
+        truth = federation.truth(truth)
+        flagged = truth.ignore
+    pred, ranks, counted = _scored(pred, truth, known, rules, federation)
+    ignore = flagged | rules.outside(truth.areas)
+    partner = np.full((len(ignore), len(rules.iou_thresholds), len(pred)), -1, np.int32)
     try:
-        partner = _partners(pred, truth, ignore, rules, size)
+        partner[:, :, counted] = _partners(pred.take(np.flatnonzero(counted)), truth, ignore, rules, size)
     except ValueError as error:
         raise DataError(str(error), image_id=image_id, field="segmentation") from None
-    matched, ignored = _flags(partner, ignore, truth, rules.outside(pred.areas))
+    spared = rules.outside(pred.areas)
+    if federation is not None:
+        spared = spared | federation.excused(pred) | ~counted
+    matched, ignored = _flags(partner, ignore, truth, spared)
     category_ids = np.union1d(pred.category_ids, truth.category_ids)
     return InstanceStats(
         image_id=image_id,
@@ -113,7 +134,8 @@ def measure(
         scores=pred.scores,
         matched=matched,
         ignored=ignored,
-        doubts=tuple(_doubts(pred, truth, rules, unknown, image_id=image_id, index=index)),
+        positions=pred.ids if rules.limited_by == "category" else None,
+        doubts=tuple(_doubts(pred, truth, rules, (unknown, len(known)), image_id=image_id, index=index)),
     )
 
 
@@ -126,8 +148,11 @@ def _known(pred: Regions, truth: Regions, num_classes: int, image_id: str) -> ND
     return np.flatnonzero((pred.category_ids >= 0) & (pred.category_ids < num_classes))
 
 
-def _doubts(pred: Regions, truth: Regions, rules: Rules, unknown: int, **where: Any) -> Iterator[Doubt]:
-    """What to know of the predictions that are scored, of the truth, and of predictions left out."""
+def _doubts(
+    pred: Regions, truth: Regions, rules: Rules, given: tuple[int, int], **where: Any
+) -> Iterator[Doubt]:
+    """What to know of predictions that are scored, of the truth, and of those given, unknown and known."""
+    unknown, known = given
     if unknown:
         yield Doubt(kind="unknown_category", count=unknown, **where)
     if id_0 := int((truth.ids == 0).sum()):
@@ -135,16 +160,38 @@ def _doubts(pred: Regions, truth: Regions, rules: Rules, unknown: int, **where: 
     moved = (rules.outside(pred.areas) != rules.outside(pred.mask_areas)).any(axis=0)
     if moved.any():
         yield Doubt(kind="box_area", count=int(moved.sum()), of=len(pred), **where)
-    if not len(pred) and (missed := int((~truth.iscrowd).sum())):
+    if not known and (missed := int((~truth.iscrowd).sum())):
         yield Doubt(kind="no_prediction", count=missed, **where)
 
 
-def _best(pred: Regions, known: NDArray[np.intp], limit: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
-    """Positions of the predictions that are scored, by category and falling score, and their ranks."""
+def _scored(
+    pred: Regions, truth: Regions, known: NDArray[np.intp], rules: Rules, federation: Federation | None
+) -> tuple[Regions, NDArray[np.int32], NDArray[np.bool_]]:
+    """The predictions within the limit, by category and falling score, their ranks, and which of them count.
+
+    Those that do not count are dropped, unless the limit is over all images and may count them.
+    """
+    best, ranks = _best(pred, known, rules)
+    pred = pred.take(best)
+    if federation is None:
+        return pred, ranks, np.ones(len(pred), np.bool_)
+    counted = federation.counted(pred, truth)
+    if rules.limited_by == "category":
+        return pred, ranks, counted
+    return pred.take(np.flatnonzero(counted)), ranks[counted], counted[counted]
+
+
+def _best(pred: Regions, known: NDArray[np.intp], rules: Rules) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """Positions of the predictions within the limit, by category and falling score, and their ranks."""
     order = known[np.lexsort((-pred.scores[known], pred.category_ids[known]))]
-    category_ids = pred.category_ids[order]
-    ranks = np.arange(len(order)) - np.searchsorted(category_ids, category_ids)
-    kept = ranks < limit
+    if rules.limited_by == "image":
+        ranks = np.empty(len(pred), np.int64)
+        ranks[np.argsort(-pred.scores, kind="stable")] = np.arange(len(pred))
+        ranks = ranks[order]
+    else:
+        category_ids = pred.category_ids[order]
+        ranks = np.arange(len(order)) - np.searchsorted(category_ids, category_ids)
+    kept = ranks < (len(pred) if rules.limited_by == "category" else rules.max_detections[-1])
     return order[kept], ranks[kept].astype(np.int32)
 
 
@@ -201,4 +248,5 @@ def read_tables(images: pa.Table, detections: pa.Table, labels: Sequence[str]) -
             scores=columns["score"][lo:hi],
             matched=matched[:, lo:hi],
             ignored=ignored[:, lo:hi],
+            positions=columns["position"][lo:hi] if "position" in columns else None,
         )

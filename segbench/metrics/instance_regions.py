@@ -13,6 +13,7 @@ from segbench import kernels
 from segbench.errors import DataError
 
 if TYPE_CHECKING:
+    from segbench.canonical.categories import Categories
     from segbench.canonical.rle import Rle
     from segbench.canonical.sample import Sample, Segment
 
@@ -35,8 +36,8 @@ class Regions:
         float64 [N] in pixels: that of the mask where a prediction has a mask and states a box, else the same.
     shapes
         What IoU is measured on.
-    iscrowd
-        bool [N], of truth.
+    iscrowd, ignore
+        bool [N], as the truth states them.
     scores
         float64 [N], of predictions.
     """
@@ -47,6 +48,7 @@ class Regions:
     mask_areas: NDArray[np.float64]
     shapes: Shapes
     iscrowd: NDArray[np.bool_]
+    ignore: NDArray[np.bool_]
     scores: NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -62,8 +64,19 @@ class Regions:
             mask_areas=self.mask_areas[at],
             shapes=shapes[at] if isinstance(shapes, np.ndarray) else [shapes[i] for i in at.tolist()],
             iscrowd=self.iscrowd[at],
+            ignore=self.ignore[at],
             scores=self.scores[at],
         )
+
+
+def pooled(regions: Regions, categories: Categories) -> Regions:
+    """All categories as one, id 0, in the order of their source ids; unknown ones stay, and come last."""
+    known = (regions.category_ids >= 0) & (regions.category_ids < len(categories))
+    keys = np.array([c.key for c in categories], np.int64)
+    place = np.full(len(regions), len(categories))
+    place[known] = np.argsort(np.argsort(keys))[regions.category_ids[known]]
+    order = np.argsort(place, kind="stable")
+    return replace(regions.take(order), category_ids=np.where(known, 0, regions.category_ids)[order])
 
 
 def shape_iou(
@@ -148,6 +161,7 @@ def _regions(
         mask_areas=areas,
         shapes=shapes,
         iscrowd=np.array([s.iscrowd for s in sample.segments], np.bool_),
+        ignore=np.array([s.ignore for s in sample.segments], np.bool_),
         scores=scores,
     )
 

@@ -18,6 +18,7 @@ from segbench.metrics.images import ImageStats
 from segbench.metrics.inputs import as_categories, check_protocol, check_same
 from segbench.metrics.panoptic_match import PanopticStats, measure
 from segbench.metrics.panoptic_rules import PANOPTIC_RULES, PANOPTICAPI, PanopticRules
+from segbench.metrics.rules import checked
 from segbench.metrics.scores import Scores, class_rows, running_mean, signature
 
 if TYPE_CHECKING:
@@ -155,12 +156,12 @@ class PanopticQuality:
     @classmethod
     def build(cls, categories: Categories, protocol: str, settings: Mapping[str, Any]) -> Self:
         """Make a metric for a data set."""
-        return cls(categories, protocol, settings.get("chunks", 1), settings)
+        return cls(categories, protocol, checked("chunks", settings.get("chunks", 1), int), settings)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """``chunks``, and the rules that differ from those of ``panopticapi``."""
-        return {"chunks": self.chunks, **self.rules.settings()}
+        """``chunks``, and the rules that differ from those of ``panopticapi`` or of the protocol."""
+        return {"chunks": self.chunks, **self.rules.settings(PANOPTIC_RULES[self.protocol])}
 
     @property
     def _stuff(self) -> frozenset[int]:

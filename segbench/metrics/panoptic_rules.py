@@ -48,9 +48,9 @@ class PanopticRules:
     added: Literal["running", "by_image"] = "running"
     float32: bool = False
 
-    def settings(self) -> dict[str, Any]:
-        """What differs from ``panopticapi``, as plain JSON values."""
-        return changed(self)
+    def settings(self, protocol: PanopticRules | None = None) -> dict[str, Any]:
+        """What differs from ``panopticapi``, or from the rules of the protocol, as plain JSON values."""
+        return changed(self, protocol)
 
     def changed_by(self, settings: Mapping[str, Any]) -> PanopticRules:
         """Return these rules with some settings changed; ``chunks`` is none of them.

@@ -103,7 +103,17 @@ INSTANCE_WORDS: Words = {
     "iou_thresholds": {ANY: "matches at IoU {value}"},
     "recall_thresholds": {ANY: "reads precision off at recalls {value}"},
     "area_ranges": {ANY: "has the area ranges {value}"},
-    "max_detections": {ANY: "counts {value} predictions an image and category"},
+    "max_detections": {ANY: "counts {value} predictions"},
+    "limited_by": {
+        "image_category": "limits the predictions of an image and category",
+        "image": "limits the predictions of an image, of all categories together",
+        "category": "limits the predictions of a category, in all images together",
+    },
+    "federated": {
+        False: "counts every prediction, and crowds apart",
+        True: "counts predictions of categories that the image says something of, and crowds as objects",
+    },
+    "use_categories": {True: "scores each category", False: "takes all categories as one"},
 }
 
 WORDS = {"semantic": SEMANTIC_WORDS, "panoptic": PANOPTIC_WORDS, "instance": INSTANCE_WORDS}

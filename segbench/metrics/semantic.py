@@ -15,6 +15,7 @@ from segbench.metrics import cityscapes
 from segbench.metrics.doubts import absent, texts, warn
 from segbench.metrics.images import ImageStats
 from segbench.metrics.inputs import check_protocol, check_same, label_map
+from segbench.metrics.rules import checked
 from segbench.metrics.scores import Scores, signature
 from segbench.metrics.semantic_rules import SEMANTIC_RULES, SemanticRules
 from segbench.metrics.semantic_score import score
@@ -88,7 +89,8 @@ class MeanIoU:
     def build(cls, categories: Categories, protocol: str, settings: Mapping[str, Any]) -> Self:
         """Make a metric for a data set, with its ``ignore_index`` unless the settings give one."""
         metric = cls.__new__(cls)
-        metric._start(categories, settings.get("ignore_index", categories.ignore_index), protocol, settings)
+        ignore_index = settings.get("ignore_index", categories.ignore_index)
+        metric._start(categories, checked("ignore_index", ignore_index, int | None), protocol, settings)
         return metric
 
     def _start(
@@ -114,8 +116,11 @@ class MeanIoU:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """``ignore_index``, and the rules that differ from those of ``exact``."""
-        return {"ignore_index": self.ignore_index, **self.rules.settings()}
+        """``ignore_index``, and the rules that differ from those of ``exact`` or of the protocol."""
+        rules = self.rules.settings(SEMANTIC_RULES[self.protocol])
+        if self.rules.labels:  # else a rebuilt metric would look the unscored labels up again
+            rules["unscored"] = list(self.rules.unscored)
+        return {"ignore_index": self.ignore_index, **rules}
 
     @property
     def warnings(self) -> list[str]:

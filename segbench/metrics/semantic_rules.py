@@ -70,9 +70,9 @@ class SemanticRules:
         """Whether a score needs more than pooled counts."""
         return self.float32_order or self.image_level or self.labels == "cityscapes"
 
-    def settings(self) -> dict[str, Any]:
-        """What differs from ``exact``, as plain JSON values."""
-        return changed(self)
+    def settings(self, protocol: SemanticRules | None = None) -> dict[str, Any]:
+        """What differs from ``exact``, or from the rules of the protocol, as plain JSON values."""
+        return changed(self, protocol)
 
     def changed_by(self, settings: Mapping[str, Any]) -> SemanticRules:
         """Return these rules with some settings changed; ``ignore_index`` is none of them.

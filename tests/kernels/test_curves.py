@@ -15,12 +15,14 @@ from segbench import kernels
 CATEGORIES, AREAS = 3, 2
 
 
-def part(rng, n, levels):
-    """Predictions of one image, ranked by falling score in each category."""
+def part(rng, n, levels, whole=False):
+    """Predictions of one image, ranked by falling score in each category, or in the whole image."""
     category_ids = np.sort(rng.integers(0, CATEGORIES, n)).astype(np.int32)
     scores = rng.integers(0, 6, n) / 8  # many tie
     order = np.lexsort((-scores, category_ids))
     ranks = np.arange(n) - np.searchsorted(category_ids, category_ids)
+    if whole:
+        ranks[np.argsort(-scores[order], kind="stable")] = np.arange(n)
     flags = [rng.integers(0, 1 << levels, (AREAS, n)).astype(np.uint64) for _ in range(2)]
     flags[1] &= rng.integers(0, 1 << levels, (AREAS, n)).astype(np.uint64)
     return SimpleNamespace(
@@ -33,7 +35,8 @@ def part(rng, n, levels):
 @settings(max_examples=150, deadline=None)
 def test_curves(seed, images, levels):
     rng = np.random.default_rng(seed)
-    parts = [part(rng, int(rng.integers(0, 9)), levels) for _ in range(images)]
+    whole = bool(rng.integers(0, 2))
+    parts = [part(rng, int(rng.integers(0, 9)), levels, whole) for _ in range(images)]
     truths = rng.integers(0, 7, (AREAS, CATEGORIES))
     grid, limits, order = np.array([0, 0.1, 0.5, 0.5, 1.0]), [1, 3, 100], [2, 0]
     found = kernels.draw_curves(parts, truths, order, grid=grid, limits=limits, levels=levels)

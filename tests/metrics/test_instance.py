@@ -125,6 +125,7 @@ def reference(truth, results, iou_type, options):
         evaluator = COCOeval(coco, coco.loadRes(pickle.loads(pickle.dumps(results))), iou_type)
         params = evaluator.params
         params.maxDets = list(options.get("max_detections", params.maxDets))
+        params.useCats = int(options.get("use_categories", True))
         params.iouThrs = np.array(options.get("iou_thresholds", params.iouThrs))
         points = options.get("recall_thresholds", 101)
         params.recThrs = np.linspace(0, 1, points) if isinstance(points, int) else np.array(points)
