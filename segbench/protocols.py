@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from segbench.errors import UsageError, did_you_mean
-from segbench.metrics import METRICS, load_metric, rule_words
+from segbench.metrics import METRICS, PROTOCOL_METRICS, load_metric, rule_words
 from segbench.metrics.instance_rules import INSTANCE_RULES
 from segbench.metrics.panoptic_rules import PANOPTIC_RULES
 from segbench.metrics.semantic_rules import SEMANTIC_RULES
@@ -52,7 +52,7 @@ class Protocol:
     @property
     def metric(self) -> str:
         """The metric, as ``"module:class"``."""
-        return METRICS[self.task]
+        return PROTOCOL_METRICS.get(self.name, METRICS[self.task])
 
     @property
     def rules_used(self) -> Any:
@@ -134,7 +134,7 @@ def _row(name: str, summary: str, rules: tuple[str, ...], source: str) -> Protoc
     elif name in PANOPTIC_RULES:
         task, settings = "panoptic", {"chunks": 1, **PANOPTIC_RULES[name].settings()}
     else:
-        task, settings = "instance", dict(INSTANCE_RULES[name])
+        task, settings = "instance", dict(INSTANCE_RULES.get(name, {}))
     words: dict[str, Any] = {"summary": summary, "rules": rules, "source": source}
     return Protocol(name=name, version="1", task=task, settings=settings, **words)
 
@@ -281,6 +281,25 @@ _TABLE = (
             *_LVIS_RULES,
         ),
         "large-vocab-devil, evaluate_ap_fixed.py; Dave et al., Evaluating large-vocabulary detectors, 2021",
+    ),
+    _row(
+        "cityscapes-instance",
+        "Cityscapes' AP and AP50 of instances, to the last bit.",
+        (
+            "Categories are Cityscapes' labels, by name or by id; eight classes of instances are scored.",
+            "Truth of these is a group where it is a crowd, else an instance; one below `least_area` (100 "
+            "pixels) does not count.",
+            "Void: what is to be ignored; labels that are not scored, of caravan and trailer the crowds "
+            "alone; pixels of no segment, where the truth is a segment map.",
+            "IoU thresholds 0.5:0.95 by 0.05 are exceeded, not reached; an instance takes the best-scored "
+            "prediction above, the others above are false positives.",
+            "Ignored: a prediction above the threshold only with a group or an instance that does not count; "
+            "and one whose share on void, groups and such instances is above it.",
+            "Area under a curve of trapezoids, from a point at each score; means over thresholds and classes "
+            "that have instances.",
+            "`distances=true` adds instances within 100 m and 50 m, from attributes medDist and distConf.",
+        ),
+        "cityscapesScripts 2.3, evalInstanceLevelSemanticLabeling; Cordts et al., CVPR 2016",
     ),
     _row(
         "panopticapi",

@@ -23,7 +23,8 @@ panoptic   ``category_ids`` list<int32>, ``tp fp fn`` list<int64>, in segments (
            of stuff are its true segments);
            ``match_category_ids`` list<int32>, ``match_ious`` list<float64>: the matched pairs in order
 instance   ``category_ids`` list<int32>, and for each area range a of the protocol
-           ``truths_<a>`` list<int64>: truths that count
+           ``truths_<a>`` list<int64>: truths that count (``cityscapes-instance`` has the range ``all``,
+           and with distances ``100m`` and ``50m``)
 =========  ==============================================================================================
 
 Columns of ``detections.parquet``, by image, then category, then falling score:

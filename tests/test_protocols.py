@@ -11,7 +11,7 @@ import pytest
 
 from segbench.canonical.categories import Categories, Category
 from segbench.errors import UsageError
-from segbench.metrics import METRICS
+from segbench.metrics import METRICS, PROTOCOL_METRICS, load_metric
 from segbench.metrics.instance_rules import INSTANCE_RULES
 from segbench.metrics.panoptic_rules import PANOPTIC_RULES
 from segbench.metrics.semantic_rules import SEMANTIC_RULES
@@ -23,7 +23,7 @@ CATEGORIES = Categories([Category(0, "car", source_id=26, isthing=True), Categor
 def test_the_names():
     assert {task: [p.name for p in PROTOCOLS.values() if p.task == task] for task in METRICS} == {
         "semantic": [*SEMANTIC_RULES],
-        "instance": [*INSTANCE_RULES],
+        "instance": [*INSTANCE_RULES, "cityscapes-instance"],
         "panoptic": [*PANOPTIC_RULES],
     }
 
@@ -37,7 +37,8 @@ def test_every_protocol_says_what_it_does(name):
     assert len(protocol.rules) >= 4
     assert all(rule.endswith(".") for rule in protocol.rules)
     assert re.search(r"\b20[12][0-9]$", protocol.source)
-    assert protocol.metric == METRICS[protocol.task]
+    assert protocol.metric == PROTOCOL_METRICS.get(name, METRICS[protocol.task])
+    assert load_metric(protocol.metric).task == protocol.task
     assert pickle.loads(pickle.dumps(protocol)) == protocol
     with pytest.raises(FrozenInstanceError):
         protocol.version = "2"

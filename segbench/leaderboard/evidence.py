@@ -133,7 +133,7 @@ def _instance(record: RunRecord, images: pa.Table) -> tuple[Detections, Ratios]:
     if record.detections is None:
         raise DataError("detections.parquet is missing")
     settings = record.protocol["settings"]
-    area = next(iter(settings["area_ranges"]), "all")
+    area = next(iter(settings.get("area_ranges", ())), "all")
     column = {name: record.detections.column(name).to_numpy() for name in record.detections.column_names}
     kept = _within_limit(column, settings)
     column = {name: values[kept] for name, values in column.items()}
@@ -150,15 +150,16 @@ def _instance(record: RunRecord, images: pa.Table) -> tuple[Detections, Ratios]:
         truth_images=place,
         truth_categories=category,
         truth_counts=_flat(images, f"truths_{area}")[1],
-        recalls=_recalls(settings.get("recall_thresholds", 101)),
+        recalls=None if "curve" in settings else _recalls(settings.get("recall_thresholds", 101)),
     )
     return detections, _matched_share(detections, settings["iou_thresholds"])
 
 
 def _within_limit(column: Mapping[str, NDArray[Any]], settings: Mapping[str, Any]) -> NDArray[np.bool_]:
-    """Which detections count in ``ap``: where 100 is a limit that one, as COCO fixes it, else the largest."""
-    limits = settings["max_detections"]
-    ranks = column["rank"]
+    """Which detections count in ``ap``: up to 100 where that is a limit, as COCO fixes it, or the largest."""
+    ranks, limits = column["rank"], settings.get("max_detections")
+    if limits is None:
+        return np.ones(len(ranks), np.bool_)
     if settings.get("limited_by") == "category":
         order = np.lexsort((column["position"], -column["score"], column["category_id"]))
         categories = column["category_id"][order]

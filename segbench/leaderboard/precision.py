@@ -1,7 +1,8 @@
-"""Detections: average precision of weighted images, by the rules of COCO's accumulate.
+"""Detections: average precision of weighted images, by the rules of COCO's accumulate, or of Cityscapes.
 
 Detections are sorted once; a resample weighs each by how often it holds the image. Only true positives raise
-recall, and between two of them precision falls, so the envelope is read at true positives alone.
+recall, and between two of them precision falls, so COCO's envelope is read at true positives alone.
+Cityscapes joins a point at each score, and one at precision 1 and recall 0, by straight lines.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Detections:
     truth_images, truth_categories, truth_counts
         int64 [k]: truths that count.
     recalls
-        float64 [R]: where precision is read off.
+        float64 [R]: where precision is read off; None for the area under Cityscapes' curve.
     """
 
     n_images: int
@@ -52,12 +53,13 @@ class Detections:
     truth_images: Ints
     truth_categories: Ints
     truth_counts: Ints
-    recalls: Floats = field(default_factory=lambda: RECALLS)
+    recalls: Floats | None = field(default_factory=lambda: RECALLS)
 
     @property
     def width(self) -> int:
         """Numbers that one resample needs at once."""
-        return max([len(category.images) for category in self._categories], default=0) + len(self.recalls)
+        longest = max([len(category.images) for category in self._categories], default=0)
+        return longest + len(RECALLS if self.recalls is None else self.recalls)
 
     def scores(self, weights: Floats) -> Floats:
         """AP of each resample.
@@ -76,7 +78,11 @@ class Detections:
         for category in self._categories:
             truths = weights @ category.truths
             counted = truths > 0
-            total[counted] += category.average_precision(weights[counted], truths[counted], self.recalls)
+            mine = weights[counted], truths[counted]
+            if self.recalls is None:
+                total[counted] += category.trapezoids(*mine)
+            else:
+                total[counted] += category.average_precision(*mine, self.recalls)
             count += counted
         return np.divide(total, count, out=np.full(len(weights), np.nan), where=count > 0)
 
@@ -97,6 +103,7 @@ class Detections:
             yield _Category(
                 truths=self._by_image(truths),
                 images=self.images[mine],
+                ends=np.flatnonzero(np.diff(self.confidences[mine], append=np.nan) != 0),
                 kept=kept,
                 hits=((self.matched[mine] & bits[:, None]) != 0) & kept,
             )
@@ -111,12 +118,13 @@ class Detections:
 class _Category:
     """One category's detections by falling score.
 
-    ``truths`` float64 [n_images]; ``images`` int64 [d]; ``kept`` bool [T, d]: true and false positives;
-    ``hits`` bool [T, d]: true positives.
+    ``truths`` float64 [n_images]; ``images`` int64 [d]; ``ends`` int64 [e]: the last of each score; ``kept``
+    bool [T, d]: true and false positives; ``hits`` bool [T, d]: true positives.
     """
 
     truths: Floats
     images: Ints
+    ends: NDArray[np.intp]
     kept: NDArray[np.bool_]
     hits: NDArray[np.bool_]
 
@@ -132,6 +140,19 @@ class _Category:
             if hit.any():
                 total += _precision_at(needed, np.cumsum(weights[:, hit], axis=1), seen[:, hit])
         return total / (len(self.kept) * len(recalls))
+
+    def trapezoids(self, weights: Floats, truths: Floats) -> Floats:
+        """Mean over thresholds of the area under Cityscapes' curve, float64 [r]."""
+        weights = weights[:, self.images]
+        total = np.zeros(len(truths))
+        start = np.zeros((len(truths), 1))
+        for now, hit in zip(self.kept, self.hits, strict=True):
+            seen, hits = (np.cumsum(weights * chosen, axis=1)[:, self.ends] for chosen in (now, hit))
+            precision = np.divide(hits, seen, out=np.ones_like(hits), where=seen > 0)
+            precision = np.concatenate([start + 1, precision], axis=1)
+            recall = np.concatenate([start, hits / truths[:, None]], axis=1)
+            total += ((precision[:, 1:] + precision[:, :-1]) / 2 * np.diff(recall)).sum(axis=1)
+        return total / len(self.kept)
 
 
 def _hits_needed(truths: Floats, recalls: Floats) -> Floats:

@@ -20,13 +20,24 @@ if TYPE_CHECKING:
     from segbench.canonical.categories import Categories
     from segbench.canonical.instances import InstanceTable
     from segbench.canonical.sample import Sample
+    from segbench.metrics.cityscapes_instance import CityscapesAP
     from segbench.metrics.instance import MaskAP
     from segbench.metrics.once import Once
     from segbench.metrics.panoptic import PanopticQuality
     from segbench.metrics.scores import Scores
     from segbench.metrics.semantic import MeanIoU
 
-__all__ = ["METRICS", "MaskAP", "MeanIoU", "Metric", "PanopticQuality", "TableMetric", "load_metric"]
+__all__ = [
+    "METRICS",
+    "PROTOCOL_METRICS",
+    "CityscapesAP",
+    "MaskAP",
+    "MeanIoU",
+    "Metric",
+    "PanopticQuality",
+    "TableMetric",
+    "load_metric",
+]
 
 METRICS = {
     "semantic": "segbench.metrics.semantic:MeanIoU",
@@ -35,10 +46,15 @@ METRICS = {
 }
 """The metric of each task, as ``"module:class"``."""
 
+PROTOCOL_METRICS = {"cityscapes-instance": "segbench.metrics.cityscapes_instance:CityscapesAP"}
+"""The metric of each protocol that is measured by another than its task's."""
+
 ListColumns = Mapping[str, "tuple[NDArray[np.int64], NDArray[Any]]"]
 """Columns of lists: where the list of each row begins, one more for the end, and all lists joined."""
 
-_MODULES = {spec.partition(":")[2]: spec.partition(":")[0] for spec in METRICS.values()}
+_MODULES = {
+    spec.partition(":")[2]: spec.partition(":")[0] for spec in [*METRICS.values(), *PROTOCOL_METRICS.values()]
+}
 
 
 class Metric(Protocol):

@@ -12,15 +12,21 @@ from numpy.typing import NDArray
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.instances import InstanceTable
 from segbench.canonical.sample import Sample
-from segbench.errors import DataError, UsageError
+from segbench.errors import UsageError
 from segbench.metrics.doubts import absent, texts, warn
 from segbench.metrics.federated import FREQUENCIES, Federation, without_frequency
 from segbench.metrics.inputs import as_categories, check_protocol, check_same
 from segbench.metrics.instance_curves import Curves, Rules, Tallied, count_truths, curves
 from segbench.metrics.instance_images import InstanceImages
 from segbench.metrics.instance_inputs import samples_of
-from segbench.metrics.instance_match import InstanceStats, measure, read_tables
-from segbench.metrics.instance_regions import pooled, pred_regions, truth_regions
+from segbench.metrics.instance_match import (
+    InstanceStats,
+    detection_columns,
+    image_columns,
+    measure,
+    read_tables,
+)
+from segbench.metrics.instance_regions import check_sizes, pooled, pred_regions, truth_regions
 from segbench.metrics.instance_rules import INSTANCE_RULES
 from segbench.metrics.instance_table import SpanStats, measure_tables
 from segbench.metrics.once import Once
@@ -223,13 +229,7 @@ class MaskAP:
     ) -> InstanceStats:
         """Measure the segments of one image; errors as :func:`measure`, and when the sizes differ."""
         once, iou_type = once or Once(), self.rules.iou_type
-        if (pred.height, pred.width) != (truth.height, truth.width):
-            raise DataError(
-                f"it is {pred.width}×{pred.height} pixels, the image {truth.width}×{truth.height}",
-                file=pred.source_path,
-                image_id=truth.image_id,
-                field="size",
-            )
+        check_sizes(pred, truth)
         found = once.get(("pred", iou_type), lambda: pred_regions(pred, iou_type))
         true = once.get(("truth", iou_type), lambda: truth_regions(truth, iou_type))
         if not self.rules.use_categories:
@@ -260,12 +260,7 @@ class MaskAP:
 
     def image_row(self, stats: InstanceStats | None) -> dict[str, NDArray[Any]]:
         """``category_ids`` int32 [C], and ``truths_<range>`` int64 [C] of each area range."""
-        none = np.empty((len(self.rules.area_ranges), 0), np.int64)
-        truths = none if stats is None else stats.truths
-        return {
-            "category_ids": np.empty(0, np.int32) if stats is None else stats.category_ids,
-            **{f"truths_{label}": truths[a] for a, label in enumerate(self.rules.area_ranges)},
-        }
+        return image_columns(stats, list(self.rules.area_ranges))
 
     def detection_rows(self, stats: InstanceStats) -> dict[str, NDArray[Any]]:
         """Return the columns of ``detections.parquet`` for one image, by category and falling score.
@@ -275,18 +270,7 @@ class MaskAP:
         UsageError
             When the image was measured without its ``index``.
         """
-        if stats.index is None:
-            raise UsageError(f"image {stats.image_id} was measured without its index in the data set")
-        rows: dict[str, NDArray[Any]] = {
-            "image_index": np.full(len(stats.scores), stats.index, np.int64),
-            "category_id": stats.pred_category_ids,
-            "rank": stats.ranks,
-            "score": stats.scores,
-            **({} if stats.positions is None else {"position": stats.positions}),
-        }
-        for a, label in enumerate(self.rules.area_ranges):
-            rows |= {f"matched_{label}": stats.matched[a], f"ignored_{label}": stats.ignored[a]}
-        return rows
+        return detection_columns(stats, list(self.rules.area_ranges))
 
     def span_columns(self, stats: SpanStats) -> tuple[ListColumns, Mapping[str, NDArray[Any]]]:
         """What :meth:`image_row` and :meth:`detection_rows` say of each image of a span, as columns."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,8 @@ class Rules:
         Truth is federated and read as LVIS reads it; see :func:`segbench.metrics.instance_match.measure`.
     use_categories
         When false, all categories are one; predictions of equal score stand in the order of source ids.
+    curve
+        Average precision is the mean over recalls, for all of these rules.
 
     Raises
     ------
@@ -74,6 +76,7 @@ class Rules:
     limited_by: Literal["image_category", "image", "category"] = "image_category"
     federated: bool = False
     use_categories: bool = True
+    curve: ClassVar[str] = "recalls"
 
     def __post_init__(self) -> None:
         if self.iou_type not in ("segm", "bbox"):

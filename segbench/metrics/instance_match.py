@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench import kernels
-from segbench.errors import DataError
+from segbench.errors import DataError, UsageError
 from segbench.metrics.doubts import Doubt
 from segbench.metrics.instance_regions import shape_iou
 
@@ -105,7 +105,7 @@ def measure(
     ``COCOeval.computeIoU`` and ``evaluateImg`` of pycocotools 2.0.11 (Lin et al., Microsoft COCO, ECCV 2014),
     and ``LVISEval`` of lvis 0.5.3 (Gupta et al., LVIS, CVPR 2019).
     """
-    known = _known(pred, truth, num_classes, image_id)
+    known = known_categories(pred, truth, num_classes, image_id)
     unknown = len(pred) - len(known)
     truth = truth.take(np.argsort(truth.category_ids, kind="stable"))
     flagged = truth.iscrowd
@@ -139,7 +139,7 @@ def measure(
     )
 
 
-def _known(pred: Regions, truth: Regions, num_classes: int, image_id: str) -> NDArray[np.intp]:
+def known_categories(pred: Regions, truth: Regions, num_classes: int, image_id: str) -> NDArray[np.intp]:
     """Positions of the predictions of known categories; the truth must have no others."""
     unknown = (truth.category_ids < 0) | (truth.category_ids >= num_classes)
     if unknown.any():
@@ -219,13 +219,45 @@ def _flags(
     areas = np.arange(len(ignore))[:, None, None]
     matched = last[partner] != 0
     ignored = np.pad(ignore, [(0, 0), (0, 1)])[areas, partner]
-    return _bits(matched), _bits(ignored | (~matched & outside[:, None, :]))
+    return bits(matched), bits(ignored | (~matched & outside[:, None, :]))
 
 
-def _bits(flags: NDArray[Any]) -> NDArray[np.uint64]:
+def bits(flags: NDArray[Any]) -> NDArray[np.uint64]:
+    """Pack flags [A, T, D] into uint64 [A, D]: bit t is threshold t."""
     shifts = np.arange(flags.shape[1], dtype=np.uint64)[None, :, None]
     bits: NDArray[np.uint64] = np.bitwise_or.reduce(flags.astype(np.uint64) << shifts, axis=1)
     return bits
+
+
+def image_columns(stats: InstanceStats | None, labels: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """The columns of ``images.parquet`` for one image (None: one that failed); ``labels`` are area ranges."""
+    truths = np.empty((len(labels), 0), np.int64) if stats is None else stats.truths
+    return {
+        "category_ids": np.empty(0, np.int32) if stats is None else stats.category_ids,
+        **{f"truths_{label}": truths[a] for a, label in enumerate(labels)},
+    }
+
+
+def detection_columns(stats: InstanceStats, labels: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """The columns of ``detections.parquet`` for one image, by category and falling score.
+
+    Raises
+    ------
+    UsageError
+        When the image was measured without its ``index``.
+    """
+    if stats.index is None:
+        raise UsageError(f"image {stats.image_id} was measured without its index in the data set")
+    rows: dict[str, NDArray[Any]] = {
+        "image_index": np.full(len(stats.scores), stats.index, np.int64),
+        "category_id": stats.pred_category_ids,
+        "rank": stats.ranks,
+        "score": stats.scores,
+        **({} if stats.positions is None else {"position": stats.positions}),
+    }
+    for a, label in enumerate(labels):
+        rows |= {f"matched_{label}": stats.matched[a], f"ignored_{label}": stats.ignored[a]}
+    return rows
 
 
 def read_tables(images: pa.Table, detections: pa.Table, labels: Sequence[str]) -> Iterator[InstanceStats]:

@@ -184,6 +184,23 @@ def _rles(sample: Sample, needed: list[int], box_is_mask: bool) -> dict[int, byt
     }
 
 
+def check_sizes(pred: Sample, truth: Sample) -> None:
+    """Refuse predictions of another size than the image.
+
+    Raises
+    ------
+    DataError
+        When the sizes differ.
+    """
+    if (pred.height, pred.width) != (truth.height, truth.width):
+        raise DataError(
+            f"it is {pred.width}×{pred.height} pixels, the image {truth.width}×{truth.height}",
+            file=pred.source_path,
+            image_id=truth.image_id,
+            field="size",
+        )
+
+
 def _check_size(rle: Rle, sample: Sample) -> None:
     if (rle.height, rle.width) != (sample.height, sample.width):
         raise DataError(

@@ -113,6 +113,10 @@ INSTANCE_WORDS: Words = {
         False: "counts every prediction, and crowds apart",
         True: "counts predictions of categories that the image says something of, and crowds as objects",
     },
+    "curve": {
+        "recalls": "averages precision over recalls",
+        "trapezoids": "takes the area of trapezoids below precision and recall",
+    },
     "use_categories": {True: "scores each category", False: "takes all categories as one"},
 }
 
@@ -122,7 +126,8 @@ WORDS = {"semantic": SEMANTIC_WORDS, "panoptic": PANOPTIC_WORDS, "instance": INS
 
 def differing(one: Any, other: Any) -> list[str]:
     """Names of the rules that differ between two frozen dataclasses, those that both have, in their order."""
-    shared = [f.name for f in fields(one) if hasattr(other, f.name)]
+    names = dict.fromkeys(f.name for rules in (one, other) for f in fields(rules))
+    shared = [name for name in names if hasattr(one, name) and hasattr(other, name)]
     return [name for name in shared if getattr(one, name) != getattr(other, name)]
 
 
@@ -136,11 +141,12 @@ def compared(words: Words, rule: str, this: tuple[str, Any], base: tuple[str, An
 
 
 def differences(words: Words, this: tuple[str, Any], base: tuple[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield every rule that differs, and a sentence on it; each side is (name, rules)."""
+    """Yield every rule that differs in words, and a sentence on it; each side is (name, rules)."""
     (name, rules), (base_name, base_rules) = this, base
     for rule in differing(rules, base_rules):
         values = getattr(rules, rule), getattr(base_rules, rule)
-        yield rule, compared(words, rule, (name, values[0]), (base_name, values[1]))
+        if _phrase(words, rule, values[0]) != _phrase(words, rule, values[1]):
+            yield rule, compared(words, rule, (name, values[0]), (base_name, values[1]))
 
 
 def _phrase(words: Words, rule: str, value: Any) -> str:

@@ -11,18 +11,20 @@ import pytest
 import segbench.metrics
 from segbench.canonical.categories import Categories, Category
 from segbench.errors import UsageError
-from segbench.metrics import METRICS, Metric, load_metric
-from segbench.protocols import default_protocol
+from segbench.metrics import METRICS, PROTOCOL_METRICS, Metric, load_metric
+from segbench.protocols import PROTOCOLS, default_protocol
 
 CATEGORIES = Categories([Category(0, "cat", isthing=True)])
 
 
 def test_public_names():
     assert sorted(segbench.metrics.__all__) == [
+        "CityscapesAP",
         "METRICS",
         "MaskAP",
         "MeanIoU",
         "Metric",
+        "PROTOCOL_METRICS",
         "PanopticQuality",
         "TableMetric",
         "load_metric",
@@ -33,10 +35,14 @@ def test_public_names():
         _ = segbench.metrics.BoundaryIoU
 
 
-@pytest.mark.parametrize("task", METRICS)
-def test_every_metric_has_the_shape_of_the_protocol(task):
-    metric = load_metric(task)
-    assert metric is load_metric(METRICS[task]) is getattr(segbench.metrics, metric.__name__)
+ALL = [*METRICS.items(), *((PROTOCOLS[name].task, spec) for name, spec in PROTOCOL_METRICS.items())]
+
+
+@pytest.mark.parametrize(("task", "spec"), ALL)
+def test_every_metric_has_the_shape_of_the_protocol(task, spec):
+    metric = load_metric(spec)
+    assert metric is getattr(segbench.metrics, metric.__name__)
+    assert load_metric(task) is load_metric(METRICS[task])
     assert metric.task == task
     for name, member in vars(Metric).items():
         if inspect.isfunction(member) and not name.startswith("_"):
