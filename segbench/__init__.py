@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from segbench.canonical.sample import Sample, Segment
     from segbench.comparison import Comparison
     from segbench.conversion import ConversionReport, convert
+    from segbench.curves import operating_points, precision_recall
     from segbench.errors import (
         DataError,
         LossError,
@@ -68,6 +69,8 @@ _HOMES = {
     "convert": "segbench.conversion",
     "load_model": "segbench.models",
     "open_dataset": "segbench.formats",
+    "operating_points": "segbench.curves",
+    "precision_recall": "segbench.curves",
     "read_record": "segbench.results",
     "run": "segbench.evaluate",
     "score": "segbench.evaluate",
@@ -105,6 +108,8 @@ __all__ = [
     "convert",
     "load_model",
     "open_dataset",
+    "operating_points",
+    "precision_recall",
     "read_record",
     "run",
     "score",

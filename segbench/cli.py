@@ -277,6 +277,42 @@ def protocols(names: tuple[str, ...], as_json: bool) -> None:
 
 
 @main.command()
+@click.argument("run", type=PATH)
+@click.option(
+    "--iou", "iou_threshold", metavar="T", type=float, default=0.5, show_default=True, help="IoU threshold."
+)
+@click.option("--score", metavar="S", type=float, help="Score to look at; by default that of highest F1.")
+@click.option("--area", "area_range", metavar="A", help="Area range, such as small; by default all areas.")
+@click.option("--max-detections", metavar="N", type=int, help="Limit; by default the protocol's largest.")
+@click.option("--out", type=PATH, help="CSV file to write the curves to.")
+@click.option(
+    "--points", type=click.Choice(["score", "recall"]), default="score", show_default=True,
+    help="Points of the curves: each score, as counted; or each recall that AP averages over.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the operating points as JSON.")
+def curves(
+    run: Path, score: float | None, out: Path | None, points: Any, as_json: bool, **which: Any
+) -> None:
+    """Show precision, recall and F1 of instances.
+
+    RUN is the folder of a run record. Prints the operating point of each category, and writes
+    precision-recall curves to a file.
+    """
+    from segbench.canonical.atomic import replace_file
+    from segbench.curves import operating_points, precision_recall
+
+    shown = operating_points(run, score, **which)
+    if out is not None:
+        with replace_file(out) as part:
+            precision_recall(run, points, **which).to_csv(part, index=False)
+        click.echo(f"curves: {out}", err=True)
+    if as_json:
+        _print_json(shown.astype(object).where(shown.notna(), None).to_dict("records"))
+    else:
+        click.echo(shown.drop(columns="category_id").to_string(index=False, na_rep="–", float_format="%.4f"))
+
+
+@main.command()
 @click.argument("results", type=PATH)
 @click.option("--out", type=PATH, required=True, help="Folder to write the leaderboard to.")
 @click.option(

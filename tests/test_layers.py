@@ -4,7 +4,7 @@
 
     {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health}
     ← {protocols, results, store, environment} ← {collect, pairing, comparison} ← panel ← stepping
-    ← {evaluate, conversion}
+    ← {evaluate, conversion, curves}
     ← engines ← leaderboard ← (the lazy names of segbench itself) ← {demo, demo_models, printed} ← cli
 
 Imports inside functions and under ``if TYPE_CHECKING`` count too: a name that is needed only for a type
@@ -30,7 +30,7 @@ LAYERS = (
     ("collect", "pairing", "comparison"),
     ("panel",),
     ("stepping",),
-    ("evaluate", "conversion"),
+    ("evaluate", "conversion", "curves"),
     ("engines",),
     ("leaderboard",),
     ("",),

@@ -21,6 +21,7 @@ from segbench.metrics.instance_inputs import samples_of
 from segbench.metrics.instance_joined import Detections
 from segbench.metrics.instance_match import InstanceStats, detection_columns, image_columns, read_tables
 from segbench.metrics.once import Once
+from segbench.metrics.operating import Matches
 from segbench.metrics.scores import Scores, class_rows, signature
 
 if TYPE_CHECKING:
@@ -273,6 +274,15 @@ class CityscapesAP:
     def precisions(self) -> NDArray[np.float64]:
         """AP of every range, class and IoU threshold; see :func:`precisions`."""
         return precisions(self._images.by_id(), self.categories, self.rules)
+
+    def matches(self) -> Matches:
+        """Return what was matched, for :mod:`segbench.metrics.operating`."""
+        return Matches(
+            images=self._images.by_id(),
+            categories=self.categories,
+            iou_thresholds=self.rules.iou_thresholds,
+            area_ranges=list(self.rules.ranges),
+        )
 
     def reset(self) -> None:
         """Forget every image."""

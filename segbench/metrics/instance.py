@@ -30,6 +30,8 @@ from segbench.metrics.instance_regions import check_sizes, pooled, pred_regions,
 from segbench.metrics.instance_rules import INSTANCE_RULES
 from segbench.metrics.instance_table import SpanStats, measure_tables
 from segbench.metrics.once import Once
+from segbench.metrics.operating import Matches
+from segbench.metrics.over_all import ranked_over_all
 from segbench.metrics.scores import Scores, class_rows, signature
 
 if TYPE_CHECKING:
@@ -325,6 +327,17 @@ class MaskAP:
     def curves(self) -> Curves:
         """Return the arrays of COCOeval's ``eval``, −1 where there is no truth."""
         return curves(self._images.parts(), self._told_apart, self.rules)
+
+    def matches(self) -> Matches:
+        """Return what was matched, for :mod:`segbench.metrics.operating`."""
+        over_all = self.rules.limited_by == "category"
+        return Matches(
+            images=ranked_over_all(self._images.by_id()) if over_all else self._images.parts(),
+            categories=self._told_apart,
+            iou_thresholds=self.rules.iou_thresholds,
+            area_ranges=list(self.rules.area_ranges),
+            max_detections=self.rules.max_detections,
+        )
 
     def reset(self) -> None:
         """Forget every image."""

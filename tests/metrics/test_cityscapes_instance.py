@@ -237,6 +237,23 @@ def test_bit_for_bit_as_cityscapes(reference, tmp_path, seed):
     same_bits(metric, expected)
 
 
+MAP = "mmseg_testdata/tests/data/pseudo_cityscapes_dataset/gtFine/val/frankfurt/frankfurt_000000_000294"
+
+
+@pytest.mark.filterwarnings("ignore:Mean of empty slice:RuntimeWarning")
+@pytest.mark.parametrize("as_map", [False, True])
+def test_windows_of_a_real_map(data_dir, reference, tmp_path, as_map):
+    whole = np.array(Image.open(data_dir / f"{MAP}_gtFine_instanceIds.png")).astype(np.int32)
+    rng = np.random.default_rng(3)
+    images = []
+    for y, x in zip(rng.integers(0, 128 - HEIGHT, 9), rng.integers(0, 256 - WIDTH, 9), strict=True):
+        ids = whole[y : y + HEIGHT, x : x + WIDTH]
+        images.append((ids, draw_predictions(rng, ids)))
+    metric = ours(images, as_map=as_map)
+    assert 0 < metric.compute()["ap"] < 1
+    same_bits(metric, evaluate(reference, images, tmp_path))
+
+
 def test_the_fuzz_reaches_what_matters():
     matched = ignored = wrong = truths = far = 0
     for seed in range(60):
