@@ -29,7 +29,7 @@ class Measured:
 
 
 class Panel:
-    """One metric and one collector a protocol.
+    """One metric and one collector a protocol; ``collectors`` are in the order of the protocols.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Panel:
 
     def __init__(self, protocols: Sequence[Protocol], metrics: Sequence[Metric], truth: Dataset) -> None:
         self._protocols = tuple(protocols)
-        self._collectors = [Collector(metric, truth) for metric in metrics]
+        self.collectors = [Collector(metric, truth) for metric in metrics]
         places: dict[str, list[int]] = {}
         for i, protocol in enumerate(self._protocols):
             places.setdefault(protocol.task, []).append(i)
@@ -51,25 +51,20 @@ class Panel:
     def measure(self, pred: Sample, truth: Sample, index: int) -> Measured:
         """Measure one image under every protocol, what they share once; safe to call from several threads."""
         once = Once()
-        stats = [c.metric.measure_sample(pred, truth, index, once) for c in self._collectors]
+        stats = [c.metric.measure_sample(pred, truth, index, once) for c in self.collectors]
         observed = [w.observe(pred, truth, once, [stats[i] for i in at]) for at, w in self._witnesses]
         return Measured(truth.image_id, truth.record_sha256, stats, observed)
 
-    @property
-    def only_collector(self) -> Collector | None:
-        """The collector, where there is one protocol."""
-        return self._collectors[0] if len(self._collectors) == 1 else None
-
     def add(self, image: Measured, latency_ms: float | None = None) -> None:
         """Add the next image."""
-        for collector, stats in zip(self._collectors, image.stats, strict=True):
+        for collector, stats in zip(self.collectors, image.stats, strict=True):
             collector.add(image.image_id, image.record_sha256, stats, latency_ms)
         for (_, witness), observed in zip(self._witnesses, image.observed, strict=True):
             witness.add(observed)
 
     def records(self, **details: Mapping[str, Any] | list[str]) -> list[RunRecord]:
         """Score what was added: a record a protocol; ``details`` as of :meth:`Collector.record`."""
-        pairs = zip(self._protocols, self._collectors, strict=True)
+        pairs = zip(self._protocols, self.collectors, strict=True)
         return [collector.record(protocol, **details) for protocol, collector in pairs]  # type: ignore[arg-type]
 
     def reasons(self, records: Sequence[RunRecord]) -> list[Reason]:

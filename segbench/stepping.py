@@ -85,46 +85,51 @@ def collect_files(
             for index in span:
                 panel.add(measure(index))
         else:
-            spans.collector.add_span(truth.image_ids[span.start : span.stop], *measured)
+            spans.add(span, *measured)
         deque(islice(progress, len(span)), maxlen=0)
     deque(progress, maxlen=0)
 
 
 @dataclass(frozen=True)
 class Spans(Iterable[range]):
-    """A data set in spans of images that one metric measures at once."""
+    """A data set in spans of images that each metric measures at once; their witnesses need see none."""
 
-    metric: TableMetric
-    collector: Collector
+    metrics: Sequence[TableMetric]
+    collectors: Sequence[Collector]
     truth: Dataset
     tables: tuple[InstanceTable, InstanceTable]
 
     @classmethod
     def of(cls, panel: Panel, truth: Dataset, predictions: Dataset) -> Spans | None:
-        """Return the spans; None where there is another metric, or one that has no use for tables."""
-        collector = panel.only_collector
+        """Return the spans; None where a side has no table, or a metric no use for them."""
         pred_table, truth_table = predictions.instances, truth.instances
-        if collector is None or pred_table is None or truth_table is None:
+        if pred_table is None or truth_table is None:
             return None
-        metric = collector.metric
-        if not isinstance(metric, TableMetric) or not metric.by_tables:
+        found = [c.metric for c in panel.collectors]
+        metrics = [metric for metric in found if isinstance(metric, TableMetric) and metric.by_tables]
+        if len(metrics) < len(found):
             return None
-        return cls(metric, collector, truth, (pred_table, truth_table))
+        return cls(metrics, panel.collectors, truth, (pred_table, truth_table))
 
     def __iter__(self) -> Iterator[range]:
         n = len(self.truth)
         return (range(first, min(first + _SPAN, n)) for first in range(0, n, _SPAN))
 
-    def measure(self, span: range) -> tuple[range, tuple[list[str], Any] | None]:
-        """Hash and measure a span; None where one of its images has to be looked at by itself."""
-        image_ids = self.truth.image_ids
+    def measure(self, span: range) -> tuple[range, tuple[list[str], list[Any]] | None]:
+        """Hash a span, and measure it by each metric; None where an image has to be looked at by itself."""
+        ids = self.truth.image_ids
         try:
-            stats = self.metric.measure_tables(*self.tables, image_ids, span)
+            stats = [metric.measure_tables(*self.tables, ids, span) for metric in self.metrics]
         except ValueError:
             return span, None
-        hashes = self.tables[1].record_hashes(image_ids, span)
+        hashes = self.tables[1].record_hashes(ids, span)
         known = [found or self.truth[i].record_sha256 for i, found in zip(span, hashes, strict=True)]
         return span, (known, stats)
+
+    def add(self, span: range, hashes: Sequence[str], stats: Sequence[Any]) -> None:
+        """Add what each metric measured of the next span."""
+        for collector, one in zip(self.collectors, stats, strict=True):
+            collector.add_span(self.truth.image_ids[span.start : span.stop], hashes, one)
 
 
 @dataclass(frozen=True)

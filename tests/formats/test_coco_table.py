@@ -72,6 +72,23 @@ def test_a_record_does_not_tell_which_way_it_was_measured(sides, monkeypatch, th
     assert by_tables.detections.equals(by_samples.detections)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_several_protocols_are_measured_by_tables_as_each_alone_is(sides, monkeypatch, threads):
+    truth, predictions = sides
+    monkeypatch.setattr("segbench.stepping._SPAN", 3)
+    names = ["coco-bbox", "coco-instance"]
+    with monkeypatch.context() as patched:
+        patched.setattr("segbench.panel.Panel.measure", None)  # no image is looked at by itself
+        together = score(truth, predictions, protocol=names, threads=threads)
+    for record, name in zip(together, names, strict=True):
+        alone = score(truth, predictions, protocol=name)
+        assert record.run_id == alone.run_id
+        assert record.warnings == alone.warnings
+        assert record.images.equals(alone.images)
+        assert record.detections.equals(alone.detections)
+    assert together.reasons[0].rule == "iou_type"
+
+
 def test_what_stands_beside_the_columns_is_part_of_the_record(tmp_path):
     plain, results = synth.make(3)
     rich = json.loads(json.dumps(plain))
