@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from segbench.canonical import maps
 from segbench.canonical.images import decode_image
+from segbench.canonical.paths import read_bytes
 from segbench.canonical.records import head_bytes, segment_bytes
 from segbench.canonical.rle import Rle
 from segbench.errors import DataError
@@ -109,7 +110,7 @@ class ImageFile:
         if self.path is None:
             raise DataError("there is no image file", file=self.name, image_id=image_id)
         try:
-            return self.path.read_bytes()
+            return read_bytes(self.path)
         except OSError as error:
             raise DataError(
                 f"cannot read the file: {error.strerror}", file=self.path, image_id=image_id

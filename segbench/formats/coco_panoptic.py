@@ -21,7 +21,7 @@ from segbench import kernels
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import decode_segment_runs
-from segbench.canonical.paths import inside
+from segbench.canonical.paths import inside, read_bytes
 from segbench.canonical.sample import Sample, Segment
 from segbench.errors import DataError
 from segbench.formats import coco_common as common
@@ -271,7 +271,7 @@ def _read_map(png: Path, image_id: str, size: tuple[int, int], listed: NDArray[n
     """Read a PNG, which must have the size of the image and, where they are given, exactly the ids listed."""
     where: dict[str, Any] = {"file": png, "image_id": image_id, "field": "segment_map"}
     try:
-        data = png.read_bytes()
+        data = read_bytes(png)
     except OSError as error:
         raise DataError(f"cannot read the segment map: {error.strerror}", **where) from None
     segment_map = decode_segment_runs(data, file=png, image_id=image_id)

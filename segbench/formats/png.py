@@ -6,13 +6,14 @@ dense; ``reduce_zero_label`` is mmsegmentation's: 0 becomes ignore, every other 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.paths import files_below
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError, UsageError
 from segbench.formats.png_ids import IdReader, colors_from_file, labels_from_file, read_file
@@ -100,10 +101,12 @@ def read(
         name=path.resolve().name,
         categories=ids.categories,
         image_ids=names,
-        load=lambda index: replace(
-            _sample(names[index], files[names[index]], ids),
+        load=lambda index: _sample(
+            names[index],
+            files[names[index]],
+            ids,
+            source_path=files[names[index]].as_posix().removeprefix(f"{path.as_posix()}/"),
             image_file=pictures.get(names[index]),
-            source_path=files[names[index]].relative_to(path).as_posix(),
         ),
         tasks=TASKS,
         format="png",
@@ -147,14 +150,21 @@ def read_predictions(
         name=path.resolve().name,
         categories=truth.categories,
         image_ids=truth.image_ids,
-        load=lambda index: _sample(truth.image_ids[index], files[truth.image_ids[index]], ids),
+        load=lambda index: _sample(
+            truth.image_ids[index],
+            files[truth.image_ids[index]],
+            ids,
+            source_path=str(files[truth.image_ids[index]]),
+        ),
         tasks=TASKS,
         format="png",
         path=path,
     )
 
 
-def _sample(name: str, file: Path, ids: IdReader) -> Sample:
+def _sample(
+    name: str, file: Path, ids: IdReader, *, source_path: str, image_file: ImageFile | None = None
+) -> Sample:
     """Read the mask at once: its size is that of the sample."""
     data = read_file(file, image_id=name, field="mask")
     mask = ids.decode(data, file=file, image_id=name)
@@ -164,7 +174,8 @@ def _sample(name: str, file: Path, ids: IdReader) -> Sample:
         width=mask.shape[1],
         ignore_index=ids.categories.ignore_index,
         load_mask=lambda: mask,
-        source_path=str(file),
+        image_file=image_file,
+        source_path=source_path,
     )
 
 
@@ -202,12 +213,13 @@ def _mask_folder(path: Path) -> Path:
 def _list(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     """``{path below the folder without suffix: file}``; hidden files (``._0001.png`` of macOS) are none."""
     files: dict[str, Path] = {}
-    for file in sorted(folder.rglob("*")):
-        if file.suffix.lower() in suffixes and not file.name.startswith(".") and file.is_file():
-            name = file.relative_to(folder).with_suffix("").as_posix()
+    for below in sorted(files_below(folder)):
+        name, suffix = os.path.splitext(below)  # noqa: PTH122 - a Path of each would take as long as the rest
+        if suffix.lower() in suffixes and not below.rpartition("/")[2].startswith("."):
             if name in files:
-                raise DataError(f"has the same name as {files[name].name!r}", file=file, image_id=name)
-            files[name] = file
+                message = f"has the same name as {files[name].name!r}"
+                raise DataError(message, file=folder / below, image_id=name)
+            files[name] = folder / below
     if not files:
         raise DataError("holds no images" if len(suffixes) > 1 else "holds no PNG label maps", file=folder)
     return files

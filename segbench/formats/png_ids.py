@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from segbench.canonical import images as codec
 from segbench.canonical.categories import Categories, Category
+from segbench.canonical.paths import read_bytes
 from segbench.errors import DataError
 from segbench.kernels import LabelRuns
 
@@ -184,7 +185,7 @@ def read_file(file: Path, **where: Any) -> bytes:
         When it cannot be read.
     """
     try:
-        return file.read_bytes()
+        return read_bytes(file)
     except OSError as error:
         raise DataError(f"cannot read it: {error.strerror}", file=file, **where) from None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import deflate
@@ -16,16 +15,7 @@ if TYPE_CHECKING:
 
 _Value = TypeVar("_Value", np.uint8, np.uint16, np.int32)
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_GREY, _RGB, _PALETTE, _RGBA = 0, 2, 3, 6
-_BITS_PER_PIXEL = {
-    (8, _RGB): 24,
-    (8, _RGBA): 32,
-    (16, _GREY): 16,
-    **{(depth, kind): depth for depth in (1, 2, 4, 8) for kind in (_GREY, _PALETTE)},
-}
-# What says nothing about the values stored. Other chunks, such as an animation's, are left to a library.
-_SKIPPED = frozenset(b"PLTE bKGD cHRM eXIf gAMA hIST iCCP iTXt pHYs sBIT sRGB tEXt tIME zTXt".split())
+_RGB, _RGBA = 2, 6
 _MOST_INFLATED = 1032
 """No byte of DEFLATE becomes more, as 258 take at least 2 bits: a small file never asks for much memory."""
 
@@ -35,15 +25,16 @@ class _Png(NamedTuple):
     width: int
     depth: int
     color_type: int
-    stream: bytes
+    bits_per_pixel: int
+    stream: bytes | memoryview
 
     @property
     def row_bytes(self) -> int:
-        return -(-self.width * _BITS_PER_PIXEL[self.depth, self.color_type] // 8)
+        return -(-self.width * self.bits_per_pixel // 8)
 
     @property
     def bytes_per_pixel(self) -> int:
-        return max(1, _BITS_PER_PIXEL[self.depth, self.color_type] // 8)
+        return max(1, self.bits_per_pixel // 8)
 
 
 def png_unfilter(
@@ -188,44 +179,14 @@ def _runs(png: _Png) -> LabelRuns | None:
 
 def _parse(data: bytes) -> _Png | None:
     """Return header and zlib stream; None when a file is damaged or not for us."""
-    if not data.startswith(_SIGNATURE):
+    found = _cpu.png_parse(data)
+    if found is None:
         return None
-    kinds: list[bytes] = []
-    parts: list[memoryview] = []
-    header, view, at = b"", memoryview(data), len(_SIGNATURE)
-    while not kinds or kinds[-1] != b"IEND":
-        if at + 12 > len(data):
-            return None
-        length, kind = struct.unpack_from(">I4s", data, at)
-        end = at + 8 + length
-        if end + 4 > len(data):
-            return None
-        if kind == b"IDAT":
-            parts.append(view[at + 8 : end])
-        elif deflate.crc32(view[at + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
-            return None
-        kinds.append(kind)
-        if len(kinds) == 1:
-            header = data[at + 8 : end]
-        at = end + 4
-    return _checked(header, kinds, b"".join(parts))
-
-
-def _checked(header: bytes, kinds: list[bytes], stream: bytes) -> _Png | None:
-    """Return the picture when its chunks come in order and its kind is ours."""
-    parts = kinds.count(b"IDAT")
-    first = kinds.index(b"IDAT") if parts else 0
-    core = [b"IHDR", *[b"IDAT"] * parts, b"IEND"]
-    if kinds[0] != b"IHDR" or [kind for kind in kinds if kind not in _SKIPPED] != core:
-        return None
-    if kinds[first : first + parts] != core[1:-1] or len(header) != 13:
-        return None
-    width, height, depth, color_type, *methods = struct.unpack(">IIBBBBB", header)
-    if (depth, color_type) not in _BITS_PER_PIXEL or any(methods) or not width * height:
-        return None
-    if color_type == _PALETTE and b"PLTE" not in kinds[:first]:
-        return None
-    return _Png(height, width, depth, color_type, stream)
+    height, width, depth, color_type, bits_per_pixel, spans = found
+    view = memoryview(data)
+    parts = [view[begin:end] for begin, end in spans]
+    stream = parts[0] if len(parts) == 1 else b"".join(parts)
+    return _Png(height, width, depth, color_type, bits_per_pixel, stream)
 
 
 def _inflate(png: _Png) -> bytearray | None:

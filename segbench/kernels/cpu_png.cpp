@@ -1,10 +1,11 @@
-// CPU doors that undo PNG's row filters: to bytes, to 16-bit values, to ids stored as colours, to runs.
+// CPU doors of PNG: its chunks; its row filters undone to bytes, 16-bit values, ids stored as colours, or runs.
 #include <stdexcept>
 #include <string>
 
 #include "codec.h"
 #include "door.h"
 #include "png.h"
+#include "png_file.h"
 #include "png_runs.h"
 
 namespace seg {
@@ -108,28 +109,23 @@ template <int pixel>
 auto stored_value(uint32_t bytes) {
   if constexpr (pixel == 1) return static_cast<uint8_t>(bytes);
   if constexpr (pixel == 2) return static_cast<uint16_t>((bytes & 255) << 8 | bytes >> 8);
-  if constexpr (pixel > 2) return static_cast<int32_t>(bytes & 0xFFFFFF);
+  if constexpr (pixel > 2) return static_cast<int32_t>(bytes);
 }
 
 template <int pixel>
 auto runs_of_rows(const uint8_t* raw, int64_t height, int64_t width) {
-  Runs<decltype(stored_value<pixel>(0))> runs;
+  RunWriter<decltype(stored_value<pixel>(0))> writer;
   PngRunRows<pixel> rows(width);
   for (int64_t y = 0; y < height; ++y, raw += width * pixel + 1) {
     if (!rows.next(raw[0], raw + 1)) throw no_such_filter(y, raw[0]);
     const RowRuns& row = rows.row();
     const uint32_t *values = row.values.data() + row.first, *ends = row.ends.data() + row.first;
-    std::size_t n = row.last - row.first + 1;
     auto before = static_cast<uint32_t>(y * width);
-    auto value = [=](std::size_t i) { return stored_value<pixel>(values[i]); };
-    auto end = [=](std::size_t i) { return before + ends[i]; };
-    if (pixel < 4) {
-      runs.add_row(n, value, end);
-    } else {  // without alpha, neighbours may be equal
-      for (std::size_t i = 0; i < n; ++i) runs.add(value(i), end(i));
-    }
+    writer.add_row(
+        row.last - row.first + 1, [=](std::size_t i) { return stored_value<pixel>(values[i]); },
+        [=](std::size_t i) { return before + ends[i]; });
   }
-  return runs;
+  return writer.take();
 }
 
 template <int pixel>
@@ -153,9 +149,19 @@ nb::tuple png_runs(Vector<uint8_t> raw, int64_t height, int64_t width, int64_t p
   }
 }
 
+// (height, width, depth, colour type, bits a pixel, spans of its zlib stream), or None.
+nb::object png_parse(nb::bytes file) {
+  PngFile png;
+  if (!png.read({file.c_str(), file.size()})) return nb::none();
+  nb::list parts;
+  for (auto [begin, end] : png.parts) parts.append(nb::make_tuple(begin, end));
+  return nb::make_tuple(png.height, png.width, png.depth, png.color_type, png.bits_per_pixel(), parts);
+}
+
 }  // namespace
 
 void add_png_doors(nb::module_& m) {
+  m.def("png_parse", &png_parse);
   m.def("png_runs", &png_runs);
   m.def("png_unfilter", &unfilter_bytes, nb::arg(), nb::arg().noconvert(), nb::arg());
   m.def("png_unfilter", &unfilter_uint16, nb::arg(), nb::arg().noconvert(), nb::arg());

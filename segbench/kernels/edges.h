@@ -22,23 +22,46 @@ void for_each_mark(int64_t n, Mark mark, Visit visit) {
   }
 }
 
-// Calls visit(i), ascending, for each i of begin .. end - 1 of which one(i) is true; words(i) is the bits of
-// one(i) .. one(i + 63).
+// Calls visit(bits, i) for words of which bit k tells of i + k, for i + k of begin .. end - 1, ascending. Where
+// these are 64 or more, words(i) is the bits of i .. i + 63; else one(i) is that of i.
+template <class Words, class One, class Visit>
+void for_each_word(int64_t begin, int64_t end, Words words, One one, Visit visit) {
+  int64_t i = begin;
+  for (; i + 64 <= end; i += 64) visit(words(i), i);
+  if (i == end) return;
+  uint64_t bits = 0;
+  if (i > begin) {  // the last word overlaps the one before it
+    bits = words(end - 64) >> (i - (end - 64));
+  } else {
+    for (int64_t k = i; k < end; ++k) bits |= static_cast<uint64_t>(one(k)) << (k - i);
+  }
+  visit(bits, i);
+}
+
+// Calls visit(i) for each of these bits that is set.
 template <class Words, class One, class Visit>
 void for_each_bit(int64_t begin, int64_t end, Words words, One one, Visit visit) {
-  int64_t i = begin;
-  auto visit_bits = [&](uint64_t bits, int64_t from) {
+  for_each_word(begin, end, words, one, [&](uint64_t bits, int64_t from) {
     for (; bits; bits &= bits - 1) visit(from + lowest_bit(bits));
-  };
-  for (; i + 64 <= end; i += 64) visit_bits(words(i), i);
-  if (i == end) return;
-  if (i > begin) {  // the last word overlaps the one before it
-    visit_bits(words(end - 64) >> (i - (end - 64)), i);
-  } else {
-    for (; i < end; ++i) {
-      if (one(i)) visit(i);
-    }
-  }
+  });
+}
+
+// Writes each such i to `places`, which has room for 4 more than there are, and returns the end of them. Four a
+// word are written in any case: how many there are is what processors would guess wrong.
+template <class Words, class One>
+uint32_t* write_bits(int64_t begin, int64_t end, Words words, One one, uint32_t* places) {
+  constexpr uint64_t last = static_cast<uint64_t>(1) << 63;
+  for_each_word(begin, end, words, one, [&](uint64_t bits, int64_t from) {
+    int64_t count = bit_count(bits);
+    auto write = [&](int64_t k) {
+      places[k] = static_cast<uint32_t>(from + lowest_bit(bits | last));
+      bits &= bits - 1;
+    };
+    for (int64_t k = 0; k < 4; ++k) write(k);
+    for (int64_t k = 4; k < count; ++k) write(k);
+    places += count;
+  });
+  return places;
 }
 
 // Calls run(begin, end) for each longest stretch of n pixels between the edges that for_each_bit finds.

@@ -12,11 +12,15 @@
 
 namespace seg {
 
+// Channels that are looked at: alpha, the fourth, says nothing.
+template <int pixel>
+constexpr int png_channels = pixel == 4 ? 3 : pixel;
+
 // Pixels as numbers, their bytes in the order of the file, the first one lowest.
 template <int pixel>
 uint32_t pixel_at(const uint8_t* bytes) {
   uint32_t value = 0;
-  for (int k = 0; k < pixel; ++k) value |= static_cast<uint32_t>(bytes[k]) << 8 * k;
+  for (int k = 0; k < png_channels<pixel>; ++k) value |= static_cast<uint32_t>(bytes[k]) << 8 * k;
   return value;
 }
 
@@ -24,7 +28,7 @@ uint32_t pixel_at(const uint8_t* bytes) {
 template <int pixel, class Filter>
 uint32_t restored(uint32_t residual, uint32_t a, uint32_t b, uint32_t c) {
   uint32_t value = 0;
-  for (int shift = 0; shift < 8 * pixel; shift += 8) {
+  for (int shift = 0; shift < 8 * png_channels<pixel>; shift += 8) {
     auto byte = [shift](uint32_t of) { return static_cast<int>(of >> shift & 255); };
     int sum = byte(residual) + Filter::predict(byte(a), byte(b), byte(c));
     value |= static_cast<uint32_t>(sum & 255) << shift;
@@ -57,7 +61,7 @@ template <int pixel>
 class PngRunRows {
  public:
   explicit PngRunRows(int64_t width)
-      : width_(width), row_(width), up_(width), places_(static_cast<std::size_t>(width) + 1) {}
+      : width_(width), row_(width), up_(width), places_(static_cast<std::size_t>(width) + 4) {}
 
   const RowRuns& row() const { return row_; }
 
@@ -74,32 +78,38 @@ class PngRunRows {
   }
 
  private:
-  // Keeps the pixels that for_each_bit finds bytes of, each once, and the width behind them.
+  // Keeps the pixels of which `words` and `one` find a byte (see for_each_word), and the width behind them.
   template <class Words, class One>
   void find(int64_t begin, Words words, One one) {
-    std::size_t n = 0;
-    int64_t last = -1;
-    uint32_t* places = places_.data();
-    for_each_bit(begin, width_ * pixel, words, one, [&](int64_t i) {
-      int64_t place = i / pixel;
-      n += static_cast<std::size_t>(place != last);
-      places[n - 1] = static_cast<uint32_t>(place);
-      last = place;
-    });
-    places[n] = static_cast<uint32_t>(width_);
+    uint32_t *places = places_.data(), *end = places;
+    if (pixel == 1) {
+      end = write_bits(begin, width_, words, one, places);
+    } else {  // the bytes of a pixel stand together: most words have none or many
+      int64_t last = -1;
+      for_each_bit(begin, width_ * pixel, words, one, [&](int64_t i) {
+        int64_t place = i / pixel;
+        end += place != last;
+        end[-1] = static_cast<uint32_t>(place);
+        last = place;
+      });
+    }
+    *end = static_cast<uint32_t>(width_);
   }
 
   // The row as it stands: a run ends at each change.
   void plain(const uint8_t* in) {
     find(pixel, [in](int64_t i) { return differing(in + i, in + i - pixel); },
          [in](int64_t i) { return in[i] != in[i - pixel]; });
-    std::size_t n = 0;
-    for (int64_t x = 0; x < width_; x = places_[n++]) {
-      row_.values[n] = pixel_at<pixel>(in + x * pixel);
-      row_.ends[n] = places_[n];
+    const uint32_t* end = places_.data();
+    row_.first = row_.last = 0;
+    row_.values[0] = pixel_at<pixel>(in);
+    row_.ends[0] = *end;
+    for (int64_t x = *end; x < width_; x = *end) {
+      uint32_t value = pixel_at<pixel>(in + x * pixel);
+      row_.last += value != row_.values[row_.last];
+      row_.values[row_.last] = value;
+      row_.ends[row_.last] = *++end;
     }
-    row_.first = 0;
-    row_.last = n - 1;
   }
 
   // Goes from one pixel to compute to the next, almost without branches, which processors would guess wrong.
@@ -137,7 +147,7 @@ class PngRunRows {
 
   int64_t width_;
   RowRuns row_, up_;
-  std::vector<uint32_t> places_;  // pixels to compute, and the width
+  std::vector<uint32_t> places_;  // pixels to compute, and the width; room for write_bits
 };
 
 }  // namespace seg

@@ -3,6 +3,8 @@
 // A run goes on from the end of one row to the start of the next, so a map has one list of runs alone.
 #pragma once
 
+#include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "edges.h"
@@ -23,21 +25,38 @@ struct Runs {
       ends.push_back(end);
     }
   }
+};
 
-  // The same for n > 0 runs whose neighbours differ: value(i), up to the pixel end(i).
+// Collects runs row by row.
+template <class T>
+class RunWriter {
+ public:
+  // Adds n > 0 runs whose neighbours differ: value(i), up to the pixel end(i).
   template <class Value, class End>
   void add_row(std::size_t n, Value value, End end) {
-    add(value(0), end(0));
-    std::size_t before = values.size() - 1;
-    values.resize(before + n);
-    ends.resize(before + n);
-    T* to_values = values.data() + before;
-    uint32_t* to_ends = ends.data() + before;
-    for (std::size_t i = 1; i < n; ++i) {
-      to_values[i] = value(i);
-      to_ends[i] = end(i);
+    if (size_ + n > runs_.values.size()) {
+      runs_.values.resize(2 * (size_ + n));
+      runs_.ends.resize(2 * (size_ + n));
     }
+    size_ -= size_ > 0 && runs_.values[size_ - 1] == value(0);
+    T* values = runs_.values.data() + size_;
+    uint32_t* ends = runs_.ends.data() + size_;
+    for (std::size_t i = 0; i < n; ++i) {
+      values[i] = value(i);
+      ends[i] = end(i);
+    }
+    size_ += n;
   }
+
+  Runs<T> take() {
+    runs_.values.resize(size_);
+    runs_.ends.resize(size_);
+    return std::move(runs_);
+  }
+
+ private:
+  Runs<T> runs_;
+  std::size_t size_ = 0;
 };
 
 template <class T>

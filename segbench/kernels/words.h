@@ -32,6 +32,14 @@ inline int64_t lowest_bit(uint64_t bits) {
 #endif
 }
 
+// How many bits are set: sums of 1, 2, 4 and then all bits, side by side.
+inline int64_t bit_count(uint64_t bits) {
+  bits -= bits >> 1 & 0x5555555555555555u;
+  bits = (bits & 0x3333333333333333u) + (bits >> 2 & 0x3333333333333333u);
+  bits = (bits + (bits >> 4)) & 0x0F0F0F0F0F0F0F0Fu;
+  return static_cast<int64_t>(bits * 0x0101010101010101u >> 56);
+}
+
 // The 64 bytes of 0 or 1 as bits: each product moves eight of them into its top byte.
 inline uint64_t pack_marks(const uint8_t* marks) {
   uint64_t bits = 0;

@@ -151,7 +151,7 @@ class MeanIoU:
         table = self._stats.confusion
         if table is None:
             raise UsageError("a run record holds tp, fp and fn only: there is no confusion matrix")
-        return table
+        return table.copy()
 
     def update(self, pred: Any, truth: Any, image_id: object = None, instances: Any = None) -> None:
         """Add one image or a batch: integers [H, W], [B, H, W] or [B, 1, H, W]; errors as :func:`measure`.
@@ -234,7 +234,7 @@ class MeanIoU:
         """
         if self.rules.by_image:
             self._images.extend([stats.row()])
-        self._stats = self._stats + stats
+        self._stats += stats
 
     def add_tables(self, images: pa.Table, detections: pa.Table | None = None) -> None:  # noqa: ARG002 - no such table
         """Add the pixel counts of a run record's ``images`` table."""

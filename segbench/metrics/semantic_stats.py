@@ -72,8 +72,11 @@ class SemanticStats:
             if rules.unscored_pred == "drop":
                 counted[:, unscored] = 0
         tp = counted.diagonal().copy()
-        fp = counted[:, :-1].sum(axis=0) - tp + (0 if false is None else false)
-        fp[unscored] = 0
+        fp = counted.sum(axis=0)[:-1] - tp
+        if false is not None:
+            fp += false
+        if unscored:
+            fp[unscored] = 0
         return cls(tp, fp, counted.sum(axis=1) - tp, confusion, **more)
 
     def __add__(self, other: SemanticStats) -> SemanticStats:
@@ -86,6 +89,18 @@ class SemanticStats:
             gathered(self.doubts + other.doubts),
             images=self.images + other.images,
         )
+
+    def __iadd__(self, other: SemanticStats) -> SemanticStats:
+        """Add in the arrays of these stats, which must be nobody else's."""
+        tp, fp, fn, confusion = self.tp, self.fp, self.fn, self.confusion
+        if confusion is None or other.confusion is None:
+            return self + other
+        tp += other.tp
+        fp += other.fp
+        fn += other.fn
+        confusion += other.confusion
+        doubts = gathered(self.doubts + other.doubts) if other.doubts else self.doubts
+        return SemanticStats(tp, fp, fn, confusion, doubts, images=self.images + other.images)
 
     def row(self) -> ImageCounts:
         """Keep what the table of images keeps."""

@@ -1,12 +1,15 @@
-"""Names that come from data never lead out of their folder."""
+"""Names that come from data never lead out of their folder; files are read whole, and found where they are."""
 
 from __future__ import annotations
+
+import os
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segbench.canonical.paths import check_name, inside
+from segbench.canonical.paths import check_name, files_below, inside, read_bytes
 from segbench.errors import DataError
 
 
@@ -53,3 +56,45 @@ def test_links_are_the_users_own_and_followed(tmp_path):
     assert inside(root, "a.png").read_text() == "x"
     with pytest.raises(DataError):
         inside(root, "../blobs/1")
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, 300_000])
+def test_files_are_read_whole(tmp_path, size):
+    data = bytes(i * i % 251 for i in range(size))
+    (tmp_path / "a").write_bytes(data)
+    assert read_bytes(tmp_path / "a") == data
+
+
+def test_what_cannot_be_read_is_an_os_error(tmp_path):
+    for file in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(OSError):  # noqa: PT011 - which one is the system's choice
+            read_bytes(file)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_read_to_its_end(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    data = bytes(200_000)
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=[data])
+    writer.start()
+    assert read_bytes(tmp_path / "pipe") == data
+    writer.join()
+
+
+def test_files_below_a_folder(tmp_path):
+    for name in ("b.png", "a/c.png", "a/d/.e", "f/g"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "empty").mkdir()
+    assert sorted(files_below(tmp_path)) == ["a/c.png", "a/d/.e", "b.png", "f/g"]
+
+
+def test_links_to_files_are_files_and_links_to_folders_are_not_followed(tmp_path):
+    (tmp_path / "a").touch()
+    try:
+        (tmp_path / "b").symlink_to(tmp_path / "a")
+        (tmp_path / "loop").symlink_to(tmp_path)
+        (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
+    except OSError:
+        pytest.skip("no links here")
+    assert sorted(files_below(tmp_path)) == ["a", "b"]

@@ -257,6 +257,23 @@ def test_no_order_or_grouping_changes_a_bit(order, cuts, random):
     assert np.array_equal(total.confusion, whole.confusion)
 
 
+def test_adding_in_place_changes_the_total_alone():
+    first, second = (measure(*pair, 5) for pair in POOL[:2])
+    before = [np.copy(getattr(stats, name)) for stats in (first, second) for name in ("tp", "confusion")]
+    metric = MeanIoU(5)
+    metric.add(first)
+    table = metric.confusion
+    metric.add(second)
+    assert np.array_equal(table, first.confusion)
+    assert np.array_equal(metric.confusion, first.confusion + second.confusion)
+    after = [getattr(stats, name) for stats in (first, second) for name in ("tp", "confusion")]
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    twin = MeanIoU(5)
+    twin.merge(metric)
+    metric.add(second)
+    assert np.array_equal(twin.confusion, first.confusion + second.confusion)
+
+
 def test_the_image_table_is_all_a_score_needs():
     metric, again = MeanIoU(5), MeanIoU(5)
     rows = [metric.image_row(None)]
