@@ -183,16 +183,17 @@ def measure(
     truth, pred = labels(truth, "truth"), labels(pred, "pred")
     if pred.shape != truth.shape:
         raise DataError(f"it is {pred.shape} pixels, the truth {truth.shape}", file=pred_file, **where)
-    ignore = NO_IGNORE if ignore_index is None else ignore_index
-    table = counted(pred, truth, num_classes, ignore, once or Once())
+    ignore, once = NO_IGNORE if ignore_index is None else ignore_index, once or Once()
+    table = counted(pred, truth, num_classes, ignore, once)
     if rules.truth_outside == "error" and table[-1].any():
         raise DataError(_outside("truth", pixels(truth), num_classes, ignore), file=truth_file, **where)
+    reading = ("stats", ignore, *_reading(table, rules, ignore))
     table = resolved(table, rules, ignore)
     if rules.pred_outside == "error" and table[:num_classes, -1].any():
         scored = pixels(pred)[pixels(truth) != ignore]
         never = ignore if _ignore_misses(rules, num_classes, ignore) else NO_IGNORE
         raise DataError(_outside("prediction", scored, num_classes, never), file=pred_file, **where)
-    return read(table, rules, image_id=image_id, index=index)
+    return once.get(reading, lambda: read(table, rules, image_id=image_id, index=index))
 
 
 def counted(pred: Labels, truth: Labels, num_classes: int, ignore: int, once: Once) -> Counts:
@@ -214,6 +215,18 @@ def resolved(table: Counts, rules: SemanticRules, ignore: int) -> Counts:
 
 def _ignore_misses(rules: SemanticRules, num_classes: int, ignore: int) -> bool:
     return rules.pred_ignore == "miss" or (rules.pred_ignore == "category" and 0 <= ignore < num_classes)
+
+
+def _reading(table: Counts, rules: SemanticRules, ignore: int) -> tuple[Any, ...]:
+    """What of the rules a table is read by: those about ids that it does not hold make no difference."""
+    k = len(table) - 2
+    return (
+        k,
+        table[:k, k].any() and _ignore_misses(rules, k, ignore),
+        rules.truth_outside if table[-1].any() else None,
+        rules.pred_outside if table[:k, k:].any() else None,
+        (rules.unscored, rules.unscored_pred) if rules.unscored else None,
+    )
 
 
 def read(table: Counts, rules: SemanticRules, **where: Any) -> SemanticStats:

@@ -84,6 +84,17 @@ def test_they_add_up_where_ids_are_no_category(names, seed):
     check(segbench.score(*masks(*outside(seed)), protocol=list(names), threads=1))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_read_off_one_table_is_what_each_protocol_reads_alone(seed):
+    names = ["mmseg", "hf", "mapillary"]
+    sides = masks(*outside(seed))
+    for record, name in zip(segbench.score(*sides, protocol=names, threads=1), names, strict=True):
+        alone = segbench.score(*sides, protocol=name, threads=1)
+        assert record.run_id == alone.run_id
+        assert record.images == alone.images
+        assert record.warnings == alone.warnings
+
+
 def reasons(*sides, protocol):
     found = segbench.score(*sides, protocol=list(protocol), threads=1).reasons
     return {reason.rule: reason for reason in found}
