@@ -14,8 +14,8 @@ import numpy as np
 from segbench.canonical.dataset import Dataset
 from segbench.environment import environment, provenance
 from segbench.errors import UsageError
-from segbench.formats import open_dataset, open_predictions
-from segbench.pairing import choose_protocols, open_truth
+from segbench.formats import open_dataset
+from segbench.pairing import Reading, choose_protocols, open_both
 from segbench.panel import Panel
 from segbench.protocols import Protocol
 from segbench.results import RunRecord
@@ -127,16 +127,16 @@ def score(
     """
     device = _check_device(device)
     started = time.perf_counter()
-    truth = truth if isinstance(truth, Dataset) else open_truth(
-        truth, predictions, truth_format, dict(truth_options or {}), num_classes
-    )  # fmt: skip
-    if not isinstance(predictions, Dataset):
-        predictions = open_predictions(
-            predictions, truth, format=predictions_format, options=predictions_options
-        )
-    panel = _panel(choose_protocols(task, protocol, truth, predictions), truth, settings)
     n_threads = threads or os.cpu_count() or 1
-
+    how = Reading(
+        truth_format=truth_format,
+        truth_options=truth_options,
+        predictions_format=predictions_format,
+        predictions_options=predictions_options,
+        num_classes=num_classes,
+    )
+    truth, predictions = open_both(truth, predictions, how, n_threads)
+    panel = _panel(choose_protocols(task, protocol, truth, predictions), truth, settings)
     collect_files(panel, truth, predictions, progress(range(len(truth))), n_threads)
     notes = list(predictions.notes)
     del predictions  # with all their masks, before the curves are drawn

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segbench.canonical.dataset import Dataset
 from segbench.errors import UsageError
-from segbench.formats import open_dataset, sniff
+from segbench.formats import open_dataset, open_predictions, read_ahead, sniff
 from segbench.protocols import PROTOCOLS, Protocol, default_protocol, get_protocol
 
 
@@ -28,6 +29,48 @@ def open_truth(
     elif num_classes is not None:
         raise UsageError(f"the number of classes is for label maps without id2label; {truth} is {name}")
     return open_dataset(truth, format=name, options=options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How truth and predictions are read: formats (recognised where None), options and number of classes."""
+
+    truth_format: str | None
+    truth_options: Mapping[str, Any] | None
+    predictions_format: str | None
+    predictions_options: Mapping[str, Any] | None
+    num_classes: int | None
+
+
+def open_both(
+    truth: str | Path | Dataset, predictions: str | Path | Dataset, how: Reading, threads: int
+) -> tuple[Dataset, Dataset]:
+    """Open truth and predictions where they are not open, with two threads at the same time."""
+    if isinstance(truth, Dataset) or isinstance(predictions, Dataset) or threads == 1:
+        opened = _open_truth(truth, predictions, how)
+        return opened, _open_predictions(predictions, opened, how)
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(read_ahead, predictions, how.predictions_format)
+        opened = _open_truth(truth, predictions, how)
+        return opened, _open_predictions(predictions, opened, how, ahead.result)
+
+
+def _open_truth(truth: str | Path | Dataset, predictions: str | Path | Dataset, how: Reading) -> Dataset:
+    if isinstance(truth, Dataset):
+        return truth
+    options = dict(how.truth_options or {})
+    return open_truth(truth, predictions, how.truth_format, options, how.num_classes)
+
+
+def _open_predictions(
+    predictions: str | Path | Dataset, truth: Dataset, how: Reading, ahead: Callable[[], Any] | None = None
+) -> Dataset:
+    if isinstance(predictions, Dataset):
+        return predictions
+    name, options = how.predictions_format, how.predictions_options
+    return open_predictions(predictions, truth, format=name, options=options, ahead=ahead)
 
 
 def choose_protocols(

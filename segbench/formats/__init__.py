@@ -2,15 +2,16 @@
 
 Each format is one module with ``TITLE``, ``TASKS`` (kinds of truth that it stores), ``CARRIES``, ``LAYOUT``,
 ``sniff(path)``, ``read(path)`` and ``write(dataset, target)``. Where its files can be predictions it has
-``read_predictions(path, truth)``; where it carries a feature but not always, ``LOSES``: feature -> function
-that counts what a sample would lose; where it writes beside its target, ``outputs(target)``. Adding one is a
-file, its test and a line in ``FORMATS``.
+``read_predictions(path, truth)`` and, where much of that needs no truth, ``read_ahead(path)``, whose result
+``read_predictions(path, truth, ahead)`` asks for. Where it carries a feature but not always: ``LOSES``,
+feature -> function that counts what a sample would lose; where it writes beside its target,
+``outputs(target)``. Adding one is a file, its test and a line in ``FORMATS``.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -122,8 +123,11 @@ def open_predictions(
     *,
     format: str | None = None,  # noqa: A002 - the field's word
     options: Mapping[str, Any] | None = None,
+    ahead: Callable[[], Any] | None = None,
 ) -> Dataset:
     """Open predictions against their truth, in any format that can hold them.
+
+    ``ahead`` gives what :func:`read_ahead` returned, where that was called.
 
     Raises
     ------
@@ -134,10 +138,23 @@ def open_predictions(
     module = load_format(name)
     if not hasattr(module, "read_predictions"):
         return _align(open_dataset(path, format=name, options=options), truth)
+    known = () if ahead is None or not hasattr(module, "read_ahead") else (ahead,)
     predictions: Dataset = module.read_predictions(
-        Path(path), truth, **_checked(module.read_predictions, options)
+        Path(path), truth, *known, **_checked(module.read_predictions, options)
     )
     return predictions
+
+
+def read_ahead(path: str | Path, format: str | None = None) -> Any:  # noqa: A002 - the field's word
+    """Read what predictions need no truth for, as another thread opens the truth; None where that is nothing.
+
+    Raises
+    ------
+    DataError, UsageError
+        As :func:`open_predictions`.
+    """
+    module = load_format(format or sniff(path))
+    return module.read_ahead(Path(path)) if hasattr(module, "read_ahead") else None
 
 
 def _align(predictions: Dataset, truth: Dataset) -> Dataset:

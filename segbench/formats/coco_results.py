@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,17 +23,20 @@ from segbench.formats.coco_table import dense_ids, pred_table
 from segbench.formats.jsonfile import Items, JsonFile
 
 
-def read_predictions(path: Path, truth: Dataset) -> Dataset:
+def read_predictions(
+    path: Path, truth: Dataset, ahead: Callable[[], CocoIndex | None] | None = None
+) -> Dataset:
     """Open a results file against its truth; images without a result have no segments.
 
     Results of a category that the truth lacks are left out, as COCOeval does, and counted in ``notes``.
+    ``ahead`` gives the index of the file, where that has been read.
 
     Raises
     ------
     DataError
         When the JSON is damaged, a key is missing, a score is no finite number, or an image is unknown.
     """
-    index = read_index(path)
+    index = ahead() if ahead else read_index(path)
     found = _visited(path, truth) if index is None or "" not in index.lists else _indexed(index, truth)
     groups = Groups(found.owners, len(truth))
     boxes = bool(found.boxed[:1].any())  # as in loadRes, the first result says it for all

@@ -72,7 +72,7 @@ def score(images: Sequence[Tallied], categories: Categories, rules: Rules, signe
     columns = {key: np.full(len(categories), math.nan) for key in cells}
     if rules.use_categories:
         for key, cell in cells.items():
-            columns[key][order] = [_mean(cell[..., k]) for k in range(len(categories))]
+            columns[key][order] = _category_means(cell)
     if rules.federated:
         cells = _with_frequencies(cells, [categories[i].frequency for i in order.tolist()])
     values = {key: _mean(cell) for key, cell in cells.items()}
@@ -112,6 +112,17 @@ def _position(values: Sequence[float], value: float) -> int | None:
 def _mean(values: NDArray[np.float64]) -> float:
     defined = values[values > -1]
     return float(np.mean(defined)) if defined.size else math.nan
+
+
+def _category_means(cell: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What `_mean` says of each category, all at once where whole categories are defined or not."""
+    rows = np.ascontiguousarray(np.moveaxis(cell, -1, 0)).reshape(cell.shape[-1], -1)
+    whole = (rows > -1).all(axis=1) & (rows.shape[1] > 0)
+    means = np.full(len(rows), math.nan)
+    means[whole] = rows[whole].mean(axis=1)
+    for k in np.flatnonzero(~whole & (rows > -1).any(axis=1)).tolist():
+        means[k] = _mean(rows[k])
+    return means
 
 
 class MaskAP:
