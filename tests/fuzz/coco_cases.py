@@ -56,7 +56,7 @@ class _Maker:
             "results": results,
             "spelling": self.rng.randrange(1 << 30) if self.chance(0.5) else None,
             "params": self._params() if self.chance(0.3) else None,
-            "general": self.chance(0.15),
+            "general": self.chance(0.25),
             "threads": self.rng.choice([1, 1, 1, 2]),
             "block": self.rng.choice([1 << 20, 1 << 20, 1, 7, 64, 1000]),
         }

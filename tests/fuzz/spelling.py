@@ -8,8 +8,20 @@ from math import isfinite, nextafter
 from random import Random
 from typing import Any
 
-PLAIN_INTEGERS = frozenset({"counts", "size", "height", "width"})
-"""Keys below which an integer stays one; elsewhere 7 may be spelled 7.0, which is an id of COCO's too."""
+PLAIN = frozenset({"counts", "size", "height", "width"})
+"""Keys below which an integer stays one."""
+WHOLE = frozenset({"id", "image_id", "category_id", "iscrowd"})
+"""Keys of integers that other writers spell 7.0 or 7e0."""
+HABITS = {
+    "order": 0.5,
+    "blanks": 0.5,
+    "escapes": 0.5,
+    "unknown keys": 0.5,
+    "numbers": 0.7,
+    "whole numbers": 0.2,
+    "repeated keys": 0.15,
+}
+"""What may be odd in one file, and how often it is; the last two are out of the ordinary for fast readers."""
 UNKNOWN = (
     ("note", 'a "quoted" \\ text'),
     ("extra", {"deep": [[], {}, [None, True, -1.5e-3]], "id": 5}),
@@ -29,6 +41,7 @@ class _Speller:
     def __init__(self, rng: Random) -> None:
         self._rng = rng
         self._oddity = rng.choice([0.02, 0.2, 0.6])
+        self._habits = {habit for habit, part in HABITS.items() if rng.random() < part}
 
     def value(self, value: Any, path: tuple[Any, ...]) -> str:
         if isinstance(value, dict):
@@ -42,25 +55,27 @@ class _Speller:
             return json.dumps(value)
         return self._number(value, path)
 
-    def _odd(self) -> bool:
-        return self._rng.random() < self._oddity
+    def _odd(self, habit: str) -> bool:
+        return habit in self._habits and self._rng.random() < self._oddity
 
     def _blank(self) -> str:
-        return self._rng.choice(["", " ", "\n", "\t\r\n  "]) if self._odd() else ""
+        return self._rng.choice(["", " ", "\n", "\t\r\n  "]) if self._odd("blanks") else ""
 
     def _joined(self, items: list[str]) -> str:
         return "".join(f"{',' if i else ''}{self._blank()}{item}" for i, item in enumerate(items))
 
     def _object(self, value: dict[str, Any], path: tuple[Any, ...]) -> str:
         pairs = list(value.items())
-        if self._odd():
+        if self._odd("order"):
             self._rng.shuffle(pairs)
         spelled = [(key, self.value(item, (*path, key))) for key, item in pairs]
-        if self._odd():
+        if self._odd("unknown keys"):
             key, item = self._rng.choice(UNKNOWN)
             if key not in value:
                 spelled.insert(self._rng.randrange(len(spelled) + 1), (key, json.dumps(item)))
-        if path and spelled and self._odd():  # the last of equal keys counts; at the top level it is refused
+        if (
+            path and spelled and self._odd("repeated keys")
+        ):  # the last of equal keys counts; at the top level it is refused
             decoy = self._rng.choice(['"decoy"', "[1,[2]]", '{"size":[1,1],"counts":"1"}', "null", "-9"])
             spelled.insert(0, (self._rng.choice(spelled)[0], decoy))
         items = [f"{self._text(k)}{self._blank()}:{self._blank()}{item}" for k, item in spelled]
@@ -69,16 +84,17 @@ class _Speller:
     def _text(self, text: str) -> str:
         out = []
         for char in text:
-            if self._odd():
+            if self._odd("escapes"):
                 out.append("".join(f"\\u{unit:04x}" for unit in _utf16(char)))
-            elif char == "/" and self._odd():
+            elif char == "/" and self._odd("escapes"):
                 out.append("\\/")
             else:
                 out.append(json.dumps(char, ensure_ascii=False)[1:-1])
         return f'"{"".join(out)}"'
 
     def _number(self, value: float, path: tuple[Any, ...]) -> str:
-        if PLAIN_INTEGERS & set(path) or not self._odd():
+        whole = bool(path) and path[-1] in WHOLE
+        if PLAIN & set(path) or not self._odd("whole numbers" if whole else "numbers"):
             return json.dumps(value)
         if isinstance(value, int):
             return self._integer(value)
