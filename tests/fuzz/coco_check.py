@@ -9,7 +9,7 @@ from unittest import mock
 
 import segbench
 from fuzz import deviations
-from fuzz.coco_memory import measured
+from fuzz.coco_memory import measured, settings_of
 from fuzz.coco_reference import ARRAYS, DROP_IN, KEYS, PYCOCOTOOLS, Files, Row, evaluate
 from fuzz.compare import Difference, same
 from fuzz.spelling import spell
@@ -35,19 +35,17 @@ def check(case: Row, folder: Path) -> None:
     if deviations.refused_instances(case):
         _check_refused(case, files)
         return
-    ours = _score_files(case, files)
-    if {"useCats", "catIds", "imgIds"} & set(params):
-        return  # MaskAP takes a data set whole
+    whole = not {"useCats", "catIds", "imgIds"} & set(params)  # segbench takes a data set whole
+    ours = _score_files(case, files, params if whole else {})
+    if not whole:
+        return
     changed = deviations.instances(case)
     if changed is not None:
         files = _write(changed, folder, "changed")
         theirs = evaluate(PYCOCOTOOLS, files, iou_type, params)
     if "precision" not in theirs:
         raise Difference("pycocotools fails", theirs["error"])
-    if params:
-        ours = _curves(measured(files, iou_type, params))
-        theirs = {name: theirs[name] for name in ARRAYS}
-    same("pycocotools", ours, theirs)
+    same("pycocotools", ours, {name: theirs[name] for name in ours})
 
 
 def _write(case: Row, folder: Path, name: str) -> Files:
@@ -58,40 +56,38 @@ def _write(case: Row, folder: Path, name: str) -> Files:
     return files
 
 
-def _score(case: Row, files: Files) -> segbench.RunRecord:
+def _score(case: Row, files: Files, settings: Row) -> segbench.RunRecord:
     """Score as the case says: read block by block of its size, formats named where keys are spelled oddly."""
     named: Row = {} if case["spelling"] is None else {"truth_format": "coco", "predictions_format": "coco"}
-    protocol = PROTOCOLS[case["iou_type"]]
+    named |= {"protocol": PROTOCOLS[case["iou_type"]], "settings": settings, "threads": case["threads"]}
     with mock.patch("segbench.formats.coco_index._BLOCK", case["block"]):
-        return segbench.score(files.truth, files.results, protocol=protocol, threads=case["threads"], **named)
+        return segbench.score(files.truth, files.results, **named)
 
 
 def _check_refused(case: Row, files: Files) -> None:
     try:
-        _score(case, files)
+        _score(case, files, {})
     except segbench.SegbenchError:
         return
     raise Difference("accepted", "what deviations.py says is refused")
 
 
-def _score_files(case: Row, files: Files) -> Row:
-    """The numbers and curves of ``segbench.score``, once they equal those of ``MaskAP.update``."""
-    record, protocol = _score(case, files), PROTOCOLS[case["iou_type"]]
-    from_tables = _from_tables(record, protocol)
-    memory = measured(files, case["iou_type"], {})
-    same("files and memory", from_tables, _curves(memory))
+def _score_files(case: Row, files: Files, params: Row) -> Row:
+    """The curves of ``segbench.score``, once they equal those of ``MaskAP.update``; without params the rest too."""
+    settings = settings_of(params)
+    record = _score(case, files, settings)
+    curves, memory = _from_tables(record), measured(files, case["iou_type"], settings)
+    same("files and memory", curves, _curves(memory))
     if case["general"]:
         values = memory.compute()
-        same("files and memory", _numbers(record), {key: values[key] for key in KEYS})
-        _same_records(record, files, protocol)
+        same("files and memory", {key: metric.value for key, metric in record.metrics.items()}, dict(values))
+        _same_records(record, files)
+    if params:
+        return curves
     categories = segbench.Categories.from_json(record.dataset["categories"])
     per_class = {row["category_id"]: row["ap"] for row in record.per_class}
     by_source_id = [per_class[category.id] for category in sorted(categories, key=lambda c: c.key)]
-    return _numbers(record) | from_tables | {"per class": by_source_id}
-
-
-def _numbers(record: segbench.RunRecord) -> Row:
-    return {key: record.metrics[key].value for key in KEYS}
+    return {key: record.metrics[key].value for key in KEYS} | curves | {"per class": by_source_id}
 
 
 def _curves(metric: MaskAP) -> Row:
@@ -99,22 +95,23 @@ def _curves(metric: MaskAP) -> Row:
     return {name: getattr(curves, name) for name in ARRAYS}
 
 
-def _from_tables(record: segbench.RunRecord, protocol: str) -> Row:
+def _from_tables(record: segbench.RunRecord) -> Row:
     """The curves, from the evidence that a record keeps."""
     categories = segbench.Categories.from_json(record.dataset["categories"])
-    metric: Any = get_protocol(protocol).build(categories, record.protocol["settings"])
+    metric: Any = get_protocol(record.protocol["name"]).build(categories, record.protocol["settings"])
     metric.add_tables(record.images, record.detections)
     return _curves(metric)
 
 
-def _same_records(record: segbench.RunRecord, files: Files, protocol: str) -> None:
+def _same_records(record: segbench.RunRecord, files: Files) -> None:
     """Hold a record made by columns, where it was, to one whose files are read item by item."""
     with contextlib.ExitStack() as stack:
         for module in ("coco", "coco_results"):
             stack.enter_context(mock.patch(f"segbench.formats.{module}.read_index", return_value=None))
         truth = segbench.open_dataset(files.truth, format="coco")
         results = open_predictions(files.results, truth, format="coco")
-        other = segbench.score(truth, results, protocol=protocol, threads=2)
+        rules = {"protocol": record.protocol["name"], "settings": record.protocol["settings"]}
+        other = segbench.score(truth, results, threads=2, **rules)
     same("data set of the record", record.dataset, other.dataset)
     same("warnings of the record", record.warnings, other.warnings)
     for name in ("images", "detections"):

@@ -19,12 +19,17 @@ Row = dict[str, Any]
 SETTINGS = {"maxDets": "max_detections", "iouThrs": "iou_thresholds", "recThrs": "recall_thresholds"}
 
 
-def measured(files: Files, iou_type: str, params: Row) -> MaskAP:
-    """Return the metric that has seen every image, in the order of the truth's file."""
-    truth, results = (json.loads(path.read_bytes()) for path in files)
+def settings_of(params: Row) -> Row:
+    """Return the settings of MaskAP that COCOeval calls by these names."""
     settings: Row = {ours: params[theirs] for theirs, ours in SETTINGS.items() if theirs in params}
     if "areaRng" in params:
         settings["area_ranges"] = dict(zip(params["areaRngLbl"], params["areaRng"], strict=True))
+    return settings
+
+
+def measured(files: Files, iou_type: str, settings: Row) -> MaskAP:
+    """Return the metric that has seen every image, in the order of the truth's file."""
+    truth, results = (json.loads(path.read_bytes()) for path in files)
     categories = [row | {"id": _whole(row["id"])} for row in truth["categories"]]
     metric = MaskAP(categories, iou_type=iou_type, **settings)
     boxed = bool(results and results[0].get("bbox"))
