@@ -73,7 +73,7 @@ def _check_refused(case: Row, files: Files) -> None:
 
 
 def _score_files(case: Row, files: Files, params: Row) -> Row:
-    """The curves of ``segbench.score``, once they equal those of ``MaskAP.update``; without params the rest too."""
+    """The curves of ``segbench.score``, once they equal MaskAP.update's; without params the numbers too."""
     settings = settings_of(params)
     record = _score(case, files, settings)
     curves, memory = _from_tables(record), measured(files, case["iou_type"], settings)
