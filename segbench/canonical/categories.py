@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, overload
 
 import numpy as np
@@ -111,7 +111,9 @@ class Categories(Sequence[Category]):
 
     def to_json(self) -> list[dict[str, Any]]:
         """One plain dict a category, as ``dataset.json`` holds them; ``frequency`` only where it is told."""
-        rows = [{**asdict(c), "color": list(c.color) if c.color else None} for c in self._items]
+        names = [f.name for f in fields(Category)]
+        rows = [{name: getattr(c, name) for name in names} for c in self._items]
+        rows = [{**row, "color": list(row["color"]) if row["color"] else None} for row in rows]
         return [{k: v for k, v in row.items() if k != "frequency" or v is not None} for row in rows]
 
     @overload

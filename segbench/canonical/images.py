@@ -16,10 +16,7 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from segbench.errors import DataError
-from segbench.kernels import LabelRuns, read_png, read_png_id_runs, read_png_ids, read_png_runs
-
-MAX_PIXELS = 178_956_970
-"""Larger pictures are refused before they are decoded: a small file can declare 60,000 × 60,000."""
+from segbench.kernels import MAX_PIXELS, LabelRuns, read_png, read_png_id_runs, read_png_ids, read_png_runs
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
@@ -114,7 +111,6 @@ def decode_labels(data: bytes, **where: Any) -> NDArray[np.uint8] | NDArray[np.u
 
 def decode_label_runs(data: bytes, **where: Any) -> LabelRuns:
     """Decode a label map to its runs: of most files it is quicker; errors as :func:`decode_labels`."""
-    _raw_kind(data, where)
     found = read_png_runs(data)
     return LabelRuns.of(decode_labels(data, **where)) if found is None else found
 
@@ -141,7 +137,6 @@ def decode_segment_map(data: bytes, **where: Any) -> NDArray[np.int32]:
     DataError
         When it is damaged, too large, or no RGB picture.
     """
-    _raw_kind(data, where)
     found = read_png_ids(data)
     if found is not None:
         return found
@@ -152,7 +147,6 @@ def decode_segment_map(data: bytes, **where: Any) -> NDArray[np.int32]:
 
 def decode_segment_runs(data: bytes, **where: Any) -> LabelRuns:
     """Decode a COCO panoptic PNG to the runs of its map; errors as :func:`decode_segment_map`."""
-    _raw_kind(data, where)
     found = read_png_id_runs(data)
     return LabelRuns.of(decode_segment_map(data, **where)) if found is None else found
 
@@ -185,10 +179,10 @@ def encode_segment_map(ids: NDArray[Any]) -> bytes:
 
 def _decode_raw(data: bytes, where: dict[str, Any]) -> NDArray[Any]:
     """Stored values of a PNG: [H, W] of grey or index, or [H, W, C]; of a rare or damaged one by Pillow."""
-    depth, color_type = _raw_kind(data, where)
     found = read_png(data)
     if found is not None:
         return found
+    depth, color_type = _raw_kind(data, where)
     from segbench.canonical import pillow
 
     try:

@@ -244,6 +244,8 @@ class Sample:
             mask = self._sized(self.load_mask(), "mask")
             where = {"file": self.source_path, "image_id": self.image_id}
             if isinstance(mask, LabelRuns):
+                if mask.values.dtype == maps.mask_dtype(self.ignore_index):
+                    return mask
                 return replace(mask, values=maps.fit(mask.values, self.ignore_index, **where))
             return maps.fit(mask, self.ignore_index, **where)
         if self.load_segment_map is not None:

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.canonical.categories import Categories, Category
-from segbench.canonical.images import MAX_PIXELS
 from segbench.canonical.paths import check_name, inside
 from segbench.canonical.sample import ImageFile
 from segbench.errors import DataError
@@ -20,6 +19,7 @@ from segbench.formats.coco_fields import need, need_id, need_int, read_flag
 from segbench.formats.coco_index import CocoIndex
 from segbench.formats.coco_table import ImageEntries
 from segbench.formats.jsonfile import Items, JsonFile
+from segbench.kernels import MAX_PIXELS
 
 FIELDS_OF_SAMPLE = ("id", "height", "width", "file_name", "neg_category_ids", "not_exhaustive_category_ids")
 """Keys of an image entry that a Sample has fields for; the others are its ``extra``."""

@@ -93,7 +93,7 @@ def read(
         ids = IdReader(categories, colors=table, **options)
     else:
         ids = _id_reader(path, files, options, labels=labels, num_classes=num_classes, beside=beside)
-    names = sorted(files, key=lambda name: (_split_of(name), name))
+    names, root = sorted(files, key=lambda name: (_split_of(name), name)), _prefix(path)
     splits: dict[str, int] = {}
     for name in names:
         splits[_split_of(name)] = splits.get(_split_of(name), 0) + 1
@@ -105,7 +105,7 @@ def read(
             names[index],
             files[names[index]],
             ids,
-            source_path=files[names[index]].as_posix().removeprefix(f"{path.as_posix()}/"),
+            source_path=files[names[index]].removeprefix(root),
             image_file=pictures.get(names[index]),
         ),
         tasks=TASKS,
@@ -154,7 +154,7 @@ def read_predictions(
             truth.image_ids[index],
             files[truth.image_ids[index]],
             ids,
-            source_path=str(files[truth.image_ids[index]]),
+            source_path=files[truth.image_ids[index]],
         ),
         tasks=TASKS,
         format="png",
@@ -163,7 +163,7 @@ def read_predictions(
 
 
 def _sample(
-    name: str, file: Path, ids: IdReader, *, source_path: str, image_file: ImageFile | None = None
+    name: str, file: str, ids: IdReader, *, source_path: str, image_file: ImageFile | None = None
 ) -> Sample:
     """Read the mask at once: its size is that of the sample."""
     data = read_file(file, image_id=name, field="mask")
@@ -181,7 +181,7 @@ def _sample(
 
 def _id_reader(
     path: Path,
-    files: Mapping[str, Path],
+    files: Mapping[str, str],
     options: dict[str, Any],
     *,
     labels: Path | None,
@@ -210,24 +210,31 @@ def _mask_folder(path: Path) -> Path:
     return next((path / name for name in _MASK_FOLDERS if (path / name).is_dir()), path)
 
 
-def _list(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """``{path below the folder without suffix: file}``; hidden files (``._0001.png`` of macOS) are none."""
-    files: dict[str, Path] = {}
+def _list(folder: Path, suffixes: tuple[str, ...]) -> dict[str, str]:
+    """``{path below the folder without suffix: file}``; hidden files (``._0001.png`` of macOS) are none.
+
+    Texts and no paths, which take as long to make as everything else here.
+    """
+    files: dict[str, str] = {}
+    prefix = _prefix(folder)
     for below in sorted(files_below(folder)):
-        name, suffix = os.path.splitext(below)  # noqa: PTH122 - a Path of each would take as long as the rest
+        name, suffix = os.path.splitext(below)  # noqa: PTH122
         if suffix.lower() in suffixes and not below.rpartition("/")[2].startswith("."):
             if name in files:
-                message = f"has the same name as {files[name].name!r}"
-                raise DataError(message, file=folder / below, image_id=name)
-            files[name] = folder / below
+                other = files[name].rpartition("/")[2]
+                raise DataError(f"has the same name as {other!r}", file=folder / below, image_id=name)
+            files[name] = prefix + below
     if not files:
         raise DataError("holds no images" if len(suffixes) > 1 else "holds no PNG label maps", file=folder)
     return files
 
 
-def _pictures(
-    path: Path, images: Path | None, masks: Path, files: Mapping[str, Path]
-) -> dict[str, ImageFile]:
+def _prefix(folder: Path) -> str:
+    """What every path below a folder begins with."""
+    return (folder / "_").as_posix()[:-1]
+
+
+def _pictures(path: Path, images: Path | None, masks: Path, files: Mapping[str, str]) -> dict[str, ImageFile]:
     folder = images or (path / "images" if masks != path and (path / "images").is_dir() else None)
     if folder is None:
         return {}
@@ -238,7 +245,8 @@ def _pictures(
     for name, file in files.items():
         if name not in found:
             raise DataError("the mask has no image", file=file, image_id=name, field="image")
-    return {n: ImageFile(name=f.relative_to(folder).as_posix(), path=f) for n, f in found.items()}
+    prefix = _prefix(folder)
+    return {n: ImageFile(name=f.removeprefix(prefix), path=Path(f)) for n, f in found.items()}
 
 
 def _split_of(name: str) -> str:

@@ -63,9 +63,7 @@ class IdReader:
         self._meanings = {n: _Meaning.of(lookup[:n], dtype) for n in (256, 65_536)}
 
     @classmethod
-    def guess(
-        cls, files: Iterable[tuple[str, Path]], *, ignore_index: int | None, **options: Any
-    ) -> IdReader:
+    def guess(cls, files: Iterable[tuple[str, str]], *, ignore_index: int | None, **options: Any) -> IdReader:
         """Take as many categories as the largest id in the files says, and note it."""
         largest = -1
         for name, file in files:
@@ -176,7 +174,7 @@ def colors_from_file(file: Path) -> tuple[Categories, dict[int, int | None]]:
     return Categories(categories), table
 
 
-def read_file(file: Path, **where: Any) -> bytes:
+def read_file(file: str | Path, **where: Any) -> bytes:
     """Return the bytes of a file.
 
     Raises

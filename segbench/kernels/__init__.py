@@ -25,7 +25,14 @@ from segbench.kernels._instances import (
 )
 from segbench.kernels._match import box_iou, match
 from segbench.kernels._overlap import confusion, id_counts, pair_counts
-from segbench.kernels._png import png_unfilter, read_png, read_png_id_runs, read_png_ids, read_png_runs
+from segbench.kernels._png import (
+    MAX_PIXELS,
+    png_unfilter,
+    read_png,
+    read_png_id_runs,
+    read_png_ids,
+    read_png_runs,
+)
 from segbench.kernels._rle import (
     rle_check,
     rle_from_runs,
@@ -38,6 +45,7 @@ from segbench.kernels._rle import (
 from segbench.kernels._runs import LabelRuns
 
 __all__ = [
+    "MAX_PIXELS",
     "CocoReader",
     "InstanceTallies",
     "Instances",

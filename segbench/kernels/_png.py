@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _Value = TypeVar("_Value", np.uint8, np.uint16, np.int32)
 
+MAX_PIXELS = 178_956_970
+"""Larger pictures are not decoded: a small file can declare 60,000 × 60,000."""
+
 _RGB, _RGBA = 2, 6
 _MOST_INFLATED = 1032
 """No byte of DEFLATE becomes more, as 258 take at least 2 bits: a small file never asks for much memory."""
@@ -86,8 +89,8 @@ def read_png(data: bytes) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | No
     -------
     uint8 or uint16 [H, W], uint8 [H, W, 3 or 4], or None
         The values, of grey with 1 to 16 bits, palettes, and RGB and RGBA with 8 bits a channel. None when the
-        file is of another kind, interlaced, animated, has a tRNS chunk or is damaged: ask a library, which
-        reads it or says what ails it.
+        file is of another kind, interlaced, animated, has a tRNS chunk, is damaged or has more than
+        `MAX_PIXELS`: ask a library, which reads it or says what ails it.
 
     Notes
     -----
@@ -183,6 +186,8 @@ def _parse(data: bytes) -> _Png | None:
     if found is None:
         return None
     height, width, depth, color_type, bits_per_pixel, spans = found
+    if height * width > MAX_PIXELS:
+        return None
     view = memoryview(data)
     parts = [view[begin:end] for begin, end in spans]
     stream = parts[0] if len(parts) == 1 else b"".join(parts)

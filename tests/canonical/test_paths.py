@@ -1,4 +1,4 @@
-"""Names that come from data never lead out of their folder; files are read whole, found where they are."""
+"""Names that come from data never lead out of their folder; files are read whole, and found."""
 
 from __future__ import annotations
 
