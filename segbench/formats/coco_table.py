@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.canonical.categories import Categories
-from segbench.canonical.images import MAX_PIXELS
 from segbench.canonical.instances import InstanceTable
 from segbench.canonical.paths import check_name
 from segbench.errors import DataError
 from segbench.formats.coco_groups import Groups
 from segbench.formats.coco_index import Annotations
+from segbench.kernels import MAX_PIXELS
 
 _PLAIN_NAME = re.compile(r"(?:\w[\w.-]*/)*\w[\w.-]*", re.ASCII)
 
