@@ -119,7 +119,8 @@ def _category_means(cell: NDArray[np.float64]) -> NDArray[np.float64]:
     rows = np.ascontiguousarray(np.moveaxis(cell, -1, 0)).reshape(cell.shape[-1], -1)
     whole = (rows > -1).all(axis=1) & (rows.shape[1] > 0)
     means = np.full(len(rows), math.nan)
-    means[whole] = rows[whole].mean(axis=1)
+    if whole.any():
+        means[whole] = rows[whole].mean(axis=1)
     for k in np.flatnonzero(~whole & (rows > -1).any(axis=1)).tolist():
         means[k] = _mean(rows[k])
     return means
