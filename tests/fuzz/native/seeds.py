@@ -6,7 +6,10 @@ import json
 import struct
 from random import Random
 
+import numpy as np
+
 from fuzz import coco_cases
+from fuzz.pictures import png as png_of
 from fuzz.spelling import spell
 
 KEYWORDS = ("images", "annotations", "categories", "id", "image_id", "category_id", "segmentation", "counts",
@@ -59,6 +62,24 @@ def png() -> list[bytes]:
             head = bytes((pixel,)) + struct.pack("<I", width)
             rows = [bytes((kind,)) + rng.randbytes(12) for kind in (0, 1, 2, 3, 4)]
             out.append(head + b"".join(rows))
+    return out
+
+
+def png_file() -> list[bytes]:
+    """A file after a 0; or its chunks to be put together: kind, whether damaged, length and data."""
+    rng = Random("png file")
+    images = [np.zeros((3, 4), np.uint8), np.ones((2, 2), np.uint16), np.zeros((2, 3, 3), np.uint8)]
+    out = [b"\0" + png_of(image, rng) for image in images for _ in range(3)]
+    header = bytes((13, 0, 0, 0, 5, 0, 0, 0, 7))
+    for kind in ((8, 0), (8, 3), (16, 0), (4, 3), (8, 6), (8, 4)):
+        chunks = [
+            b"\0\1" + header + bytes((*kind, 0, 0, 0)),
+            b"\5\1\3abc",
+            b"\1\1\2xy",
+            b"\2\1\1z",
+            b"\4\1\0",
+        ]
+        out += [b"\1" + b"".join(chunks), b"\1" + b"".join([*chunks[:3], b"\6\1\1t", *chunks[3:]])]
     return out
 
 
