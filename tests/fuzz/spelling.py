@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from decimal import Decimal
 from math import isfinite, nextafter
 from random import Random
@@ -30,6 +31,8 @@ UNKNOWN = (
     ("züge\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"), []),
 )
 _LARGEST_AS_FLOAT = 1 << 50
+_ASCII = sys.platform == "win32"
+"""pycocotools reads files in the system's encoding, which there is not UTF-8."""
 
 
 def spell(value: Any, seed: int | None) -> str:
@@ -89,7 +92,7 @@ class _Speller:
             elif char == "/" and self._odd("escapes"):
                 out.append("\\/")
             else:
-                out.append(json.dumps(char, ensure_ascii=False)[1:-1])
+                out.append(json.dumps(char, ensure_ascii=_ASCII)[1:-1])
         return f'"{"".join(out)}"'
 
     def _number(self, value: float, path: tuple[Any, ...]) -> str:
