@@ -206,6 +206,85 @@ def segment_boxes(segment_map, ids):
     return out
 
 
+# --- boundaries -----------------------------------------------------------------------------------
+
+
+def mask_boundary(mask, distance):
+    """Erode by 3 × 3 again and again, all outside the image being outside; what is lost is the boundary."""
+    core = np.pad(mask != 0, 1)
+    height, width = core.shape
+    for _ in range(min(distance, height)):  # by then nothing is left
+        around = np.pad(core, 1)
+        core = np.all([around[y : y + height, x : x + width] for y in range(3) for x in range(3)], axis=0)
+    return ((mask != 0) & ~core[1:-1, 1:-1]).astype(np.uint8)
+
+
+def boundary_map(ids, distance):
+    """One mask an id."""
+    return np.any([mask_boundary(ids == i, distance) for i in np.unique(ids)], axis=0)
+
+
+def boundary_pairs(truth, pred, distance):
+    """One comparison a pair of ids."""
+    on_truth, on_pred = (boundary_map(ids, distance) for ids in (truth, pred))
+    rows = []
+    for t, p in sorted(set(zip(truth.ravel().tolist(), pred.ravel().tolist(), strict=True))):
+        pair = (truth == t) & (pred == p)
+        kinds = (pair, pair & on_truth, pair & on_pred, pair & on_truth & on_pred)
+        rows.append([t, p, *map(np.count_nonzero, kinds)])
+    table = np.array(rows, np.int64)
+    return table[:, 0], table[:, 1], table[:, 2:]
+
+
+def scored_masks(truth, pred, num_classes, ignore_index):
+    """The masks of the classes, then of ids out of range, in truth and prediction, where not ignored."""
+    scored = truth != ignore_index
+    bad = [scored & (ids != ignore_index) & ((ids < 0) | (ids >= num_classes)) for ids in (truth, pred)]
+    known = [c for c in range(num_classes) if c != ignore_index]
+    return {c: (scored & (truth == c), scored & (pred == c)) for c in known} | {"bad": tuple(bad)}
+
+
+def boundary_classes(truth, pred, num_classes, ignore_index, distance):
+    """One pair of masks a class; ids out of range are looked at one by one, ignored ones not at all."""
+    table = np.zeros((num_classes + 2, 3), np.int64)
+    for c, masks in scored_masks(truth, pred, num_classes, ignore_index).items():
+        if c != "bad":
+            t, p = (mask_boundary(mask, distance) for mask in masks)
+            table[c] = t.sum(), p.sum(), (t & p).sum()
+    return table[:num_classes]
+
+
+def contour(mask):
+    """Pixels with one of four neighbours outside."""
+    around = np.pad(mask, 1)
+    inner = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
+    return np.argwhere(mask & ~inner)
+
+
+def contour_hits(truth, pred, num_classes, ignore_index, squared_reach):
+    """Every distance between two contours of a class."""
+    table = np.zeros((num_classes + 1, 4), np.int64)
+    for c, masks in scored_masks(truth, pred, num_classes, ignore_index).items():
+        if c != "bad":
+            t, p = map(contour, masks)
+            near = ((t[:, None] - p[None]) ** 2).sum(-1) <= squared_reach
+            table[c] = len(t), near.any(axis=1).sum(), len(p), near.any(axis=0).sum()
+    return table[:num_classes]
+
+
+def rle_boundary(rles, height, width, distance):
+    """From mask to mask."""
+    return [rle_from_mask(mask_boundary(rle_to_mask(rle, height, width), distance)) for rle in rles]
+
+
+def rle_boundary_iou(pred, truth, truth_crowd, height, width, distance):
+    """The lesser of two IoUs, that of the masks alone with a crowd."""
+    masks = rle_iou(pred, truth, truth_crowd, height, width)
+    edges = (rle_boundary(rles, height, width, distance) for rles in (pred, truth))
+    lesser = np.minimum(masks, rle_iou(*edges, np.zeros(len(truth), bool), height, width))
+    return np.where(np.asarray(truth_crowd, bool)[None, :], masks, lesser)
+
+
 # --- matching -------------------------------------------------------------------------------------
 
 

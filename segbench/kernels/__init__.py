@@ -6,6 +6,15 @@ raises ValueError for a bad shape. The arithmetic is in the C++ headers of this 
 
 from __future__ import annotations
 
+from segbench.kernels._boundary import (
+    boundary_classes,
+    boundary_distance,
+    boundary_map,
+    boundary_pairs,
+    contour_hits,
+    rle_boundary,
+    rle_boundary_iou,
+)
 from segbench.kernels._draw import (
     paint,
     rle_from_box,
@@ -51,8 +60,13 @@ __all__ = [
     "Instances",
     "LabelRuns",
     "MaskStore",
+    "boundary_classes",
+    "boundary_distance",
+    "boundary_map",
+    "boundary_pairs",
     "box_iou",
     "confusion",
+    "contour_hits",
     "draw_curves",
     "id_counts",
     "instance_records",
@@ -65,6 +79,8 @@ __all__ = [
     "read_png_id_runs",
     "read_png_ids",
     "read_png_runs",
+    "rle_boundary",
+    "rle_boundary_iou",
     "rle_check",
     "rle_from_box",
     "rle_from_mask",

@@ -130,3 +130,23 @@ def draw_curves(
     levels: int,
     /,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
+def boundary_map(segment_map: npt.NDArray[Any], distance: int, /) -> npt.NDArray[np.uint8]: ...
+def boundary_pairs(
+    truth: npt.NDArray[Any], pred: npt.NDArray[Any], distance: int, /
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...
+def boundary_classes(
+    truth: npt.NDArray[Any], pred: npt.NDArray[Any], classes: int, ignore: int, distance: int, /
+) -> npt.NDArray[np.int64]: ...
+def contour_hits(
+    truth: npt.NDArray[Any], pred: npt.NDArray[Any], classes: int, ignore: int, squared_reach: int, /
+) -> npt.NDArray[np.int64]: ...
+def rle_boundary(rles: Sequence[bytes], height: int, width: int, distance: int, /) -> list[bytes]: ...
+def rle_boundary_iou(
+    pred: Sequence[bytes],
+    truth: Sequence[bytes],
+    crowd: npt.NDArray[np.bool_],
+    height: int,
+    width: int,
+    distance: int,
+    /,
+) -> npt.NDArray[np.float64]: ...

@@ -14,4 +14,7 @@ NB_MODULE(_cpu, m) {
   seg::add_instance_doors(m);
   seg::add_curve_doors(m);
   seg::add_run_doors(m);
+  seg::add_boundary_doors(m);
+  seg::add_boundary_rle_doors(m);
+  seg::add_contour_doors(m);
 }

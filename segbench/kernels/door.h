@@ -61,5 +61,8 @@ void add_coco_doors(nb::module_& m);
 void add_instance_doors(nb::module_& m);
 void add_curve_doors(nb::module_& m);
 void add_run_doors(nb::module_& m);
+void add_boundary_doors(nb::module_& m);
+void add_boundary_rle_doors(nb::module_& m);
+void add_contour_doors(nb::module_& m);
 
 }  // namespace seg
