@@ -10,6 +10,7 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import Sample
 from segbench.collect import Collector
 from segbench.metrics import Metric
+from segbench.metrics.boundary_rules import BOUNDARY_RULES
 from segbench.metrics.once import Once
 from segbench.protocols import Protocol
 from segbench.results import RunRecord
@@ -42,11 +43,14 @@ class Panel:
     def __init__(self, protocols: Sequence[Protocol], metrics: Sequence[Metric], truth: Dataset) -> None:
         self._protocols = tuple(protocols)
         self.collectors = [Collector(metric, truth) for metric in metrics]
-        places: dict[str, list[int]] = {}
-        for i, protocol in enumerate(self._protocols):
-            places.setdefault(protocol.task, []).append(i)
-        several = {task: at for task, at in places.items() if len(at) > 1}
-        self._witnesses = [(at, _witness(task, [metrics[i] for i in at])) for task, at in several.items()]
+        places: dict[tuple[str, bool], list[int]] = {}
+        for i, metric in enumerate(metrics):
+            places.setdefault((metric.task, _on_boundaries(metric)), []).append(i)
+        self._witnesses = [
+            (at, _witness(task, [metrics[i] for i in at]))
+            for (task, on_boundaries), at in places.items()
+            if len(at) > 1 and not (task == "semantic" and on_boundaries)
+        ]
 
     def measure(self, pred: Sample, truth: Sample, index: int) -> Measured:
         """Measure one image under every protocol, what they share once; safe to call from several threads."""
@@ -75,6 +79,13 @@ class Panel:
             for at, witness in self._witnesses
             for reason in witness.reasons([scores[i] for i in at], [records[i].detections for i in at])
         ]
+
+
+def _on_boundaries(metric: Metric) -> bool:
+    """Whether it shares no score with the others of its task; instances are compared by their matches."""
+    if metric.task == "semantic":
+        return metric.protocol in BOUNDARY_RULES
+    return metric.task == "panoptic" and metric.rules.dilation_ratio is not None
 
 
 def _witness(task: str, metrics: Sequence[Metric]) -> Any:

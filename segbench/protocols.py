@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.errors import UsageError, did_you_mean
 from segbench.metrics import METRICS, PROTOCOL_METRICS, load_metric, rule_words
+from segbench.metrics.boundary_rules import BOUNDARY_RULES
+from segbench.metrics.boundary_words import BOUNDARY_WORDS
 from segbench.metrics.instance_rules import INSTANCE_RULES
 from segbench.metrics.panoptic_rules import PANOPTIC_RULES
 from segbench.metrics.semantic_rules import SEMANTIC_RULES
@@ -131,6 +133,8 @@ def _row(name: str, summary: str, rules: tuple[str, ...], source: str) -> Protoc
     """One row of the table below, with its settings from the metrics."""
     if name in SEMANTIC_RULES:
         task, settings = "semantic", SEMANTIC_RULES[name].settings()
+    elif name in BOUNDARY_RULES:
+        task, settings = "semantic", BOUNDARY_RULES[name].settings()
     elif name in PANOPTIC_RULES:
         task, settings = "panoptic", {"chunks": 1, **PANOPTIC_RULES[name].settings()}
     else:
@@ -347,6 +351,7 @@ _TABLE = (
         ),
         "Porzi et al., Seamless scene segmentation, CVPR 2019",
     ),
+    *(_row(name, *words) for name, words in BOUNDARY_WORDS.items()),
 )
 
 PROTOCOLS = {protocol.name: protocol for protocol in _TABLE}

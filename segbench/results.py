@@ -18,7 +18,10 @@ semantic   ``category_ids`` list<int32>, ``tp fp fn`` list<int64>, in pixels;
            ``cityscapes`` adds ``group_tp group_fp group_fn group_instance_fp`` list<int64> (pixels, in
            the order of metrics.cityscapes.GROUPS), ``instance_map`` list<int64> of one (1 where there is
            one), and by rising instance id ``instance_category_ids`` list<int32>, ``instance_sizes
-           instance_tp instance_group_tp`` list<int64>, in pixels
+           instance_tp instance_group_tp`` list<int64>, in pixels;
+           ``boundary-iou`` counts boundary pixels alone; ``boundary-f1`` contour pixels: tp and fp are
+           predicted ones with a match and without, fn true ones without, and ``found`` list<int64> true
+           ones with
 panoptic   ``category_ids`` list<int32>, ``tp fp fn`` list<int64>, in segments (under ``pq-dagger`` the tp
            of stuff are its true segments);
            ``match_category_ids`` list<int32>, ``match_ious`` list<float64>: the matched pairs in order

@@ -213,7 +213,9 @@ def mask_boundary(mask, distance):
     """Erode by 3 × 3 again and again, all outside the image being outside; what is lost is the boundary."""
     core = np.pad(mask != 0, 1)
     height, width = core.shape
-    for _ in range(min(distance, height)):  # by then nothing is left
+    for _ in range(distance):
+        if not core.any():
+            break
         around = np.pad(core, 1)
         core = np.all([around[y : y + height, x : x + width] for y in range(3) for x in range(3)], axis=0)
     return ((mask != 0) & ~core[1:-1, 1:-1]).astype(np.uint8)

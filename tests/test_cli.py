@@ -86,6 +86,31 @@ def test_settings_of_the_protocol(folders):
     assert "unknown setting 'betta'. Did you mean 'beta'?" in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("protocol", "keys"),
+    [("boundary-iou", ["boundary_miou"]), ("boundary-f1", ["boundary_f1", "boundary_f1_c"])],
+)
+def test_boundaries_from_files_to_a_board(folders, protocol, keys):
+    sides = [folders / "truth", folders / "pred", "--num-classes", 4, "--protocol", protocol]
+    scored = invoke("score", *sides, "--out", folders / "results", "--json")
+    assert scored.exit_code == 0, scored.stderr
+    content = json.loads(scored.stdout)
+    assert list(content["metrics"]) == keys
+    assert content["protocol"]["name"] == protocol
+    made = invoke("leaderboard", folders / "results", "--out", folders / "board")
+    assert made.exit_code == 0, made.stderr
+    assert f"protocol **{protocol}** 1" in (folders / "board" / "leaderboard.md").read_text()
+    rules = invoke("protocols", protocol)
+    assert "is ignored are beyond the image" in rules.stdout
+
+
+def test_panoptic_boundaries(panoptic):
+    scored = invoke("score", panoptic, panoptic, "--protocol", "boundary-pq", "--out", panoptic.parent / "r")
+    assert scored.exit_code == 0, scored.stderr
+    assert "boundary_pq" in scored.stdout
+    assert "100.000 %" in scored.stdout
+
+
 def test_the_line_from_convert_to_leaderboard(folders, panoptic):
     assert invoke("convert", panoptic, folders / "canonical", "--images", "none").exit_code == 0
     assert invoke("validate", folders / "canonical").stdout.endswith("images: 1, problems: 0\n")

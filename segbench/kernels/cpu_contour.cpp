@@ -7,31 +7,19 @@
 namespace seg {
 namespace {
 
-constexpr uint16_t no_class = 0xFFFF;
-
 struct Point {
   int64_t x, y;
-  uint16_t id;
 };
+using Points = std::vector<Point>;
 
-// The classes of the pixels on contours, as a map, no_class elsewhere, and as a list.
-struct Contours {
-  std::vector<uint16_t> map;
-  std::vector<Point> points;
-  int64_t outside = 0;  // pixels on contours whose id is no class
-};
-
+// The pixels on contours, by class; the last list holds those whose id is no class.
 template <class T>
-Contours contours_of(const T* map, int64_t height, int64_t width, int64_t classes, int64_t ignore) {
-  Contours out;
-  out.map.assign(static_cast<std::size_t>(height * width), no_class);
+std::vector<Points> contours_of(const T* map, int64_t height, int64_t width, int64_t classes,
+                                int64_t ignore) {
+  std::vector<Points> out(static_cast<std::size_t>(classes + 1));
   auto add = [&](int64_t x, int64_t y) {
-    int64_t at = y * width + x, bin = class_bin(static_cast<int64_t>(map[at]), classes, ignore);
-    out.outside += bin > classes;
-    if (bin >= classes) return;
-    auto id = static_cast<uint16_t>(bin);
-    out.map[static_cast<std::size_t>(at)] = id;
-    out.points.push_back({x, y, id});
+    int64_t bin = class_bin(static_cast<int64_t>(map[y * width + x]), classes, ignore);
+    if (bin != classes) out[static_cast<std::size_t>(least(bin, classes))].push_back({x, y});
   };
   for (int64_t y = 0; y < height; ++y) {
     const T* row = map + y * width;
@@ -50,46 +38,58 @@ Contours contours_of(const T* map, int64_t height, int64_t width, int64_t classe
 
 // Lengths of a disc's half rows: half[k]² + k² <= r².
 std::vector<int64_t> half_widths(int64_t squared_reach) {
-  std::vector<int64_t> half;
   int64_t n = 0;
   while ((n + 1) * (n + 1) <= squared_reach) ++n;
-  for (int64_t k = 0; k * k <= squared_reach; ++k) {
+  std::vector<int64_t> half;
+  for (int64_t k = 0, last = n; k <= last; ++k) {
     while (n * n + k * k > squared_reach) --n;
     half.push_back(n);
   }
   return half;
 }
 
-// Adds the points of each class, and those that the other map has the like of nearby.
-void count_hits(const Contours& own, const Contours& other, int64_t height, int64_t width,
-                const std::vector<int64_t>& half, int64_t* out) {
-  int64_t reach = static_cast<int64_t>(half.size()) - 1;
-  for (const Point& p : own.points) {
-    int64_t* counts = out + 4 * static_cast<int64_t>(p.id);
-    ++counts[0];
-    counts[1] += has_near(other.map.data(), height, width, p.x, p.y, p.id, half.data(), reach);
+// An image that points are put into, counted near each other, and taken out of again.
+class Canvas {
+ public:
+  Canvas(int64_t height, int64_t width, int64_t squared_reach)
+      : height_(height), width_(width), bits_(height, width), half_(half_widths(squared_reach)) {}
+
+  int64_t count_near(const Points& points, const Points& others) {
+    for (Point p : others) bits_.row(p.y)[p.x >> 6] |= uint64_t{1} << (p.x & 63);
+    int64_t count = 0, reach = static_cast<int64_t>(half_.size()) - 1;
+    for (Point p : points) {
+      count += any_near(bits_.row(0), bits_.words(), height_, width_, p.x, p.y, half_.data(), reach);
+    }
+    for (Point p : others) bits_.row(p.y)[p.x >> 6] = 0;
+    return count;
   }
-}
+
+ private:
+  int64_t height_, width_;
+  BitRows bits_;
+  std::vector<int64_t> half_;
+};
 
 template <class T>
 nb::object contour_hits(Matrix<T> truth, Matrix<T> pred, int64_t classes, int64_t ignore,
                         int64_t squared_reach) {
   const T *t = truth.data(), *p = pred.data();
   auto height = static_cast<int64_t>(truth.shape(0)), width = static_cast<int64_t>(truth.shape(1));
-  auto rows = static_cast<std::size_t>(classes + 1);
-  std::vector<int64_t> out(4 * rows, 0);
+  std::vector<int64_t> out;
   {
     nb::gil_scoped_release release;
     std::vector<T> cut = scored_part(t, p, pixels_of(height, width), ignore);
-    Contours true_ones = contours_of(t, height, width, classes, ignore);
-    Contours found = contours_of(cut.data(), height, width, classes, ignore);
-    std::vector<int64_t> half = half_widths(squared_reach);
-    count_hits(true_ones, found, height, width, half, out.data());
-    count_hits(found, true_ones, height, width, half, out.data() + 2);
-    out[4 * rows - 4] = true_ones.outside;
-    out[4 * rows - 2] = found.outside;
+    std::vector<Points> truths = contours_of(t, height, width, classes, ignore);
+    std::vector<Points> preds = contours_of(cut.data(), height, width, classes, ignore);
+    Canvas canvas(height, width, squared_reach);
+    for (std::size_t c = 0; c < truths.size(); ++c) {
+      auto true_n = static_cast<int64_t>(truths[c].size()), pred_n = static_cast<int64_t>(preds[c].size());
+      bool both = true_n > 0 && pred_n > 0;
+      out.insert(out.end(), {true_n, both ? canvas.count_near(truths[c], preds[c]) : 0, pred_n,
+                             both ? canvas.count_near(preds[c], truths[c]) : 0});
+    }
   }
-  return to_numpy(std::move(out), {rows, 4});
+  return to_numpy(std::move(out), {static_cast<std::size_t>(classes + 1), 4});
 }
 
 template <class T>

@@ -17,6 +17,7 @@ class BitRows {
 
   const uint64_t* row(int64_t y) const { return bits_.data() + y * words_; }
   uint64_t* row(int64_t y) { return bits_.data() + y * words_; }
+  int64_t words() const { return words_; }
 
   // Sets 64 bits from bit `at` on; what lies beyond the row must be 0.
   void set(int64_t y, int64_t at, uint64_t bits) {
@@ -101,9 +102,13 @@ int64_t bits_between(int64_t begin, int64_t end, Keep keep) {
 // The prediction cut to what is scored: where the truth is to be ignored, it is what the truth is.
 template <class T>
 std::vector<T> scored_part(const T* truth, const T* pred, int64_t n, int64_t ignore) {
-  std::vector<T> out(static_cast<std::size_t>(n));
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    out[i] = static_cast<int64_t>(truth[i]) == ignore ? truth[i] : pred[i];
+  std::vector<T> out(pred, pred + n);
+  auto id = static_cast<T>(ignore);
+  if (static_cast<int64_t>(id) != ignore) return out;  // no pixel can hold it
+  T* pixels = out.data();
+  for (int64_t i = 0; i < n; ++i) {
+    T own = pixels[i];  // read before the choice, so that compilers use vector instructions
+    pixels[i] = truth[i] == id ? id : own;
   }
   return out;
 }

@@ -14,7 +14,7 @@ import numpy as np
 from segbench.canonical.atomic import replace_file
 from segbench.errors import DataError, UsageError, did_you_mean
 from segbench.leaderboard.boards import Board, Leaderboard, LeftOut, Row
-from segbench.leaderboard.evidence import PRIMARY, RunEvidence, rankable, read_evidence
+from segbench.leaderboard.evidence import PRIMARY, RunEvidence, primary, rankable, read_evidence
 from segbench.leaderboard.rank import FEW_IMAGES, Ranking, bootstrap, rank_models
 from segbench.results import RunRecord, find_records, read_record
 
@@ -183,7 +183,7 @@ def _same_images(
 
 
 def _ranked(pairs: list[tuple[_Run, RunEvidence]], n_boot: int, seed: int) -> Board:
-    metric = PRIMARY[pairs[0][0].record.task]
+    metric = primary(pairs[0][0].record)
     pairs = sorted(pairs, key=lambda pair: _order(pair[0].record, metric))
     records, evidence = [run.record for run, _ in pairs], [found for _, found in pairs]
     values = np.array([record.metrics[metric].value for record in records], dtype=np.float64)

@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 PRIMARY = {"semantic": "miou", "instance": "ap", "panoptic": "pq"}
 """The metric that each task is ranked by."""
 
+PRIMARY_OF_PROTOCOLS = {
+    "boundary-iou": "boundary_miou",
+    "boundary-f1": "boundary_f1",
+    "boundary-ap": "boundary_ap",
+    "boundary-pq": "boundary_pq",
+}
+"""The metric of protocols that have not that of their task."""
+
 MATCH = 1e-4
 """How far the score of the tables may lie from the record's: some protocols round to 0.01 %."""
 
@@ -39,8 +47,8 @@ class RunEvidence:
     pooled
         Gives the primary metric on weighted images.
     cells
-        Ratios by image and category, for the lists of worst images: IoU, PQ, or the share of truths matched
-        at the lowest IoU threshold.
+        Ratios by image and category, for the lists of worst images: IoU, F1, PQ, or the share of truths
+        matched at the lowest IoU threshold.
     by_image
         float64 [n_images]: each image's own score, NaN where undefined.
     """
@@ -49,6 +57,11 @@ class RunEvidence:
     pooled: Ratios | Detections
     cells: Ratios
     by_image: Floats
+
+
+def primary(record: RunRecord) -> str:
+    """The metric that a record is ranked by."""
+    return PRIMARY_OF_PROTOCOLS.get(record.protocol["name"], PRIMARY[record.task])
 
 
 def read_evidence(record: RunRecord) -> RunEvidence:
@@ -68,6 +81,9 @@ def read_evidence(record: RunRecord) -> RunEvidence:
     if record.task == "instance":
         detections, cells = _instance(record, images)
         evidence = RunEvidence(image_ids, detections, cells, cells.by_image_pooled())
+    elif record.protocol["name"] == "boundary-f1":
+        cells = _contours(images)
+        evidence = RunEvidence(image_ids, _image_means(cells), cells, cells.by_image())
     else:
         ratios = _semantic(record, images) if record.task == "semantic" else _panoptic(record, images)
         evidence = RunEvidence(image_ids, ratios, ratios, ratios.by_image())
@@ -76,7 +92,7 @@ def read_evidence(record: RunRecord) -> RunEvidence:
 
 
 def _check_score(record: RunRecord, pooled: Ratios | Detections) -> None:
-    key = PRIMARY[record.task]
+    key = primary(record)
     found, told = float(pooled.scores(np.ones((1, pooled.n_images)))[0]), record.metrics[key].value
     if not abs(found - told) <= MATCH:
         raise DataError(f"its tables give {key} {found:.6f}, its run.json says {told:.6f}")
@@ -98,6 +114,23 @@ def _semantic(record: RunRecord, images: pa.Table) -> Ratios:
         present=truth.astype(float) if settings.get("averaged") == "truth" else None,
         n_averaged=_n_averaged(record),
     )
+
+
+def _contours(images: pa.Table) -> Ratios:
+    """F1 of the contours of each image and category."""
+    place, category = _flat(images, "category_ids")
+    tp, fp, fn, found = (_flat(images, name)[1] for name in ("tp", "fp", "fn", "found"))
+    precision, recall = tp / np.maximum(tp + fp, 1), found / np.maximum(found + fn, 1)
+    both = precision + recall
+    f1 = np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0)
+    return Ratios(len(images), place, category, f1, np.ones(len(f1)))
+
+
+def _image_means(cells: Ratios) -> Ratios:
+    """Ratios whose pooled score is the mean over images of the mean over each image's categories."""
+    means = cells.by_image()
+    known = np.flatnonzero(~np.isnan(means))
+    return Ratios(cells.n_images, known, np.zeros_like(known), means[known], np.ones(len(known)))
 
 
 def _settings(record: RunRecord) -> Mapping[str, Any]:
@@ -233,7 +266,7 @@ def rankable(record: RunRecord) -> str | None:
             return f"run.json names no {title} {key}"
     if not all(isinstance(part, Mapping) for part in (record.timing, record.env, record.provenance)):
         return "run.json: timing, env and provenance must be objects"
-    metric = record.metrics.get(PRIMARY[record.task])
+    metric = record.metrics.get(primary(record))
     if metric is None or not isinstance(metric.value, int | float) or not np.isfinite(metric.value):
-        return f"its {PRIMARY[record.task]} is undefined"
+        return f"its {primary(record)} is undefined"
     return None

@@ -12,8 +12,8 @@ from segbench.leaderboard import text
 from segbench.leaderboard.boards import Board, Leaderboard
 from segbench.leaderboard.view import board_view
 
-IMAGE_SCORES = {"semantic": "mIoU", "instance": "share of objects found", "panoptic": "PQ"}
-CLASS_SCORES = {"semantic": "IoU", "instance": "share of objects found", "panoptic": "PQ"}
+WORST_OBJECTS = "share of objects found"
+"""What the images of instance boards are sorted by."""
 
 
 def page(leaderboard: Leaderboard) -> str:
@@ -77,9 +77,10 @@ def _data(board: Board) -> dict[str, Any]:
         }
         for row in board.rows
     ]
+    objects = board.task == "instance"
     return {
         "images": [text.clean(image) for image in ids],
         "runs": runs,
-        "imageScore": IMAGE_SCORES[board.task],
-        "classScore": CLASS_SCORES[board.task],
+        "imageScore": WORST_OBJECTS if objects else text.label(board.metric),
+        "classScore": WORST_OBJECTS if objects else text.label(text.class_key(board.metric)),
     }

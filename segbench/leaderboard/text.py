@@ -11,6 +11,9 @@ from segbench.leaderboard.boards import Board, Row
 
 LABELS = {
     "miou": "mIoU",
+    "iou": "IoU",
+    "f1": "F1",
+    "f1_c": "F1 by class",
     "pixel_accuracy": "Pixel acc.",
     "mean_accuracy": "Mean acc.",
     "fw_iou": "fwIoU",
@@ -43,10 +46,8 @@ LABELS = {
 
 TASKS = {"semantic": "Semantic", "instance": "Instance", "panoptic": "Panoptic"}
 
-PER_CLASS = {"semantic": "iou", "instance": "ap", "panoptic": "pq"}
-"""The score of one category that stands for its task."""
-
-PER_CLASS_LABELS = {"semantic": "IoU", "instance": "AP", "panoptic": "PQ"}
+BOUNDARY = "boundary_"
+"""What the keys of metrics on boundaries begin with."""
 
 NONE = "–"
 
@@ -57,15 +58,21 @@ _BIDI = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
 
 def label(key: str) -> str:
     """Heading of a metric."""
-    if key.startswith("boundary_"):
-        return f"Boundary {label(key.removeprefix('boundary_'))}"
+    if key.startswith(BOUNDARY):
+        return f"Boundary {label(key.removeprefix(BOUNDARY))}"
     return LABELS.get(key, key)
+
+
+def class_key(metric: str) -> str:
+    """The score of one category that stands for a metric."""
+    return metric.replace("miou", "iou")
 
 
 def metric_keys(rows: Sequence[Row]) -> list[str]:
     """Keys that any of the rows has: known ones in the order of ``LABELS``, then the others by name."""
     found = {key for row in rows for key in row.record.metrics}
-    return [key for key in LABELS if key in found] + sorted(found - set(LABELS))
+    known = [*LABELS, *(BOUNDARY + key for key in LABELS)]
+    return [key for key in known if key in found] + sorted(found - set(known))
 
 
 def decimals(board: Board) -> int:

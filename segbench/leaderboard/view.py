@@ -39,7 +39,7 @@ def board_view(board: Board, name: str) -> dict[str, Any]:
         "settings": text.clean(text.settings_text(first.protocol.get("settings"))),
         "warnings": board.warnings,
         "metric": text.label(board.metric),
-        "class_score": text.PER_CLASS_LABELS[board.task],
+        "class_score": text.label(text.class_key(board.metric)),
         "columns": list(columns.values()),
         "filters": list(_filters(rows)),
         "rows": rows,
@@ -59,15 +59,15 @@ def _columns(board: Board) -> dict[str, dict[str, Any]]:
         _column("interval", "95 % interval", "interval", optional=True),
         _column("rank_interval", "Rank interval", "number", optional=True, rising=True),
         _column("p_best", "P(best), %", "number", optional=True),
-        *(
-            _column(
-                key, text.label(key), "number", optional=True, hidden=key in HIDDEN or key not in text.LABELS
-            )
-            for key in keys
-        ),
+        *(_column(key, text.label(key), "number", optional=True, hidden=_is_hidden(key)) for key in keys),
         *([_column("speed", "Images/s", "number", optional=True)] if timed else []),
     ]
     return {column["key"]: column for column in columns}
+
+
+def _is_hidden(key: str) -> bool:
+    plain = key.removeprefix(text.BOUNDARY)
+    return plain in HIDDEN or plain not in text.LABELS
 
 
 def _column(key: str, label: str, kind: str, *, number: bool = True, **options: bool) -> dict[str, Any]:
@@ -195,7 +195,7 @@ def _categories(board: Board) -> list[dict[str, str]]:
 
 def _heat(board: Board, categories: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
     """One line a class: each run's score, and its shade in tenths."""
-    key = text.PER_CLASS[board.task]
+    key = text.class_key(board.metric)
     scores = [{str(row["category_id"]): row.get(key) for row in run.record.per_class} for run in board.rows]
     return [
         {**line, "cells": [_heat_cell(run.get(line["category"])) for run in scores]} for line in categories

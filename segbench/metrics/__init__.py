@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from segbench.canonical.categories import Categories
     from segbench.canonical.instances import InstanceTable
     from segbench.canonical.sample import Sample
+    from segbench.metrics.boundary import BoundaryIoU
     from segbench.metrics.cityscapes_instance import CityscapesAP
     from segbench.metrics.instance import MaskAP
     from segbench.metrics.once import Once
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "METRICS",
     "PROTOCOL_METRICS",
+    "BoundaryIoU",
     "CityscapesAP",
     "MaskAP",
     "MeanIoU",
@@ -46,7 +48,11 @@ METRICS = {
 }
 """The metric of each task, as ``"module:class"``."""
 
-PROTOCOL_METRICS = {"cityscapes-instance": "segbench.metrics.cityscapes_instance:CityscapesAP"}
+PROTOCOL_METRICS = {
+    "boundary-iou": "segbench.metrics.boundary:BoundaryIoU",
+    "boundary-f1": "segbench.metrics.boundary:BoundaryIoU",
+    "cityscapes-instance": "segbench.metrics.cityscapes_instance:CityscapesAP",
+}
 """The metric of each protocol that is measured by another than its task's."""
 
 ListColumns = Mapping[str, "tuple[NDArray[np.int64], NDArray[Any]]"]

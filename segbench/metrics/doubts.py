@@ -24,6 +24,11 @@ KINDS = {
     "empty_truth": ("segment_map", "{count} of {of} true segments have no pixel in their map"),
     "stated_area": ("area", "{count} of {of} true segments state an area other than their pixels"),
     "nameless": ("segments", "{count} ids of the true map have no segment"),
+    "inside_id": (
+        "segments",
+        "{count} maps have a segment of the id that boundary-iou-api gives to what is inside segments: it is "
+        "scored with the insides of those before it, as there",
+    ),
     "unknown_category": ("category_id", "{count} predictions of unknown categories are left out"),
     "id_0": ("id", "{count} true annotations have id 0, so that no match with them counts (COCOeval)"),
     "box_area": (

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.canonical.categories import Categories, Category
-from segbench.errors import UsageError, did_you_mean
+from segbench.errors import DataError, UsageError, did_you_mean
 from segbench.kernels import LabelRuns
 
 if TYPE_CHECKING:
+    from segbench.canonical.sample import Sample
     from segbench.metrics import Metric
 
 Labels = NDArray[Any] | LabelRuns
@@ -105,6 +106,40 @@ def _category(index: int, row: Mapping[str, Any], dense: bool) -> Category:
         parent=row.get("parent", row.get("supercategory")),
         frequency=row.get("frequency"),
     )
+
+
+def named_categories(num_classes: int, labels: Sequence[str] | Mapping[int, str] | None) -> Categories:
+    """Return categories 0..num_classes-1 with names in order or by id; their ids where there are none.
+
+    Raises
+    ------
+    UsageError
+        When ``num_classes`` is below 1 or does not fit ``labels``.
+    """
+    if num_classes < 1:
+        raise UsageError(f"num_classes must be at least 1, not {num_classes}")
+    names = dict(enumerate(labels)) if isinstance(labels, Sequence) else dict(labels or {})
+    if names and sorted(names) != list(range(num_classes)):
+        raise UsageError(f"labels must name the categories 0..{num_classes - 1}")
+    return Categories(Category(i, names.get(i, str(i))) for i in range(num_classes))
+
+
+def check_ignore(pred: Sample, truth: Sample, ignore_index: int | None) -> None:
+    """Refuse masks of an ignore index that is not the metric's.
+
+    Raises
+    ------
+    DataError
+        When one has another.
+    """
+    for sample in (pred, truth):
+        if ignore_index is not None and sample.ignore_index != ignore_index:
+            raise DataError(
+                f"the mask's ignore index is {sample.ignore_index}, the metric's {ignore_index}",
+                file=sample.source_path,
+                image_id=sample.image_id,
+                field="ignore_index",
+            )
 
 
 def check_protocol(protocol: str, known: Iterable[str]) -> str:

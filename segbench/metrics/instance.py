@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from segbench.canonical.categories import Categories, Category
 from segbench.canonical.instances import InstanceTable
 from segbench.canonical.sample import Sample
 from segbench.errors import UsageError
+from segbench.metrics.boundary_rules import DILATION_RATIO
 from segbench.metrics.doubts import absent, texts, warn
 from segbench.metrics.federated import FREQUENCIES, Federation, without_frequency
 from segbench.metrics.inputs import as_categories, check_protocol, check_same
@@ -26,13 +27,13 @@ from segbench.metrics.instance_match import (
     measure,
     read_tables,
 )
-from segbench.metrics.instance_regions import check_sizes, pooled, pred_regions, truth_regions
+from segbench.metrics.instance_regions import IouType, check_sizes, pooled, pred_regions, truth_regions
 from segbench.metrics.instance_rules import INSTANCE_RULES
 from segbench.metrics.instance_table import SpanStats, measure_tables
 from segbench.metrics.once import Once
 from segbench.metrics.operating import Matches
 from segbench.metrics.over_all import ranked_over_all
-from segbench.metrics.scores import Scores, class_rows, signature
+from segbench.metrics.scores import Scores, class_rows, prefixed, signature
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["InstanceStats", "MaskAP", "measure", "score"]
 
-_IOU_TYPES = {"coco-instance": "segm", "coco-bbox": "bbox"}
+_IOU_TYPES = {"coco-instance": "segm", "coco-bbox": "bbox", "boundary-ap": "boundary"}
 """IoU type of the protocols that have but one."""
 
 _ONE = Categories([Category(id=0, name="all")])
@@ -58,6 +59,8 @@ def score(images: Sequence[Tallied], categories: Categories, rules: Rules, signe
 
     ``ap`` is at 100 predictions where that is one of ``max_detections``, as COCOeval fixes it, and at the
     most otherwise, where COCOeval says −1. The other precisions are at the most.
+
+    Where boundaries count, all keys begin with ``boundary_``.
 
     With federated truth, ``ap_rare``, ``ap_common`` and ``ap_frequent`` average over the categories of one
     frequency. Where categories are not told apart, none has a score of its own.
@@ -76,7 +79,8 @@ def score(images: Sequence[Tallied], categories: Categories, rules: Rules, signe
     if rules.federated:
         cells = _with_frequencies(cells, [categories[i].frequency for i in order.tolist()])
     values = {key: _mean(cell) for key, cell in cells.items()}
-    return Scores(values, class_rows(categories, columns), signed)
+    scores = Scores(values, class_rows(categories, columns), signed)
+    return scores if rules.dilation_ratio is None else prefixed(scores, "boundary_")
 
 
 def _with_frequencies(
@@ -127,7 +131,7 @@ def _category_means(cell: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 class MaskAP:
-    """COCO's twelve numbers over masks or boxes, and LVIS' thirteen.
+    """COCO's twelve numbers over masks, boxes or boundaries, and LVIS' thirteen.
 
     Parameters
     ----------
@@ -135,10 +139,12 @@ class MaskAP:
         Categories, their number, or rows ``{id, name}`` (with ``frequency`` for LVIS); then ids in
         :meth:`update` are those of the rows.
     iou_type
-        IoU of masks (``segm``) or boxes (``bbox``); the protocol says it when None.
+        IoU of masks (``segm``), of boxes (``bbox``), or the lesser of masks and of their boundaries
+        (``boundary``); the protocol says it when None.
     protocol
-        ``coco-instance``, ``coco-bbox``, ``lvis`` or ``lvis-fixed``; that of ``iou_type`` when None.
-    iou_thresholds, recall_thresholds, area_ranges, max_detections, use_categories
+        ``coco-instance``, ``coco-bbox``, ``boundary-ap``, ``lvis`` or ``lvis-fixed``; that of ``iou_type``
+        when None.
+    iou_thresholds, recall_thresholds, area_ranges, max_detections, use_categories, dilation_ratio
         See :class:`segbench.metrics.instance_curves.Rules`; those of the protocol when None.
     num_classes
         The number of categories, where ``categories`` is not given.
@@ -165,7 +171,7 @@ class MaskAP:
     def __init__(
         self,
         categories: Categories | Iterable[Category | Mapping[str, Any]] | int | None = None,
-        iou_type: Literal["segm", "bbox"] | None = None,
+        iou_type: IouType | None = None,
         protocol: str | None = None,
         *,
         iou_thresholds: Sequence[float] | None = None,
@@ -173,6 +179,7 @@ class MaskAP:
         area_ranges: Mapping[str, Sequence[float]] | None = None,
         max_detections: Sequence[int] | None = None,
         use_categories: bool | None = None,
+        dilation_ratio: float | None = None,
         num_classes: int | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
@@ -186,6 +193,7 @@ class MaskAP:
             "area_ranges": area_ranges,
             "max_detections": max_detections,
             "use_categories": use_categories,
+            "dilation_ratio": dilation_ratio,
         }
         given = {name: value for name, value in given.items() if value is not None}
         self.protocol, self.rules = _rules(protocol, {**given, **(settings or {})})
@@ -223,8 +231,9 @@ class MaskAP:
         pred, truth
             ``masks``, bool [N, H, W] or a list of :class:`Rle` or COCO RLE dicts, or ``boxes`` [N, 4]
             ``x, y, w, h``, or both; ``category_ids`` [N]; ``scores`` [N] of predictions; of truth, where they
-            matter, ``iscrowd`` [N], ``area`` [N] and ``ids`` [N] (1..N when left out); and for LVIS
-            ``ignore`` [N] and the lists ``neg_category_ids`` and ``not_exhaustive_category_ids``.
+            matter, ``iscrowd`` [N], ``area`` [N] and ``ids`` [N] (1..N when left out); for LVIS and for
+            boundaries ``ignore`` [N]; for LVIS the lists ``neg_category_ids`` and
+            ``not_exhaustive_category_ids``.
         image_id
             Its id, each once.
 
@@ -264,7 +273,7 @@ class MaskAP:
         """Whether :meth:`measure_tables` serves these rules."""
         rules = self.rules
         coco = rules.limited_by == "image_category" and rules.use_categories and not rules.federated
-        return self.protocol in _IOU_TYPES and coco
+        return self.protocol in _IOU_TYPES and coco and rules.dilation_ratio is None
 
     def measure_tables(
         self, pred: InstanceTable, truth: InstanceTable, image_ids: Sequence[str], span: range
@@ -360,10 +369,12 @@ def _rules(protocol: str | None, given: Mapping[str, Any]) -> tuple[str, Rules]:
     """The protocol, by default that of the IoU type, and its rules changed by those that are given."""
     iou_type = given.get("iou_type")
     if protocol is None:
-        protocol = "coco-bbox" if iou_type == "bbox" else "coco-instance"
+        protocol = next((name for name, kind in _IOU_TYPES.items() if kind == iou_type), "coco-instance")
     usual = INSTANCE_RULES[check_protocol(protocol, INSTANCE_RULES)]
     implied = _IOU_TYPES.get(protocol, iou_type)
     if iou_type not in (None, implied):
         raise UsageError(f"protocol {protocol!r} measures {implied!r}, not {iou_type!r}")
     plain = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in given.items()}
+    if iou_type == "boundary":
+        usual = {"dilation_ratio": DILATION_RATIO, **usual}
     return protocol, Rules().changed_by({**usual, **plain})

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from segbench import kernels
 from segbench.errors import UsageError
+from segbench.metrics.boundary_rules import check_ratio
 from segbench.metrics.instance_match import InstanceStats
 from segbench.metrics.over_all import ranked_over_all
 from segbench.metrics.rules import with_settings
@@ -43,7 +44,8 @@ class Rules:
     Attributes
     ----------
     iou_type
-        IoU of masks (``segm``) or of boxes (``bbox``).
+        IoU of masks (``segm``), of boxes (``bbox``), or the lesser of masks and of their boundaries
+        (``boundary``).
     iou_thresholds
         Least IoU of a match, each.
     recall_thresholds
@@ -57,6 +59,8 @@ class Rules:
         all categories together; or a ``category``, in all images together.
     federated
         Truth is federated and read as LVIS reads it; see :func:`segbench.metrics.instance_match.measure`.
+    dilation_ratio
+        Width of boundaries, as a part of the image's diagonal; None where they do not count.
     use_categories
         When false, all categories are one; predictions of equal score stand in the order of source ids.
     curve
@@ -68,7 +72,7 @@ class Rules:
         When one of them cannot be right.
     """
 
-    iou_type: Literal["segm", "bbox"] = "segm"
+    iou_type: Literal["segm", "bbox", "boundary"] = "segm"
     iou_thresholds: tuple[float, ...] = IOU_THRESHOLDS
     recall_thresholds: int | tuple[float, ...] = 101
     area_ranges: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(AREA_RANGES))
@@ -76,11 +80,16 @@ class Rules:
     limited_by: Literal["image_category", "image", "category"] = "image_category"
     federated: bool = False
     use_categories: bool = True
+    dilation_ratio: float | None = None
     curve: ClassVar[str] = "recalls"
 
     def __post_init__(self) -> None:
-        if self.iou_type not in ("segm", "bbox"):
-            raise UsageError(f"iou_type must be 'segm' or 'bbox', not {self.iou_type!r}")
+        if self.iou_type not in ("segm", "bbox", "boundary"):
+            raise UsageError(f"iou_type must be 'segm', 'bbox' or 'boundary', not {self.iou_type!r}")
+        if (self.dilation_ratio is None) == (self.iou_type == "boundary"):
+            raise UsageError("dilation_ratio goes with the iou_type 'boundary', and with it alone")
+        if self.dilation_ratio is not None:
+            check_ratio("dilation_ratio", self.dilation_ratio)
         if not 1 <= len(self.iou_thresholds) <= MAX_THRESHOLDS:
             raise UsageError(
                 f"there must be 1 to {MAX_THRESHOLDS} iou_thresholds, not {len(self.iou_thresholds)}"
@@ -113,10 +122,11 @@ class Rules:
     def to_json(self, also: Iterable[str] = ()) -> dict[str, Any]:
         """The rules as plain values, keyed as the attributes.
 
-        Of the last three, only those that differ from COCO's and those named in ``also``.
+        Of the last four, only those that differ from COCO's and those named in ``also``.
         """
         count = self.recall_thresholds
         rest = {"limited_by": "image_category", "federated": False, "use_categories": True}
+        rest["dilation_ratio"] = None
         return {
             "iou_type": self.iou_type,
             "iou_thresholds": list(self.iou_thresholds),

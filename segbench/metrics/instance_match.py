@@ -73,8 +73,9 @@ def measure(
 
     Predictions go by falling score (stably), cut at the largest of ``max_detections``. Crowds and truth
     outside an area range are ignored: what they match is neither right nor wrong, and so is an unmatched
-    prediction outside the range. As in COCOeval, the truth's own ``ignore`` does not count, and a match with
-    annotation id 0 is none. Predictions of unknown categories are left out, with a warning.
+    prediction outside the range. As in COCOeval, the truth's own ``ignore`` does not count (where boundaries
+    are measured, it does), and a match with annotation id 0 is none. Predictions of unknown categories are
+    left out, with a warning.
 
     With a federation (LVIS), truth to be ignored is what the truth says so of, and a crowd is truth like any
     other; truth and predictions without an area do not count, nor do predictions of categories that the image
@@ -103,12 +104,13 @@ def measure(
     Notes
     -----
     ``COCOeval.computeIoU`` and ``evaluateImg`` of pycocotools 2.0.11 (Lin et al., Microsoft COCO, ECCV 2014),
-    and ``LVISEval`` of lvis 0.5.3 (Gupta et al., LVIS, CVPR 2019).
+    and ``LVISEval`` of lvis 0.5.3 (Gupta et al., LVIS, CVPR 2019); with boundaries, ``COCOeval`` of
+    boundary-iou-api (Cheng et al., Boundary IoU, CVPR 2021).
     """
     known = known_categories(pred, truth, num_classes, image_id)
     unknown = len(pred) - len(known)
     truth = truth.take(np.argsort(truth.category_ids, kind="stable"))
-    flagged = truth.iscrowd
+    flagged = truth.iscrowd if rules.dilation_ratio is None else truth.iscrowd | truth.ignore
     if federation is not None:
         truth = federation.truth(truth)
         flagged = truth.ignore
@@ -205,7 +207,7 @@ def _partners(
     truths = np.searchsorted(truth.category_ids, [shared, shared + 1]).T.tolist()
     for (d0, d1), (g0, g1) in zip(preds, truths, strict=True):
         crowd = truth.iscrowd[g0:g1]
-        iou = shape_iou(pred.shapes[d0:d1], truth.shapes[g0:g1], crowd, *size)
+        iou = shape_iou(pred.shapes[d0:d1], truth.shapes[g0:g1], crowd, size, rules.dilation_ratio)
         found, _ = kernels.match(iou, ignore[:, g0:g1], crowd, rules.iou_thresholds)
         partner[:, :, d0:d1] = np.where(found < 0, -1, found + g0)
     return partner

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from segbench.canonical.rle import Rle
     from segbench.canonical.sample import Sample, Segment
 
-IouType = Literal["segm", "bbox"]
+IouType = Literal["segm", "bbox", "boundary"]
 Shapes = list[bytes] | NDArray[np.float64]
 """Masks as COCO's compressed RLEs, or boxes float64 [N, 4] ``x, y, w, h``."""
 
@@ -80,12 +80,23 @@ def pooled(regions: Regions, categories: Categories) -> Regions:
 
 
 def shape_iou(
-    pred: Shapes, truth: Shapes, truth_crowd: NDArray[np.bool_], height: int, width: int
+    pred: Shapes,
+    truth: Shapes,
+    truth_crowd: NDArray[np.bool_],
+    size: tuple[int, int],
+    dilation_ratio: float | None = None,
 ) -> NDArray[np.float64]:
-    """IoU float64 [D, G] of predicted with true shapes; with a crowd, over the predicted area alone."""
+    """IoU float64 [D, G] of predicted with true shapes; with a crowd, over the predicted area alone.
+
+    With a ratio of the image's diagonal, it is that of boundaries so wide where that is less and the truth is
+    no crowd.
+    """
     if isinstance(pred, np.ndarray) or isinstance(truth, np.ndarray):
         return kernels.box_iou(pred, truth, truth_crowd)
-    return kernels.rle_iou(pred, truth, truth_crowd, height, width)
+    if dilation_ratio is None:
+        return kernels.rle_iou(pred, truth, truth_crowd, *size)
+    distance = kernels.boundary_distance(*size, dilation_ratio)
+    return kernels.rle_boundary_iou(pred, truth, truth_crowd, *size, distance=distance)
 
 
 def truth_regions(truth: Sample, iou_type: IouType) -> Regions:
@@ -120,7 +131,7 @@ def pred_regions(pred: Sample, iou_type: IouType) -> Regions:
             field="score",
         )
     boxes = _boxes(pred.segments)
-    found = _regions(pred, iou_type, boxes[:, 2] * boxes[:, 3], scores, box_is_mask=iou_type == "segm")
+    found = _regions(pred, iou_type, boxes[:, 2] * boxes[:, 3], scores, box_is_mask=iou_type != "bbox")
     both = [i for i, s in enumerate(pred.segments) if s.bbox is not None and s.source_kind != "box"]
     if iou_type == "bbox" or not both:
         return found
@@ -141,7 +152,7 @@ def _regions(
 ) -> Regions:
     where = {"file": sample.source_path, "image_id": sample.image_id, "field": "segmentation"}
     boxes = _boxes(sample.segments)
-    needed = np.flatnonzero(np.isnan(boxes[:, 0]) | np.isnan(areas) | (iou_type == "segm")).tolist()
+    needed = np.flatnonzero(np.isnan(boxes[:, 0]) | np.isnan(areas) | (iou_type != "bbox")).tolist()
     try:
         rles = _rles(sample, needed, box_is_mask)
         _fill(boxes, areas, rles, sample)
@@ -149,10 +160,10 @@ def _regions(
         raise
     except ValueError as error:
         raise DataError(str(error), **where) from None
-    shapes: Shapes = [rles[i] for i in needed if i in rles] if iou_type == "segm" else boxes
+    shapes: Shapes = boxes if iou_type == "bbox" else [rles[i] for i in needed if i in rles]
     if len(shapes) < len(areas) or np.isnan(boxes[:, 0]).any():
         raise DataError(
-            f"a segment has no {'mask' if iou_type == 'segm' else 'box'} to measure IoU on", **where
+            f"a segment has no {'box' if iou_type == 'bbox' else 'mask'} to measure IoU on", **where
         )
     return Regions(
         category_ids=np.array([s.category_id for s in sample.segments], np.int64),

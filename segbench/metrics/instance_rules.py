@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from segbench.metrics.boundary_rules import DILATION_RATIO
+
 INSTANCE_RULES: Mapping[str, Mapping[str, Any]] = {
     "coco-instance": {"iou_type": "segm"},
     "coco-bbox": {"iou_type": "bbox"},
@@ -19,4 +21,5 @@ INSTANCE_RULES: Mapping[str, Mapping[str, Any]] = {
         "limited_by": "category",
         "federated": True,
     },
+    "boundary-ap": {"iou_type": "boundary", "dilation_ratio": DILATION_RATIO},
 }

@@ -19,7 +19,7 @@ from segbench.metrics.inputs import as_categories, check_protocol, check_same
 from segbench.metrics.panoptic_match import PanopticStats, measure
 from segbench.metrics.panoptic_rules import PANOPTIC_RULES, PANOPTICAPI, PanopticRules
 from segbench.metrics.rules import checked
-from segbench.metrics.scores import Scores, class_rows, running_mean, signature
+from segbench.metrics.scores import Scores, class_rows, prefixed, running_mean, signature
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,7 +65,10 @@ def score_sums(
     signed: str,
     rules: PanopticRules,
 ) -> Scores:
-    """Score tp, fp and fn, int64 [K] each, and the sums of IoU, float64 [K]; see :func:`score`."""
+    """Score tp, fp and fn, int64 [K] each, and the sums of IoU, float64 [K]; see :func:`score`.
+
+    Where boundaries count, the keys begin with ``boundary_``.
+    """
     tp, fp, fn = counts
     occurs = tp + fp + fn > 0
     whole = np.where(occurs, tp + 0.5 * fp + 0.5 * fn, np.nan)
@@ -85,7 +88,8 @@ def score_sums(
         ("_stuff", occurs & (isthing == 0)),
     ):
         values |= {key + suffix: running_mean(column[chosen]) for key, column in columns.items()}
-    return Scores(values, class_rows(categories, columns), signed)
+    scores = Scores(values, class_rows(categories, columns), signed)
+    return scores if rules.dilation_ratio is None else prefixed(scores, "boundary_")
 
 
 def _totals(images: Sequence[PanopticStats], what: str, num_classes: int) -> NDArray[np.int64]:
@@ -164,8 +168,10 @@ class PanopticQuality:
         return {"chunks": self.chunks, **self.rules.settings(PANOPTIC_RULES[self.protocol])}
 
     @property
-    def _stuff(self) -> frozenset[int]:
-        return frozenset(c.id for c in self.categories if c.isthing is False)
+    def _places(self) -> dict[str, Any]:
+        """What the rules must know of the categories."""
+        stuff = frozenset(c.id for c in self.categories if c.isthing is False)
+        return {"rules": self.rules, "stuff": stuff, "inside": 1 + max(c.key for c in self.categories)}
 
     @property
     def warnings(self) -> list[str]:
@@ -201,8 +207,7 @@ class PanopticQuality:
         """
         name = None if image_id is None else str(image_id)
         pairs = [(segment_map, self._segments(segments, name)) for segment_map, segments in (pred, truth)]
-        k = len(self.categories)
-        stats = measure(pairs[0], pairs[1], k, image_id=name, rules=self.rules, stuff=self._stuff)
+        stats = measure(pairs[0], pairs[1], len(self.categories), image_id=name, **self._places)
         self.add(stats)
         warn(stats.doubts, self._told)
 
@@ -234,8 +239,7 @@ class PanopticQuality:
             (pred.segment_runs, pred.segments),
             (truth.segment_runs, truth.segments),
             len(self.categories),
-            rules=self.rules,
-            stuff=self._stuff,
+            **self._places,
             once=once,
             image_id=truth.image_id,
             index=index,
@@ -282,7 +286,10 @@ class PanopticQuality:
         self._images.extend(other._images.by_index())
 
     def compute(self) -> Scores:
-        """Score all images so far: ``pq``, ``sq``, ``rq``, and each over things and stuff."""
+        """Score all images so far: ``pq``, ``sq``, ``rq``, and each over things and stuff.
+
+        Where boundaries count, the keys begin with ``boundary_``.
+        """
         signed = signature(self.protocol, self.settings)
         return score(self._images.by_index(), self.categories, self.chunks, signed, self.rules)
 

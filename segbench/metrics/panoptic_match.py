@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from segbench.canonical.sample import Segment
 from segbench.metrics.doubts import Doubt
 from segbench.metrics.once import Once
+from segbench.metrics.panoptic_boundary import Edges
 from segbench.metrics.panoptic_overlap import Overlap
 from segbench.metrics.panoptic_rules import PANOPTICAPI, PanopticRules
 
@@ -51,6 +52,7 @@ def measure(
     *,
     rules: PanopticRules = PANOPTICAPI,
     stuff: Collection[int] = (),
+    inside: int = -1,
     once: Once | None = None,
     image_id: str | None = None,
     index: int | None = None,
@@ -72,6 +74,9 @@ def measure(
         Dense category ids are 0..num_classes-1.
     rules, stuff
         Those of the protocol, and the category ids that are stuff.
+    inside
+        For boundaries: the id after the largest category's in the source, which the reference gives to what
+        is inside segments; -1 to give it none that a segment may have.
     once
         Where the pixel counts are that all protocols read.
     image_id, index, pred_file, truth_file
@@ -93,7 +98,13 @@ def measure(
     doubts = tuple(table.doubts(image_id=image_id, index=index))
     table = table.by_rules(stuff)
     loose = stuff if rules.stuff == "overlap" else ()
-    matches = [(t, p, iou) for t, p, iou in table.pairs() if iou > 0.5 or t.category_id in loose]
+    pairs: Iterable[tuple[Segment, Segment, float]] = table.pairs()
+    if rules.dilation_ratio is not None:
+        if inside in table.truths or inside in table.preds:
+            doubts += (Doubt(kind="inside_id", count=1, image_id=image_id, index=index, detail=f"{inside}"),)
+        edges = Edges.of((pred[0], table.preds), (truth[0], table.truths), rules.dilation_ratio, inside)
+        pairs = ((t, p, min(iou, edges.iou(t.id, p.id))) for t, p, iou in pairs)
+    matches = [(t, p, iou) for t, p, iou in pairs if iou > 0.5 or t.category_id in loose]
     tp, fp, fn = _counts(table, matches, loose)
     if rules.void_images == "skipped" and all(t.ignore for t in table.truths.values()):
         matches, tp, fp, fn = [], Counter(), Counter(), Counter()

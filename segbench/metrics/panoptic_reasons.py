@@ -86,7 +86,7 @@ class PanopticWitness:
             after = self._scored(rules)
             changes = changed(before, after)
             if rule == "averaged":
-                names = changed_categories(before, after, "pq")
+                names = changed_categories(before, after, next(iter(before)))
                 concerned: dict[str, Any] = {"count": len(names), "of": "categories", "names": names}
             else:
                 concerned = {"count": self._facts[rule], "of": _COUNTED[rule]} if rule in _COUNTED else {}

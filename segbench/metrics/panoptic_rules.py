@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from segbench.errors import UsageError
+from segbench.metrics.boundary_rules import DILATION_RATIO, check_ratio
 from segbench.metrics.rules import changed, with_settings
 
 
@@ -36,6 +38,14 @@ class PanopticRules:
         IoUs are added ``running``, in ``chunks`` parts, or ``by_image``: of each image first.
     float32
         IoU and RQ are rounded to float32, and PQ is SQ times RQ.
+    dilation_ratio
+        Width of boundaries, as a part of the image's diagonal: IoU is that of masks, or of their boundaries
+        where that is less. None for masks alone.
+
+    Raises
+    ------
+    UsageError
+        When boundaries are asked for, with a ratio that is none or beside other rules for segments.
     """
 
     crowds: Literal["unmatched", "void", "ordinary"] = "unmatched"
@@ -47,6 +57,14 @@ class PanopticRules:
     averaged: Literal["seen", "all"] = "seen"
     added: Literal["running", "by_image"] = "running"
     float32: bool = False
+    dilation_ratio: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.dilation_ratio is None:
+            return
+        check_ratio("dilation_ratio", self.dilation_ratio)
+        if self.crowds != "unmatched" or self.merge_stuff or self.pred_void or self.stuff != "match":
+            raise UsageError("dilation_ratio goes with the segments, crowds and void of panopticapi alone")
 
     def settings(self, protocol: PanopticRules | None = None) -> dict[str, Any]:
         """What differs from ``panopticapi``, or from the rules of the protocol, as plain JSON values."""
@@ -75,5 +93,6 @@ PANOPTIC_RULES = {
         crowds="ordinary", areas="pixels", merge_stuff=True, pred_void=True, added="by_image", float32=True
     ),
     "pq-dagger": PanopticRules(stuff="overlap"),
+    "boundary-pq": PanopticRules(dilation_ratio=DILATION_RATIO),
 }
 """The rules of each panoptic protocol; :mod:`segbench.protocols` says them in words, with their sources."""

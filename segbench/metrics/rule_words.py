@@ -15,6 +15,11 @@ ANY = object()
 
 Words = Mapping[str, Mapping[Any, str]]
 
+_BOUNDARIES: Mapping[Any, str] = {
+    None: "measures no boundaries",
+    ANY: "measures boundaries {value} of the diagonal wide",
+}
+
 SEMANTIC_WORDS: Words = {
     "truth_outside": {
         "error": "refuses true ids that are no category",
@@ -62,6 +67,12 @@ SEMANTIC_WORDS: Words = {
     },
     "decimals": {None: "rounds nothing", ANY: "rounds percentages to {value} decimals"},
     "image_level": {False: "pools pixels", True: "scores single images as well"},
+    "measure": {"iou": "pools boundary regions", "f1": "matches contours image by image"},
+    "dilation_ratio": _BOUNDARIES,
+    "tolerance_ratio": {
+        None: "matches no contours",
+        ANY: "matches contours less than {value} of the diagonal apart",
+    },
 }
 
 PANOPTIC_WORDS: Words = {
@@ -96,10 +107,16 @@ PANOPTIC_WORDS: Words = {
         "seen": "averages the categories that occur",
         "all": "averages all categories, absent ones as 0",
     },
+    "dilation_ratio": _BOUNDARIES,
 }
 
 INSTANCE_WORDS: Words = {
-    "iou_type": {"segm": "measures IoU on masks", "bbox": "measures IoU on boxes"},
+    "iou_type": {
+        "segm": "measures IoU on masks",
+        "bbox": "measures IoU on boxes",
+        "boundary": "measures IoU on masks and on their boundaries",
+    },
+    "dilation_ratio": _BOUNDARIES,
     "iou_thresholds": {ANY: "matches at IoU {value}"},
     "recall_thresholds": {ANY: "reads precision off at recalls {value}"},
     "area_ranges": {ANY: "has the area ranges {value}"},

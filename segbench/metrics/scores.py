@@ -66,6 +66,16 @@ def class_rows(categories: Categories, columns: Mapping[str, NDArray[np.float64]
     ]
 
 
+def prefixed(scores: Scores, prefix: str) -> Scores:
+    """Return the same scores under keys that begin with ``prefix``, ``category_id`` and ``name`` apart."""
+    rows = [
+        {key if key in ("category_id", "name") else prefix + key: value for key, value in row.items()}
+        for row in scores.class_rows
+    ]
+    values = {prefix + key: value for key, value in scores.items()}
+    return Scores(values, rows, scores.signature)
+
+
 def signature(protocol: str, settings: Mapping[str, Any]) -> str:
     """One line that says under which rules a score was computed."""
     parts = [f"{key}={_compact(value)}" for key, value in settings.items()]

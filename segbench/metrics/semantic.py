@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.canonical.categories import Categories, Category
-from segbench.errors import DataError, UsageError
+from segbench.canonical.categories import Categories
+from segbench.errors import UsageError
 from segbench.metrics import cityscapes
 from segbench.metrics.doubts import absent, texts, warn
 from segbench.metrics.images import ImageStats
-from segbench.metrics.inputs import check_protocol, check_same, label_map
+from segbench.metrics.inputs import check_ignore, check_protocol, check_same, label_map, named_categories
 from segbench.metrics.rules import checked
 from segbench.metrics.scores import Scores, signature
 from segbench.metrics.semantic_rules import SEMANTIC_RULES, SemanticRules
@@ -77,13 +77,7 @@ class MeanIoU:
         labels: Sequence[str] | Mapping[int, str] | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        if num_classes < 1:
-            raise UsageError(f"num_classes must be at least 1, not {num_classes}")
-        names = dict(enumerate(labels)) if isinstance(labels, Sequence) else dict(labels or {})
-        if names and sorted(names) != list(range(num_classes)):
-            raise UsageError(f"labels must name the categories 0..{num_classes - 1}")
-        categories = Categories(Category(i, names.get(i, str(i))) for i in range(num_classes))
-        self._start(categories, ignore_index, protocol, settings or {})
+        self._start(named_categories(num_classes, labels), ignore_index, protocol, settings or {})
 
     @classmethod
     def build(cls, categories: Categories, protocol: str, settings: Mapping[str, Any]) -> Self:
@@ -194,14 +188,7 @@ class MeanIoU:
         self, pred: Sample, truth: Sample, index: int | None = None, once: Once | None = None
     ) -> SemanticStats:
         """Measure the masks of one image; errors as :func:`measure`."""
-        for sample in (pred, truth):
-            if self.ignore_index is not None and sample.ignore_index != self.ignore_index:
-                raise DataError(
-                    f"the mask's ignore index is {sample.ignore_index}, the metric's {self.ignore_index}",
-                    file=sample.source_path,
-                    image_id=sample.image_id,
-                    field="ignore_index",
-                )
+        check_ignore(pred, truth, self.ignore_index)
         return self._measure(
             pred.mask_runs,
             truth.mask_runs,

@@ -9,7 +9,7 @@ import segbench
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import Sample, Segment
-from segbench.leaderboard.evidence import MATCH, PRIMARY, read_evidence
+from segbench.leaderboard.evidence import MATCH, PRIMARY, primary, read_evidence
 from segbench.leaderboard.rank import resamples
 from segbench.protocols import PROTOCOLS
 
@@ -65,7 +65,7 @@ def literal(record, row):
         place = table.column_names.index(name)
         table = table.set_column(place, name, [list(values)])
     metric.add_tables(table)
-    return metric.compute()[PRIMARY[record.task]]
+    return metric.compute()[primary(record)]
 
 
 @pytest.mark.parametrize("name", TESTED)

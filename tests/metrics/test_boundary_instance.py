@@ -1,0 +1,196 @@
+"""Boundary AP against COCOeval with plain masks and their erosions in the place of its IoU."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import pickle
+from dataclasses import replace
+
+import naive
+import numpy as np
+import pytest
+from metrics.test_instance import CATEGORIES, random_case, segment_of, sizes_of
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from segbench.canonical.sample import Sample
+from segbench.errors import UsageError
+from segbench.metrics import MaskAP
+from segbench.protocols import get_protocol
+
+SEEDS = range(90)
+
+
+class NaiveEval(COCOeval):
+    """COCOeval whose IoU is the lesser of masks and boundaries, but with crowds that of masks.
+
+    As in boundary-iou-api, truth with an ``ignore`` of its own is ignored.
+    """
+
+    def __init__(self, truth, results, ratio):
+        super().__init__(truth, results, "segm")
+        self.ratio, self.own = ratio, {a["id"]: a.get("ignore", 0) for a in truth.dataset["annotations"]}
+
+    def _prepare(self):
+        super()._prepare()
+        for rows in self._gts.values():
+            for row in rows:
+                row["ignore"] = int(bool(self.own[row["id"]] or row["iscrowd"]))
+
+    def computeIoU(self, imgId, catId):  # noqa: N802, N803 - COCOeval's names
+        found = super().computeIoU(imgId, catId)
+        truths, preds = self._gts[imgId, catId], self._dts[imgId, catId]
+        if not truths or not preds:
+            return found
+        order = np.argsort([-row["score"] for row in preds], kind="mergesort")[: self.params.maxDets[-1]]
+        edges = [
+            [self._edge(row["segmentation"]) for row in rows] for rows in (truths, [preds[i] for i in order])
+        ]
+        for d, pred in enumerate(edges[1]):
+            for g, true in enumerate(edges[0]):
+                if not truths[g]["iscrowd"]:
+                    found[d, g] = min(found[d, g], naive.mask_iou(pred, true, False))
+        return found
+
+    def _edge(self, rle):
+        mask = coco_mask.decode(rle)
+        return naive.mask_boundary(mask, max(1, round(self.ratio * math.hypot(*mask.shape)))).astype(bool)
+
+
+def with_ignore(case, seed):
+    """Some of the truth, crowds among it, gets an ``ignore`` of its own."""
+    truth, results = case
+    rng = np.random.default_rng(seed)
+    for row in truth["annotations"]:
+        row.pop("ignore", None)
+        if rng.random() < 0.2:
+            row["ignore"] = int(rng.random() < 0.7)
+    return truth, results
+
+
+def reference(truth, results, ratio, max_dets):
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO()
+        coco.dataset = pickle.loads(pickle.dumps(truth))
+        coco.createIndex()
+        evaluator = NaiveEval(coco, coco.loadRes(pickle.loads(pickle.dumps(results))), ratio)
+        evaluator.params.maxDets = list(max_dets)
+        evaluator.evaluate()
+        evaluator.accumulate()
+        evaluator.summarize()
+    return evaluator
+
+
+def ours(truth, results, **options):
+    metric = MaskAP(CATEGORIES, "boundary", **options)
+    for image_id, size in sizes_of(truth["images"]).items():
+        sides = (
+            Sample(
+                image_id=str(image_id),
+                height=size[0],
+                width=size[1],
+                overlap=True,
+                segments=[
+                    replace(segment_of(row, size), ignore=bool(row.get("ignore")))
+                    for row in rows
+                    if row["image_id"] == image_id
+                ],
+            )
+            for rows in (results, truth["annotations"])
+        )
+        metric.add(metric.measure_sample(*sides))
+    return metric
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_bit_for_bit(seed):
+    truth, results = with_ignore(random_case(seed), seed)
+    ratio, most = (0.02, 0.02, 0.005, 0.3)[seed % 4], ((1, 10, 100), (1, 2, 100))[seed % 2]
+    expected = reference(truth, results, ratio, most)
+    metric = ours(truth, results, dilation_ratio=ratio, max_detections=most)
+    for name, array in metric.curves()._asdict().items():
+        assert array.tobytes() == expected.eval[name].tobytes(), name
+    scores = metric.compute()
+    assert all(key.startswith("boundary_a") for key in scores)
+    assert np.nan_to_num(list(scores.values()), nan=-1.0).tobytes() == expected.stats.tobytes()
+    assert set(scores.class_rows[0]) == {"category_id", "name", *scores}
+
+
+def test_the_fuzz_reaches_what_matters():
+    lower = crowds = ignored = 0
+    for seed in SEEDS:
+        truth, results = with_ignore(random_case(seed), seed)
+        plain, edges = MaskAP(CATEGORIES), ours(truth, results)
+        plain.merge(_as_masks(truth, results))
+        lower += plain.compute()["ap"] > edges.compute()["boundary_ap"]
+        crowds += sum(row["iscrowd"] for row in truth["annotations"])
+        ignored += sum(row.get("ignore", 0) and not row["iscrowd"] for row in truth["annotations"])
+    assert min(lower, crowds, ignored) > 20
+
+
+def _as_masks(truth, results):
+    metric = MaskAP(CATEGORIES)
+    for image_id, size in sizes_of(truth["images"]).items():
+        sides = (
+            Sample(
+                image_id=str(image_id),
+                height=size[0],
+                width=size[1],
+                overlap=True,
+                segments=[segment_of(row, size) for row in rows if row["image_id"] == image_id],
+            )
+            for rows in (results, truth["annotations"])
+        )
+        metric.add(metric.measure_sample(*sides))
+    return metric
+
+
+def shifted(size=(150, 260), by=5):
+    masks = np.zeros((2, 1, *size), bool)
+    masks[0, 0, 20:130, 30:230] = True
+    masks[1, 0, 20:130, 30 + by : 230 + by] = True
+    return masks
+
+
+def test_an_image_of_150_by_260():
+    truth, pred = shifted()
+    found = {}
+    for name, iou_type in (("boundary_ap", "boundary"), ("ap", "segm")):
+        metric = MaskAP(num_classes=1, iou_type=iou_type, iou_thresholds=(0.6, 0.8))
+        metric.update(
+            {"masks": pred, "scores": [1], "category_ids": [0]}, {"masks": truth, "category_ids": [0]}, 1
+        )
+        found[name] = metric.compute()[name]
+    edges = [naive.mask_boundary(mask[0], 6).astype(bool) for mask in (pred, truth)]
+    assert 0.5 < naive.mask_iou(*edges, False) < 0.6
+    assert found == {"boundary_ap": 0.0, "ap": pytest.approx(1, 1e-12)}
+
+
+def test_crowds_and_ignored_truth():
+    truth, pred = shifted(by=40)
+    rows = {"masks": pred, "scores": [1], "category_ids": [0]}
+    for flags, taken in (({}, False), ({"iscrowd": [1]}, True), ({"ignore": [1]}, False)):
+        metric = MaskAP(num_classes=1, iou_type="boundary")
+        metric.update(rows, {"masks": truth, "category_ids": [0], **flags}, 1)
+        (image,) = metric._images.by_id()
+        assert (image.matched[0] & np.uint64(1)).astype(bool).tolist() == [taken]
+        assert image.truths[0].tolist() == [int(not flags)]
+
+
+def test_protocol_and_settings():
+    metric = get_protocol("boundary-ap").build(CATEGORIES)
+    assert metric.settings["iou_type"] == "boundary"
+    assert metric.settings["dilation_ratio"] == 0.02
+    assert MaskAP(num_classes=1, iou_type="boundary").protocol == "boundary-ap"
+    assert MaskAP(num_classes=1, protocol="boundary-ap").rules.iou_type == "boundary"
+    assert "dilation_ratio" not in MaskAP(num_classes=1).settings
+    assert MaskAP(CATEGORIES, "boundary", dilation_ratio=0.1).settings["dilation_ratio"] == 0.1
+    with pytest.raises(UsageError, match="settings"):
+        metric.merge(MaskAP(CATEGORIES, "boundary", dilation_ratio=0.1))
+    with pytest.raises(UsageError, match="dilation_ratio must be a number above 0 and up to 1, not 3"):
+        MaskAP(num_classes=1, iou_type="boundary", dilation_ratio=3)
+    with pytest.raises(UsageError, match="'coco-instance' measures 'segm', not 'boundary'"):
+        MaskAP(num_classes=1, iou_type="boundary", protocol="coco-instance")

@@ -1,0 +1,207 @@
+"""Boundary PQ against a scorer of plain masks, segment by segment, and its promises."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import Counter
+
+import naive
+import numpy as np
+import pytest
+from metrics.test_panoptic import ROWS, random_image
+
+from segbench.canonical.sample import Segment
+from segbench.errors import SegbenchWarning, UsageError
+from segbench.metrics import PanopticQuality
+from segbench.metrics.panoptic_match import measure
+from segbench.metrics.panoptic_rules import PANOPTIC_RULES, PanopticRules
+
+SEEDS = range(120)
+INSIDE = 1 + max(row["id"] for row in ROWS)
+
+
+def enlarged(image, rng):
+    """Both maps with every pixel as a block, so that segments have an inside; sometimes one takes its id."""
+    high, wide = rng.integers(1, 5, 2)
+    sides = []
+    for small, segments in image:
+        ids, rows = np.kron(small, np.ones((high, wide), int)), [dict(row) for row in segments]
+        known = set(np.unique(ids).tolist()) | {row["id"] for row in rows}
+        if rows and INSIDE not in known and rng.random() < 0.2:
+            row = rows[rng.integers(len(rows))]
+            ids[ids == row["id"]] = INSIDE
+            row["id"] = INSIDE
+        for row in rows:
+            if row.get("area") is not None:
+                row["area"] *= int(high * wide)
+        sides.append((ids.astype(np.int32), rows))
+    return tuple(sides)
+
+
+def random_images(seed):
+    rng = np.random.default_rng(seed)
+    return [enlarged(random_image(rng), rng) for _ in range(rng.integers(1, 4))]
+
+
+def edges_of(ids, rows, ratio):
+    """One mask after another loses its inside to one id, which may be that of a later segment."""
+    out, areas = ids.copy(), {}
+    distance = max(1, round(ratio * math.hypot(*ids.shape)))
+    for row in rows:
+        mask = out == row["id"]
+        edge = naive.mask_boundary(mask, distance).astype(bool)
+        out[mask] = INSIDE
+        out[edge] = row["id"]
+        areas[row["id"]] = np.count_nonzero(edge)
+    return out, areas
+
+
+def iou_of(t, p, pixels, true_area, pred_area):
+    common, void = (np.count_nonzero((pixels[0] == i) & (pixels[1] == p)) for i in (t, 0))
+    union = pred_area + true_area - common - void
+    return common / union if union else math.inf
+
+
+def matches_of(pred_map, preds, truth_map, truths, ratio):
+    """(truth id, pred id, IoU) of the pairs that match, every pair compared as masks."""
+    true_edges, true_areas = edges_of(truth_map, truths, ratio)
+    pred_edges, pred_areas = edges_of(pred_map, preds, ratio)
+    true_rows, pred_rows = ({row["id"]: row for row in rows} for rows in (truths, preds))
+    for t, p in sorted(set(zip(truth_map.ravel().tolist(), pred_map.ravel().tolist(), strict=True))):
+        true, pred = true_rows.get(t), pred_rows.get(p)
+        if not true or not pred or true.get("iscrowd") or true["category_id"] != pred["category_id"]:
+            continue
+        iou = min(
+            iou_of(t, p, (truth_map, pred_map), true["area"], np.count_nonzero(pred_map == p)),
+            iou_of(t, p, (true_edges, pred_edges), true_areas[t], pred_areas[p]),
+        )
+        if iou > 0.5:
+            yield t, p, iou
+
+
+def naive_scores(images, ratio):
+    """Sum of IoU, and tp, fp and fn, of each category."""
+    sums, counts = Counter(), {what: Counter() for what in ("tp", "fp", "fn")}
+    for (pred_map, preds), (truth_map, truths) in images:
+        matches = list(matches_of(pred_map, preds, truth_map, truths, ratio))
+        category = {row["id"]: row["category_id"] for row in truths}
+        for t, _, iou in matches:
+            sums[category[t]] += iou
+            counts["tp"][category[t]] += 1
+        missed = [row for row in truths if row["id"] not in [t for t, _, _ in matches]]
+        crowds = {row["category_id"]: row["id"] for row in missed if row.get("iscrowd")}
+        counts["fn"].update(row["category_id"] for row in missed if not row.get("iscrowd"))
+        for row in preds:
+            unscored = np.isin(truth_map, [0, crowds.get(row["category_id"], 0)])
+            wrong = row["id"] not in [p for _, p, _ in matches]
+            counts["fp"][row["category_id"]] += wrong and not unscored[pred_map == row["id"]].mean() > 0.5
+    return sums, counts
+
+
+def metric_of(images, **settings):
+    metric = PanopticQuality(ROWS, "boundary-pq", settings=settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SegbenchWarning)
+        for i, (pred, truth) in enumerate(images):
+            metric.update(pred, truth, image_id=i)
+        return metric, metric.compute()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_pq_is_that_of_plain_masks(seed):
+    images, ratio = random_images(seed), (0.02, 0.05, 0.1)[seed % 3]
+    sums, counts = naive_scores(images, ratio)
+    _, scores = metric_of(images, dilation_ratio=ratio)
+    assert set(scores) == {f"boundary_{q}q{g}" for q in "psr" for g in ("", "_things", "_stuff")}
+    for row, category in zip(scores.class_rows, (r["id"] for r in ROWS), strict=True):
+        tp, fp, fn = (counts[what][category] for what in ("tp", "fp", "fn"))
+        whole = tp + 0.5 * fp + 0.5 * fn
+        expected = sums[category] / whole if whole else math.nan
+        assert row["boundary_pq"] == pytest.approx(expected, 0, 0, nan_ok=True)
+        assert row["boundary_rq"] == pytest.approx(tp / whole if whole else math.nan, 0, 0, nan_ok=True)
+
+
+def test_the_fuzz_reaches_what_matters():
+    lower = equal = taken = 0
+    for seed in SEEDS:
+        images = random_images(seed)
+        plain = PanopticQuality(ROWS)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SegbenchWarning)
+            for i, (pred, truth) in enumerate(images):
+                plain.update(pred, truth, image_id=i)
+        metric, scores = metric_of(images)
+        lower += scores["boundary_sq"] < plain.compute()["sq"]
+        equal += scores["boundary_pq"] == plain.compute()["pq"] > 0
+        taken += any("that boundary-iou-api gives" in text for text in metric.warnings)
+    assert min(lower, taken) > 20
+    assert equal > 0
+
+
+def image(ids, **more):
+    rows = [{"id": i, "category_id": 17, **more} for i in np.unique(ids[ids > 0]).tolist()]
+    return ids, rows
+
+
+def test_an_image_of_150_by_260():
+    truth, pred = np.zeros((2, 150, 260), np.int32)
+    truth[20:130, 30:230] = 1
+    pred[20:130, 35:235] = 1
+    truth[truth == 0] = 3
+    pred[pred == 0] = 3
+    metric, scores = metric_of([(image(pred), image(truth))])
+    edges = [naive.mask_boundary(ids == 1, 6).astype(bool) for ids in (truth, pred)]
+    iou = naive.mask_iou(*edges, False)
+    assert 0.5 < iou < 0.6
+    assert iou in metric._images.by_id()[0].match_ious
+    assert scores["boundary_pq"] < 0.8
+
+
+def test_void_leaves_the_union_of_boundaries_too():
+    truth = np.zeros((40, 60), np.int32)
+    truth[10:30, 10:50] = 1
+    pred = np.full((40, 60), 1, np.int32)
+    _, scores = metric_of([(image(pred), image(truth))], dilation_ratio=0.03)
+    edge = naive.mask_boundary(truth == 1, 2).astype(bool)
+    assert not edge[12:28, 12:48].any()
+    assert scores["boundary_pq"] == 0  # the prediction's boundary lies on void: none of it is shared
+    assert metric_of([(image(pred), image(truth))], dilation_ratio=1)[1]["boundary_pq"] == 1.0
+
+
+def test_ignored_truth_is_void():
+    truth = np.full((40, 60), 1, np.int32)
+    truth[:, 40:] = 2
+    pred = np.full((40, 60), 1, np.int32)
+    names = [Segment(id=1, category_id=0), Segment(id=2, category_id=0, ignore=True)]
+    rules = PANOPTIC_RULES["boundary-pq"]
+    (iou,) = measure((pred, names[:1]), (truth, names), 1, rules=rules).match_ious
+    void = np.where(truth == 2, 0, truth)
+    (same,) = measure((pred, names[:1]), (void, names[:1]), 1, rules=rules).match_ious
+    assert iou == same < 1
+
+
+def test_a_segment_of_the_inside_id_is_told():
+    ids = np.full((20, 30), INSIDE, np.int32)
+    metric = PanopticQuality(ROWS, "boundary-pq")
+    with pytest.warns(
+        SegbenchWarning, match=f"image 5: segments: 1 maps have a segment of the id .* \\({INSIDE}\\)"
+    ):
+        metric.update(image(ids), image(ids + 1), image_id=5)
+    assert metric.compute()["boundary_pq"] == 1.0
+    plain = PanopticQuality(ROWS)
+    plain.update(image(ids), image(ids + 1), image_id=5)
+    assert not any("inside" in text for text in plain.warnings)
+
+
+def test_settings():
+    metric = PanopticQuality(ROWS, "boundary-pq", settings={"dilation_ratio": 0.1})
+    assert metric.settings == {"chunks": 1, "dilation_ratio": 0.1}
+    assert "dilation_ratio" not in PanopticQuality(ROWS).settings
+    for ratio in (0, 2, "wide"):
+        with pytest.raises(UsageError, match="dilation_ratio must be a .*number"):
+            PanopticQuality(ROWS, "boundary-pq", settings={"dilation_ratio": ratio})
+    for name in ("mapillary-panoptic", "torchmetrics-pq", "pq-dagger"):
+        with pytest.raises(UsageError, match="of panopticapi alone"):
+            PanopticQuality(ROWS, name, settings={"dilation_ratio": 0.02})
+    assert PanopticRules(dilation_ratio=0.02) == PANOPTIC_RULES["boundary-pq"]
