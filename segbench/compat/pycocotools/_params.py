@@ -16,7 +16,7 @@ class Params:
     Attributes
     ----------
     iouType
-        ``segm`` or ``bbox``.
+        ``segm``, ``bbox`` or ``boundary``.
     imgIds, catIds
         What is evaluated.
     iouThrs, recThrs
@@ -41,7 +41,7 @@ class Params:
     def __init__(self, iouType: str = "segm") -> None:
         if iouType == "keypoints":
             refuse_keypoints()
-        if iouType not in ("segm", "bbox"):
+        if iouType not in ("segm", "bbox", "boundary"):
             raise Exception("iouType not supported")
         self.setDetParams()
         self.iouType = iouType

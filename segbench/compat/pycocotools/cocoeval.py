@@ -1,7 +1,8 @@
 """COCOeval: average precision of detections; the class of ``pycocotools.cocoeval``.
 
 Source: ``cocoeval.py`` of pycocotools 2.0.11 (Lin et al., Microsoft COCO, ECCV 2014). Every array, dict and
-printed line is equal, timings and dates apart, except:
+printed line is equal, timings and dates apart; with the iouType ``boundary``, to those of the COCOeval of
+boundary-iou-api 37d2558 (Cheng et al., Boundary IoU, CVPR 2021). Except:
 
 - keypoints are refused;
 - ``summarize`` takes ``iouThrs`` as a list too, where pycocotools loses AP50 and AP75 or fails;
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from segbench.compat._tools import no_collection, say
-from segbench.compat.pycocotools import _curves, _matching, _summary, mask
+from segbench.compat.pycocotools import _curves, _iou, _matching, _summary, mask
 from segbench.compat.pycocotools._params import Params, refuse_keypoints
 from segbench.compat.pycocotools.coco import COCO
 
@@ -43,7 +44,9 @@ class COCOeval:
     cocoGt, cocoDt
         The truth, and results as its ``loadRes`` gives them.
     iouType
-        ``segm`` or ``bbox``.
+        ``segm`` or ``bbox``; or ``boundary``: IoU of masks or, where that is less, of their boundaries.
+    dilation_ratio
+        Width of boundaries, as a part of the image's diagonal.
 
     Attributes
     ----------
@@ -65,7 +68,13 @@ class COCOeval:
         For keypoints.
     """
 
-    def __init__(self, cocoGt: COCO | None = None, cocoDt: COCO | None = None, iouType: str = "segm") -> None:
+    def __init__(
+        self,
+        cocoGt: COCO | None = None,
+        cocoDt: COCO | None = None,
+        iouType: str = "segm",
+        dilation_ratio: float = 0.02,
+    ) -> None:
         if not iouType:
             say("iouType not specified. use default iouType segm")
         self.cocoGt: Any = cocoGt
@@ -75,6 +84,7 @@ class COCOeval:
         self._gts: dict[Any, list[Row]] = defaultdict(list)
         self._dts: dict[Any, list[Row]] = defaultdict(list)
         self.params = Params(iouType=iouType)
+        self.dilation_ratio = dilation_ratio
         self._paramsEval: Any = {}
         self.stats: Any = []
         self.ious: dict[Any, Any] = {}
@@ -91,13 +101,14 @@ class COCOeval:
             rows = coco.loadAnns(coco.getAnnIds(**wanted))
             cells = defaultdict(list)
             for row in rows:
-                if p.iouType == "segm":
+                if p.iouType in ("segm", "boundary"):
                     row["segmentation"] = coco.annToRLE(row)
                 cells[row["image_id"], row["category_id"]].append(row)
             gathered.append(cells)
         self._gts, self._dts = gathered
         for row in (row for rows in self._gts.values() for row in rows):
-            row["ignore"] = "iscrowd" in row and row["iscrowd"]
+            own = row.get("ignore", 0) if p.iouType == "boundary" else 0
+            row["ignore"] = own or ("iscrowd" in row and row["iscrowd"])
         self.evalImgs = defaultdict(list)
         self.eval = {}
 
@@ -177,13 +188,14 @@ class COCOeval:
         gts, dts = self._cell(imgId, catId)
         if not gts and not dts:
             return []
-        if p.iouType not in ("segm", "bbox"):
+        if p.iouType not in ("segm", "bbox", "boundary"):
             raise Exception("unknown iouType for iou computation")
         if not gts or not dts:
             return []
         dts = _matching.by_score(dts, p.maxDets[-1])
-        key = "segmentation" if p.iouType == "segm" else "bbox"
-        return mask.iou([dt[key] for dt in dts], [gt[key] for gt in gts], [int(gt["iscrowd"]) for gt in gts])
+        key = "bbox" if p.iouType == "bbox" else "segmentation"
+        sides = [dt[key] for dt in dts], [gt[key] for gt in gts], [int(gt["iscrowd"]) for gt in gts]
+        return _iou.boundary_iou(*sides, self.dilation_ratio) if p.iouType == "boundary" else mask.iou(*sides)
 
     def evaluateImg(self, imgId: Any, catId: Any, aRng: Any, maxDet: int) -> Row | None:
         """Return one dict of ``evalImgs``, or None where there is nothing; ``ious`` must be there."""
