@@ -33,10 +33,10 @@ nb::object boundary_map(Matrix<T> map, int64_t distance) {
   std::vector<uint8_t> out;
   {
     nb::gil_scoped_release release;
-    BitRows near = near_edges(pixels, size.height, size.width, distance);
+    BitRows marked = near_edges(pixels, size.height, size.width, distance);
     out.resize(static_cast<std::size_t>(size.height * size.width));
     for (int64_t y = 0; y < size.height; ++y) {
-      const uint64_t* bits = near.row(y);
+      const uint64_t* bits = marked.row(y);
       uint8_t* row = out.data() + y * size.width;
       for (int64_t x = 0; x < size.width; ++x) row[x] = bits[x >> 6] >> (x & 63) & 1;
     }
