@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,7 +58,12 @@ def run(kind: str, seeds: Iterable[int]) -> list[Finding]:
 def failure(case: Row) -> str | None:
     """Return what is wrong with a case, its first words alike for alike faults; None if nothing is."""
     try:
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, _quick_records():
+        with (
+            tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+            _quick_records(),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("error", RuntimeWarning)  # NumPy's, of what is undefined
             KINDS[case["kind"]].check(case, Path(folder))
     except Difference as difference:
         return str(difference)
