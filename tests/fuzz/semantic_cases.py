@@ -27,11 +27,13 @@ def make(seed: int) -> Row:
     protocol = rng.choice(PROTOCOLS)
     if protocol == "cityscapes":
         return _cityscapes(rng)
-    n = rng.choice([1, 2, 2, 3, 5, 19, 150, 254])
-    dtypes = rng.choice(_DTYPES), rng.choice(_DTYPES)
+    n = rng.choice([1, 2, 2, 3, 5, 19, 150, 255, 300])
+    many = n > 255
+    dtypes = rng.choice(_DTYPES[2 * many :]), rng.choice(_DTYPES[2 * many :])
     signed = protocol not in ("mapillary", "voc") and all(name.startswith("int") for name in dtypes)
+    usual = 65_535 if many else 255
     ignore = rng.choice(
-        [255, 255, 255, 0, n - 1, *([None] if protocol != "ade20k" else []), *([-1] * signed)]
+        [usual, usual, usual, 0, n - 1, *([None] if protocol != "ade20k" else []), *([-1] * signed)]
     )
     maker = _Maker(rng, n, ignore, signed)
     outside = rng.random() < (0.5 if protocol in TOLERANT else 0.15)
@@ -61,7 +63,12 @@ class _Maker:
     def __init__(self, rng: Random, num_classes: int, ignore: int | None, signed: bool) -> None:
         self.rng, self.n, self.ignore = rng, num_classes, ignore
         self.used = rng.sample(range(num_classes), rng.randint(1, min(num_classes, 6)))
-        self.outside = [num_classes, num_classes + 1, 254, 255] + [-1, -2, 1 << 20] * signed
+        top = 255 if num_classes <= 255 else 65_534
+        self.outside = [min(num_classes, top), min(num_classes + 1, top), 254, 255] + [
+            -1,
+            -2,
+            1 << 20,
+        ] * signed
         self.size = rng.randint(1, 13), rng.randint(1, 13)
         self.void_predicted = rng.random() < 0.3
 

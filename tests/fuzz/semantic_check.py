@@ -91,26 +91,20 @@ def _from_tables(case: Row, pairs: list[Any], metric: MeanIoU) -> Row:
 
 
 def _fits_files(case: Row) -> bool:
-    """Whether label maps can say it: 8 bits, 255 alone for ignore, every other id a category, plain rules."""
-    known = {255, *range(case["num_classes"])}
-    return (
-        case["ignore"] == 255
-        and not case["settings"]
-        and all(
-            {v for row in image[side] for v in row} <= known
-            for image in case["images"]
-            for side in ("pred", "truth")
-        )
-    )
+    """Whether label maps can say it: 255 (65,535) alone for ignore, all other ids categories, plain rules."""
+    ignore = 255 if case["num_classes"] <= 255 else 65_535
+    known = {ignore, *range(case["num_classes"])}
+    ids = {v for image in case["images"] for side in ("pred", "truth") for row in image[side] for v in row}
+    return case["ignore"] == ignore and not case["settings"] and ids <= known
 
 
 def _scored(case: Row, pairs: list[Any], folder: Path) -> Row:
     """``segbench.score`` of two folders of PNG label maps."""
-    rng = Random(case["picture"])
+    rng, dtype = Random(case["picture"]), np.uint8 if case["num_classes"] <= 255 else np.uint16
     for number, side in enumerate(("pred", "truth")):
         (folder / side).mkdir()
         for i, pair in enumerate(pairs):
-            (folder / side / f"{i}.png").write_bytes(png(pair[number].astype(np.uint8), rng))
+            (folder / side / f"{i}.png").write_bytes(png(pair[number].astype(dtype), rng))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", segbench.SegbenchWarning)
         record = segbench.score(
