@@ -118,6 +118,7 @@ def measure_instances(
     thresholds: npt.NDArray[np.float64],
     area_ranges: npt.NDArray[np.float64],
     limit: int,
+    distances: npt.NDArray[np.int64] | None,
     /,
 ) -> dict[str, Any]: ...
 def instance_records(truths: Instances, first: int, last: int, /) -> tuple[bytes, npt.NDArray[np.int64]]: ...

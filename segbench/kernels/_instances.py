@@ -63,6 +63,7 @@ def measure_instances(
     thresholds: Sequence[float],
     area_ranges: npt.ArrayLike,
     limit: int,
+    distances: Sequence[int] | None = None,
 ) -> InstanceTallies:
     """Match the predictions of images with their truth, as COCOeval does.
 
@@ -79,6 +80,10 @@ def measure_instances(
     thresholds, area_ranges, limit
         IoU thresholds [T], least and most pixels [A, 2], and how many predictions of an image and category
         count.
+
+    distances
+        Width of boundaries in pixels, of each image of the span, where IoU is that of masks or of their
+        boundaries; see :func:`segbench.kernels.rle_boundary_iou`.
 
     Raises
     ------
@@ -99,6 +104,7 @@ def measure_instances(
         np.ascontiguousarray(thresholds, np.float64),
         np.ascontiguousarray(area_ranges, np.float64),
         limit,
+        None if distances is None else np.array(distances, np.int64),
     )
     return InstanceTallies(**columns)
 

@@ -78,7 +78,7 @@ nb::object stacked(std::vector<std::vector<T>>&& parts) {
 
 nb::dict measure(const Instances& preds, const Instances& truths, Vector<int64_t> heights,
                  Vector<int64_t> widths, int64_t first, int64_t last, bool boxes, Vector<double> thresholds,
-                 Matrix<double> area_ranges, int64_t limit) {
+                 Matrix<double> area_ranges, int64_t limit, std::optional<Vector<int64_t>> distances) {
   std::size_t images = truths.images();
   need(preds.images() == images && heights.size() == images && widths.size() == images,
        "predictions, truth and sizes must be of the same images");
@@ -86,10 +86,12 @@ nb::dict measure(const Instances& preds, const Instances& truths, Vector<int64_t
   need(truths.columns().ids, "the truth must have ids");
   need(thresholds.size() > 0 && thresholds.size() <= 64, "there must be 1 to 64 thresholds");
   need(area_ranges.shape(1) == 2 && limit >= 0, "area ranges must be [A, 2], and the limit no less than 0");
+  need(!distances || static_cast<int64_t>(distances->size()) == last - first, "there must be a distance an image");
   MeasureRules rules{boxes,
                      {thresholds.data(), thresholds.data() + thresholds.size()},
                      {area_ranges.data(), area_ranges.data() + area_ranges.size()},
-                     limit};
+                     limit,
+                     seg::data(distances)};
   InstanceTallies tallies;
   {
     nb::gil_scoped_release release;
@@ -138,7 +140,8 @@ void add_instance_doors(nb::module_& m) {
                     std::optional<Vector<double>>, nb::object>(),
            nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg().none(), nb::arg().none(),
            nb::arg().none(), nb::arg());
-  m.def("measure_instances", &measure);
+  m.def("measure_instances", &measure, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
+        nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none());
   m.def("instance_records", &records);
 }
 

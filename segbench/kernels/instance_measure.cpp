@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "mask_boundary.h"
 #include "mask_ranges.h"
 #include "match.h"
 
@@ -29,6 +30,12 @@ XYWH xywh(const Box& box) {
           static_cast<double>(box.y1 - box.y0)};
 }
 
+// The boundary of a mask, among the ranges of others; made when it is first asked for.
+struct Edge {
+  std::size_t first = 0, count = 0;
+  int64_t area = -1;
+};
+
 enum class Need { nothing, area, ranges };  // of a mask
 
 double mask_bound(const MaskSpan& pred, const MaskSpan& truth, bool crowd) {
@@ -49,9 +56,11 @@ class Measurer {
     out_.ignored.resize(areas_);
   }
 
-  void image(int64_t index, int64_t height, int64_t width) {
+  // `distance` is the width of boundaries, 0 where they do not count.
+  void image(int64_t index, int64_t height, int64_t width, int64_t distance) {
     height_ = height;
     width_ = width;
+    distance_ = distance;
     out_.moved.push_back(0);
     list(preds_, index, pred_rows_, true);
     list(truths_, index, truth_rows_, false);
@@ -105,6 +114,8 @@ class Measurer {
 
   void read_truths(const Row* rows, std::size_t n, bool compared) {
     truth_ranges_.clear();
+    truth_edge_ranges_.clear();
+    truth_edges_.assign(n, Edge{});
     regions_.clear();
     crowd_.reset(new bool[n]);
     ignore_.reset(new bool[areas_ * n]);
@@ -148,6 +159,8 @@ class Measurer {
 
   void pred(const Row& row, int32_t rank, std::size_t n) {
     pred_ranges_.clear();
+    pred_edge_ranges_.clear();
+    pred_edge_ = Edge{};
     XYWH box = preds_.box(row.row);
     double area = box[2] * box[3];
     Region region = read(preds_, row.row, area, n > 0 ? Need::ranges : Need::area, pred_ranges_);
@@ -171,7 +184,7 @@ class Measurer {
   void find_candidates(const Region& pred, std::size_t n) {
     candidates_.clear();
     for (std::size_t g = 0; g < n; ++g) {
-      double iou = overlap(pred, regions_[g], crowd_[g]);
+      double iou = overlap(pred, g);
       if (iou < least_iou_) continue;
       iou_[g] = iou;
       candidates_.push_back(static_cast<int32_t>(g));
@@ -179,14 +192,30 @@ class Measurer {
   }
 
   // IoU; 0 where a bound shows that it is below the least that counts.
-  double overlap(const Region& pred, const Region& truth, bool crowd) const {
+  double overlap(const Region& pred, std::size_t g) {
+    const Region& truth = regions_[g];
+    bool crowd = crowd_[g];
     if (rules_.boxes) return box_iou(pred.box.data(), truth.box.data(), crowd);
     const MaskSpan &p = pred.mask, &t = truth.mask;
     if (mask_bound(p, t, crowd) < least_iou_ || !boxes_meet(p.box, t.box)) return 0;
     int64_t begin = most(p.box.x0, t.box.x0) * height_, end = least(p.box.x1, t.box.x1) * height_;
     int64_t common = common_pixels(pred_ranges_.data(), static_cast<int64_t>(p.count),
                                    truth_ranges_.data() + t.first, static_cast<int64_t>(t.count), begin, end);
-    return mask_iou(common, p.area, t.area, crowd);
+    double iou = mask_iou(common, p.area, t.area, crowd);
+    if (distance_ == 0 || crowd || iou < least_iou_) return iou;
+    outline(p, pred_ranges_, pred_edge_, pred_edge_ranges_);
+    outline(t, truth_ranges_, truth_edges_[g], truth_edge_ranges_);
+    const Edge &a = pred_edge_, &b = truth_edges_[g];
+    int64_t edge = common_pixels(pred_edge_ranges_.data() + a.first, static_cast<int64_t>(a.count),
+                                 truth_edge_ranges_.data() + b.first, static_cast<int64_t>(b.count), begin, end);
+    return least(iou, mask_iou(edge, a.area, b.area, false));
+  }
+
+  void outline(const MaskSpan& mask, const std::vector<Range>& ranges, Edge& edge, std::vector<Range>& to) const {
+    if (edge.area >= 0) return;
+    edge.first = to.size();
+    edge.area = add_boundary(ranges.data() + mask.first, mask.count, mask.box, height_, distance_, to);
+    edge.count = to.size() - edge.first;
   }
 
   // Takes a truth at each threshold in one area range. A match with annotation id 0 is none, as in COCOeval.
@@ -217,11 +246,13 @@ class Measurer {
   uint64_t every_level_;
   InstanceTallies out_;
   MaskDrawer drawer_;
-  int64_t height_ = 0, width_ = 0;
+  int64_t height_ = 0, width_ = 0, distance_ = 0;
   std::vector<Row> pred_rows_, truth_rows_;
   // Of the image and category at hand:
   std::vector<Region> regions_;
-  std::vector<Range> truth_ranges_, pred_ranges_;
+  std::vector<Range> truth_ranges_, truth_edge_ranges_, pred_ranges_, pred_edge_ranges_;
+  std::vector<Edge> truth_edges_;
+  Edge pred_edge_;
   std::unique_ptr<bool[]> crowd_, ignore_;
   std::vector<int64_t> ids_;
   std::vector<double> iou_;
@@ -234,7 +265,9 @@ InstanceTallies measure_instances(const InstanceColumns& preds, const InstanceCo
                                   const ImageSizes& sizes, int64_t first, int64_t last,
                                   const MeasureRules& rules) {
   Measurer measurer(preds, truths, rules);
-  for (int64_t i = first; i < last; ++i) measurer.image(i, sizes.heights[i], sizes.widths[i]);
+  for (int64_t i = first; i < last; ++i) {
+    measurer.image(i, sizes.heights[i], sizes.widths[i], rules.distances ? rules.distances[i - first] : 0);
+  }
   return measurer.tallies();
 }
 

@@ -46,6 +46,7 @@ struct MeasureRules {
   std::vector<double> thresholds;
   std::vector<double> area_bounds;  // least and most of each range
   int64_t limit;                    // predictions of an image and category
+  const int64_t* distances = nullptr;  // width of boundaries in each image measured; null where they do not count
 };
 
 // What is kept of images first .. last - 1; see segbench.metrics.instance_match.InstanceStats.

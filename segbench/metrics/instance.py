@@ -273,7 +273,7 @@ class MaskAP:
         """Whether :meth:`measure_tables` serves these rules."""
         rules = self.rules
         coco = rules.limited_by == "image_category" and rules.use_categories and not rules.federated
-        return self.protocol in _IOU_TYPES and coco and rules.dilation_ratio is None
+        return self.protocol in _IOU_TYPES and coco
 
     def measure_tables(
         self, pred: InstanceTable, truth: InstanceTable, image_ids: Sequence[str], span: range

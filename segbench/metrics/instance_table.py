@@ -105,7 +105,8 @@ def measure_tables(
     Raises
     ------
     ValueError
-        When a mask is malformed, missing or of another size: measure sample by sample to learn which.
+        When a mask is malformed, missing or of another size, or the truth may say what the columns do not
+        hold and the rules ask for: measure sample by sample.
     """
     tallies = kernels.measure_instances(
         pred.columns,
@@ -116,6 +117,7 @@ def measure_tables(
         thresholds=rules.iou_thresholds,
         area_ranges=rules.area_bounds,
         limit=rules.max_detections[-1],
+        distances=_distances(truth, span, rules.dilation_ratio),
     )
     return SpanStats(
         image_ids=image_ids[span.start : span.stop],
@@ -123,6 +125,18 @@ def measure_tables(
         tallies=tallies,
         doubts=_doubts(truth, tallies, image_ids, span),
     )
+
+
+def _distances(truth: InstanceTable, span: range, ratio: float | None) -> list[int] | None:
+    """Width of boundaries in each image of a span; None where they do not count."""
+    if ratio is None:
+        return None
+    if not truth.partial.isdisjoint(span):
+        raise ValueError("a true annotation may have an ignore flag")
+    heights, widths = (side[span.start : span.stop].tolist() for side in (truth.heights, truth.widths))
+    sizes = list(zip(heights, widths, strict=True))
+    known = {(h, w): kernels.boundary_distance(h, w, ratio) for h, w in set(sizes)}
+    return [known[size] for size in sizes]
 
 
 def _doubts(

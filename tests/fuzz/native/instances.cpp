@@ -77,6 +77,8 @@ void check(const seg::InstanceTallies& found, int64_t images, std::size_t ranges
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   Input input(data, size);
   seg::MeasureRules rules{input.byte() % 2 == 1, {0.5, 0.75, 1.0}, {0, 1e10, 0, 1024, 5, 1}, 1 + input.byte() % 4};
+  std::vector<int64_t> distances(4, 1 + input.byte() % 5);
+  if (distances[0] < 5) rules.distances = distances.data();
   std::vector<int64_t> heights, widths;
   Side preds, truths;
   while (!input.empty() && heights.size() < 4) {

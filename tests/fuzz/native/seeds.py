@@ -94,6 +94,15 @@ def coco_json() -> list[bytes]:
     return out
 
 
+def boundary() -> list[bytes]:
+    """A width and a size, then runs of ids: a few lengths, and such as columns repeat."""
+    rng = Random("boundary")
+    sizes = [(0, 0), (0, 90), (39, 0), (20, 20), (39, 139), (12, 63), (30, 64)]
+    out = [bytes((d, *size)) + rng.randbytes(60) for size in sizes for d in (0, 2, 9, 23)]
+    columns = bytes(rng.choice((1, 97, 250)) for _ in range(90))
+    return out + [bytes((d, 30, 100)) + columns for d in (1, 4)]
+
+
 def instances() -> list[bytes]:
     """Any bytes are images with segments."""
     rng = Random("instances")

@@ -1,0 +1,90 @@
+// Boundaries of maps and of masks, each pixel of which must be what its surroundings say.
+#include <algorithm>
+#include <string>
+
+#include "input.h"
+#include "mask_boundary.h"
+#include "codec.h"
+#include "near.h"
+
+namespace {
+
+struct Picture {
+  int64_t height, width;
+  std::vector<uint8_t> pixels;  // by rows
+
+  // Whether a pixel at most d columns and rows away is of another id or outside the picture.
+  bool on_boundary(int64_t x, int64_t y, int64_t d) const {
+    for (int64_t v = y - d; v <= y + d; ++v) {
+      for (int64_t u = x - d; u <= x + d; ++u) {
+        if (v < 0 || u < 0 || v >= height || u >= width || at(u, v) != at(x, y)) return true;
+      }
+    }
+    return false;
+  }
+  uint8_t at(int64_t x, int64_t y) const { return pixels[static_cast<std::size_t>(y * width + x)]; }
+};
+
+// Runs of ids, a byte each: 2 bits of id, 6 of length.
+Picture draw(Input& input) {
+  Picture out{1 + input.byte() % 40, 1 + input.byte() % 140, {}};
+  auto n = static_cast<std::size_t>(out.height * out.width);
+  while (out.pixels.size() < n) {
+    uint8_t run = input.byte();
+    std::size_t length = input.empty() ? n : 1 + run / 4;
+    out.pixels.resize(std::min(n, out.pixels.size() + length), run % 4);
+  }
+  return out;
+}
+
+void check_map(const Picture& picture, int64_t d) {
+  seg::BitRows found = seg::near_edges(picture.pixels.data(), picture.height, picture.width, d);
+  for (int64_t y = 0; y < picture.height; ++y) {
+    int64_t count = 0;
+    for (int64_t x = 0; x < picture.width; ++x) {
+      bool expected = picture.on_boundary(x, y, std::min<int64_t>(d, 40));
+      HOLD((found.row(y)[x >> 6] >> (x & 63) & 1) == expected);
+      HOLD(seg::any_bit(found.row(y), x, x + 1) == expected);
+      count += expected;
+    }
+    const uint64_t* row = found.row(y);
+    HOLD(seg::bits_between(0, picture.width, [=](int64_t i) { return row[i]; }) == count);
+  }
+}
+
+void check_mask(const Picture& picture, uint8_t id, int64_t d) {
+  std::vector<seg::Range> ranges, edge;
+  seg::Box box{0, 0, 0, 0};
+  auto inside = [&](int64_t p) { return picture.at(p / picture.height, p % picture.height) == id; };
+  int64_t n = picture.height * picture.width;
+  for (int64_t p = 0, begin = 0; p < n; ++p) {
+    if (!inside(p)) continue;
+    if (p == 0 || !inside(p - 1)) begin = p;
+    if (p + 1 < n && inside(p + 1)) continue;
+    ranges.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(p + 1)});
+    box = seg::widened(box, ranges.back(), picture.height);
+  }
+  int64_t pixels = seg::add_boundary(ranges.data(), ranges.size(), box, picture.height, d, edge);
+  std::vector<bool> found(static_cast<std::size_t>(n));
+  for (std::size_t i = 0; i < edge.size(); ++i) {
+    HOLD(edge[i].begin < edge[i].end && edge[i].end <= n && (i == 0 || edge[i - 1].end < edge[i].begin));
+    for (uint32_t p = edge[i].begin; p < edge[i].end; ++p) found[p] = true;
+  }
+  HOLD(std::count(found.begin(), found.end(), true) == pixels);
+  for (int64_t p = 0; p < n; ++p) {
+    int64_t x = p / picture.height, y = p % picture.height;
+    HOLD(found[static_cast<std::size_t>(p)] == (inside(p) && picture.on_boundary(x, y, std::min<int64_t>(d, 40))));
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
+  Input input(data, size);
+  int64_t d = 1 + input.byte() % 24;
+  if (d == 24) d = 1 << 20;
+  Picture picture = draw(input);
+  check_map(picture, d);
+  check_mask(picture, 1, d);
+  return 0;
+}
