@@ -18,16 +18,17 @@ def confusion(truth, pred, num_classes, ignore_index):
             return num_classes
         return value if 0 <= value < num_classes else num_classes + 1
 
-    table = np.zeros((num_classes + 2, num_classes + 2), np.int64)
-    for t, p in zip(truth.ravel().tolist(), pred.ravel().tolist(), strict=True):
-        table[place(int(t)), place(int(p))] += 1
-    return table
+    places = (
+        np.array([place(int(v)) for v in labels.ravel().tolist()], np.int64) for labels in (truth, pred)
+    )
+    return pair_counts(*places)
 
 
 def pair_counts(truth, pred):
     """Count pairs of ids with a Counter."""
     pairs = sorted(Counter(zip(truth.ravel().tolist(), pred.ravel().tolist(), strict=True)).items())
-    return tuple(np.array(v, np.int64) for v in zip(*((t, p, n) for (t, p), n in pairs), strict=True))
+    rows = np.array([(t, p, n) for (t, p), n in pairs], np.int64).reshape(-1, 3)
+    return tuple(rows.T)
 
 
 def id_counts(ids):

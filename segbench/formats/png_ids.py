@@ -88,8 +88,8 @@ class IdReader:
             return self._from_colors(data, where)
         stored = codec.decode_label_runs(data, **where)
         meaning = self._meanings[256 if stored.values.dtype == np.uint8 else 65_536]
-        if not meaning.known[stored.values].all():
-            value = stored.values[~meaning.known[stored.values]].min()
+        value = stored.first_unknown(meaning.known)
+        if value is not None:
             raise DataError(
                 f"has the id {value}, which is none of the {len(self.categories)} categories and not ignored",
                 field="mask",

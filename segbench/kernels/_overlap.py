@@ -39,8 +39,10 @@ def _check_shapes(truth: tuple[int, ...], pred: tuple[int, ...]) -> None:
         raise ValueError(f"truth and pred must have one shape, not {truth} and {pred}")
 
 
-def confusion(truth: Labels, pred: Labels, num_classes: int, ignore_index: int) -> npt.NDArray[np.int64]:
-    """Count pixels by (true class, predicted class).
+def confusion(
+    truth: Labels, pred: Labels, num_classes: int, ignore_index: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Count pixels by (true class, predicted class), where there are any.
 
     Parameters
     ----------
@@ -55,8 +57,9 @@ def confusion(truth: Labels, pred: Labels, num_classes: int, ignore_index: int) 
 
     Returns
     -------
-    int64 [K + 2, K + 2]
-        Rows truth, columns pred. Row and column K count the ignored id, K + 1 the ids out of range.
+    truth_classes, pred_classes, counts : int64 [n]
+        One entry a pair that has pixels, sorted by truth, then pred. K stands for the ignored id, K + 1 for
+        all ids out of range.
 
     Raises
     ------

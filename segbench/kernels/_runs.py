@@ -74,6 +74,11 @@ class LabelRuns:
         _cpu.fill_runs(self.values, self.ends, out)
         return out
 
+    def first_unknown(self, known: npt.NDArray[np.bool_]) -> int | None:
+        """Return the first id that is no index of `known`, bool [N], or of False there; None without one."""
+        at = _cpu.first_unknown(self.values, known)
+        return None if at < 0 else int(self.values[at])
+
     def renamed(self, values: npt.NDArray[Any]) -> LabelRuns:
         """Return the map with other ids in its runs; neighbours that become equal are joined.
 

@@ -55,25 +55,54 @@ RunMaps<T> both(const Vector<T>& a, const Ends& a_ends, const Vector<T>& b, cons
   return {a.data(), a_ends.data(), n_a, b.data(), b_ends.data(), n_b};
 }
 
-template <class Pair>
-nb::object confusion(const Pair& maps, int64_t classes, int64_t ignore) {
-  auto side = static_cast<std::size_t>(classes + 2);
-  Counts table;
-  {
-    nb::gil_scoped_release release;
-    table.assign(side * side, 0);
-    maps.for_each([&](auto a, auto b, int64_t pixels) {
-      int64_t row = class_bin(static_cast<int64_t>(a), classes, ignore);
-      int64_t column = class_bin(static_cast<int64_t>(b), classes, ignore);
-      table[static_cast<std::size_t>(row) * side + static_cast<std::size_t>(column)] += pixels;
-    });
-  }
-  return to_numpy(std::move(table), {side, side});
-}
-
+// Pairs that have pixels, sorted.
 struct PairCounts {
   Counts a, b, pixels;
+
+  nb::tuple arrays() && {
+    std::size_t size = pixels.size();
+    return nb::make_tuple(to_numpy(std::move(a), {size}), to_numpy(std::move(b), {size}),
+                          to_numpy(std::move(pixels), {size}));
+  }
 };
+
+// An image has few of many classes: there is a row for those alone.
+template <class Pair>
+PairCounts count_classes(const Pair& maps, int64_t classes, int64_t ignore) {
+  auto side = static_cast<std::size_t>(classes + 2);
+  std::vector<std::size_t> row_of(side, side);
+  Counts table;
+  maps.for_each([&](auto a, auto b, int64_t pixels) {
+    auto truth = static_cast<std::size_t>(class_bin(static_cast<int64_t>(a), classes, ignore));
+    auto pred = static_cast<std::size_t>(class_bin(static_cast<int64_t>(b), classes, ignore));
+    if (row_of[truth] == side) {
+      row_of[truth] = table.size() / side;
+      table.resize(table.size() + side, 0);
+    }
+    table[row_of[truth] * side + pred] += pixels;
+  });
+  PairCounts out;
+  for (std::size_t truth = 0; truth < side; ++truth) {
+    for (std::size_t pred = 0; pred < side && row_of[truth] < side; ++pred) {
+      int64_t pixels = table[row_of[truth] * side + pred];
+      if (pixels == 0) continue;
+      out.a.push_back(static_cast<int64_t>(truth));
+      out.b.push_back(static_cast<int64_t>(pred));
+      out.pixels.push_back(pixels);
+    }
+  }
+  return out;
+}
+
+template <class Pair>
+nb::tuple confusion(const Pair& maps, int64_t classes, int64_t ignore) {
+  PairCounts counts;
+  {
+    nb::gil_scoped_release release;
+    counts = count_classes(maps, classes, ignore);
+  }
+  return std::move(counts).arrays();
+}
 
 template <class Pair>
 PairCounts count_pairs(const Pair& maps) {
@@ -107,9 +136,7 @@ nb::tuple pair_counts(const Pair& maps) {
     nb::gil_scoped_release release;
     counts = count_pairs(maps);
   }
-  std::size_t size = counts.pixels.size();
-  return nb::make_tuple(to_numpy(std::move(counts.a), {size}), to_numpy(std::move(counts.b), {size}),
-                        to_numpy(std::move(counts.pixels), {size}));
+  return std::move(counts).arrays();
 }
 
 template <class T>

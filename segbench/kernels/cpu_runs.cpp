@@ -47,6 +47,16 @@ nb::tuple merge_runs(Vector<T> values, Vector<uint32_t> ends) {
   return to_numpy(std::move(runs));
 }
 
+// Place of the first value that is no index of `known`, or of a false one there; -1 where there is none.
+template <class T>
+int64_t first_unknown(Vector<T> values, Vector<bool> known) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    auto value = static_cast<uint64_t>(static_cast<int64_t>(values.data()[i]));
+    if (value >= known.size() || !known.data()[value]) return static_cast<int64_t>(i);
+  }
+  return -1;
+}
+
 template <class T>
 void fill_runs(Vector<T> values, Vector<uint32_t> ends, nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu> map) {
   T* pixels = map.data();
@@ -61,6 +71,7 @@ template <class T>
 void add_typed_doors(nb::module_& m) {
   auto values = nb::arg().noconvert();
   m.def("label_runs", &label_runs<T>, values);
+  m.def("first_unknown", &first_unknown<T>, values, values);
   m.def("merge_runs", &merge_runs<T>, values, values);
   m.def("fill_runs", &fill_runs<T>, values, values, values);
 }

@@ -24,7 +24,8 @@ from segbench.metrics.scores import ratio, running_mean
 
 if TYPE_CHECKING:
     from segbench.canonical.sample import Sample
-    from segbench.metrics.semantic_stats import Counts, ImageCounts, SemanticStats
+    from segbench.metrics.cells import Counts
+    from segbench.metrics.semantic_stats import ImageCounts, SemanticStats
 
 
 class Label(NamedTuple):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from segbench.canonical.categories import Categories
 from segbench.errors import UsageError
 from segbench.metrics import cityscapes
+from segbench.metrics.cells import Counts
 from segbench.metrics.doubts import absent, texts, warn
 from segbench.metrics.images import ImageStats
 from segbench.metrics.inputs import check_ignore, check_protocol, check_same, label_map, named_categories
@@ -20,7 +21,6 @@ from segbench.metrics.scores import Scores, signature
 from segbench.metrics.semantic_rules import SEMANTIC_RULES, SemanticRules
 from segbench.metrics.semantic_score import score
 from segbench.metrics.semantic_stats import (
-    Counts,
     ImageCounts,
     SemanticStats,
     measure,

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.metrics.cells import Cells, Counts
 from segbench.metrics.reasons import Reason, Side, changed, changed_categories, path, rest
 from segbench.metrics.scores import Scores
 from segbench.metrics.semantic_score import score
-from segbench.metrics.semantic_stats import NO_IGNORE, Counts, counted, read, resolved
+from segbench.metrics.semantic_stats import NO_IGNORE, counted, read, resolved
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,13 +42,13 @@ class SemanticWitness:
         self._ignore = NO_IGNORE if first.ignore_index is None else first.ignore_index
         self._table: Counts = np.zeros((len(first.categories) + 2,) * 2, np.int64)
 
-    def observe(self, pred: Sample, truth: Sample, once: Once, stats: Sequence[Any]) -> Counts:  # noqa: ARG002
-        """Return the table of one image, which the metrics have counted."""
+    def observe(self, pred: Sample, truth: Sample, once: Once, stats: Sequence[Any]) -> Cells:  # noqa: ARG002
+        """Return the cells of one image, which the metrics have counted."""
         return counted(pred.mask_runs, truth.mask_runs, len(self._table) - 2, self._ignore, once)
 
-    def add(self, observed: Counts) -> None:
-        """Add the table of one image."""
-        self._table += observed
+    def add(self, observed: Cells) -> None:
+        """Add the cells of one image."""
+        observed.add_to(self._table)
 
     def reasons(
         self,
@@ -75,7 +76,7 @@ class SemanticWitness:
     def _scored(self, rules: SemanticRules) -> Scores:
         rules = replace(rules, labels=None, image_level=False, float32_order=False)
         first = self._metrics[0]
-        stats = read(resolved(self._table, rules, self._ignore), rules)
+        stats = read(resolved(Cells.of_table(self._table), rules, self._ignore), rules)
         return score(stats, first.categories, rules=rules, ignore_index=first.ignore_index)
 
     def _concerned(

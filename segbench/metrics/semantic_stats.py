@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench import kernels
 from segbench.errors import DataError
+from segbench.metrics.cells import Cells, Counts
 from segbench.metrics.doubts import Doubt, gathered
 from segbench.metrics.inputs import Labels, labels, pixels
 from segbench.metrics.once import Once
@@ -19,7 +19,6 @@ from segbench.metrics.semantic_rules import EXACT, SemanticRules
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Counts = NDArray[np.int64]
 NO_IGNORE = int(np.iinfo(np.int64).min)
 """An ignore index that no pixel holds."""
 
@@ -32,9 +31,9 @@ class SemanticStats:
     ----------
     tp, fp, fn
         int64 [K], in pixels.
-    confusion
-        int64 [K, K + 1], rows truth; column K counts pixels predicted as no category. None where the counts
-        come from the tables of a run record.
+    table
+        Of many images, int64 [K, K + 1], rows truth; column K counts pixels predicted as no category. Of one,
+        the cells of it that have pixels. None where the counts come from the tables of a run record.
     doubts
         What a reader of the score should know: ids that are no category, where the protocol tolerates them.
     columns
@@ -48,7 +47,7 @@ class SemanticStats:
     tp: Counts
     fp: Counts
     fn: Counts
-    confusion: Counts | None = None
+    table: Counts | Cells | None = None
     doubts: tuple[Doubt, ...] = ()
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     image_id: str | None = None
@@ -58,49 +57,40 @@ class SemanticStats:
     @classmethod
     def zero(cls, num_classes: int) -> SemanticStats:
         """Stats of no pixel."""
-        return cls.from_confusion(np.zeros((num_classes, num_classes + 1), np.int64))
+        tp, fp, fn = np.zeros((3, num_classes), np.int64)
+        return cls(tp, fp, fn, np.zeros((num_classes, num_classes + 1), np.int64))
 
-    @classmethod
-    def from_confusion(
-        cls, confusion: Counts, rules: SemanticRules = EXACT, false: Counts | None = None, **more: Any
-    ) -> SemanticStats:
-        """Read tp, fp and fn off the table; ``false`` int64 [K] are predictions on no category."""
-        counted, unscored = confusion, list(rules.unscored)
-        if unscored:
-            counted = confusion.copy()
-            counted[unscored] = 0
-            if rules.unscored_pred == "drop":
-                counted[:, unscored] = 0
-        tp = counted.diagonal().copy()
-        fp = counted.sum(axis=0)[:-1] - tp
-        if false is not None:
-            fp += false
-        if unscored:
-            fp[unscored] = 0
-        return cls(tp, fp, counted.sum(axis=1) - tp, confusion, **more)
+    @property
+    def confusion(self) -> Counts | None:
+        """The whole table, int64 [K, K + 1]; None where there is none."""
+        if not isinstance(self.table, Cells):
+            return self.table
+        whole = np.zeros((len(self.tp), len(self.tp) + 1), np.int64)
+        self.table.add_to(whole)
+        return whole
 
     def __add__(self, other: SemanticStats) -> SemanticStats:
-        known = self.confusion is not None and other.confusion is not None
+        whole = self.confusion
         return SemanticStats(
             self.tp + other.tp,
             self.fp + other.fp,
             self.fn + other.fn,
-            self.confusion + other.confusion if known else None,  # type: ignore[operator] # both known
+            None if whole is None else _plus(whole.copy(), other.table),
             gathered(self.doubts + other.doubts),
             images=self.images + other.images,
         )
 
     def __iadd__(self, other: SemanticStats) -> SemanticStats:
         """Add in the arrays of these stats, which must be nobody else's."""
-        tp, fp, fn, confusion = self.tp, self.fp, self.fn, self.confusion
-        if confusion is None or other.confusion is None:
+        if not isinstance(self.table, np.ndarray):
             return self + other
+        tp, fp, fn = self.tp, self.fp, self.fn
         tp += other.tp
         fp += other.fp
         fn += other.fn
-        confusion += other.confusion
         doubts = gathered(self.doubts + other.doubts) if other.doubts else self.doubts
-        return SemanticStats(tp, fp, fn, confusion, doubts, images=self.images + other.images)
+        table = _plus(self.table, other.table)
+        return SemanticStats(tp, fp, fn, table, doubts, images=self.images + other.images)
 
     def row(self) -> ImageCounts:
         """Keep what the table of images keeps."""
@@ -184,70 +174,91 @@ def measure(
     if pred.shape != truth.shape:
         raise DataError(f"it is {pred.shape} pixels, the truth {truth.shape}", file=pred_file, **where)
     ignore, once = NO_IGNORE if ignore_index is None else ignore_index, once or Once()
-    table = counted(pred, truth, num_classes, ignore, once)
-    if rules.truth_outside == "error" and table[-1].any():
+    cells = counted(pred, truth, num_classes, ignore, once)
+    if rules.truth_outside == "error" and (cells.truth > num_classes).any():
         raise DataError(_outside("truth", pixels(truth), num_classes, ignore), file=truth_file, **where)
-    reading = ("stats", ignore, *_reading(table, rules, ignore))
-    table = resolved(table, rules, ignore)
-    if rules.pred_outside == "error" and table[:num_classes, -1].any():
+    reading = ("stats", ignore, *_reading(cells, rules, ignore))
+    cells = resolved(cells, rules, ignore)
+    if rules.pred_outside == "error" and (cells.pred[cells.truth < num_classes] > num_classes).any():
         scored = pixels(pred)[pixels(truth) != ignore]
         never = ignore if _ignore_misses(rules, num_classes, ignore) else NO_IGNORE
         raise DataError(_outside("prediction", scored, num_classes, never), file=pred_file, **where)
-    return once.get(reading, lambda: read(table, rules, image_id=image_id, index=index))
+    return once.get(reading, lambda: read(cells, rules, image_id=image_id, index=index))
 
 
-def counted(pred: Labels, truth: Labels, num_classes: int, ignore: int, once: Once) -> Counts:
-    """The table that every protocol reads, int64 [K + 2, K + 2]: see :func:`segbench.kernels.confusion`."""
+def counted(pred: Labels, truth: Labels, num_classes: int, ignore: int, once: Once) -> Cells:
+    """The cells that every protocol reads."""
     key = ("confusion", num_classes, ignore)
-    return once.get(key, lambda: kernels.confusion(truth, pred, num_classes, ignore))
+    return once.get(key, lambda: Cells.of_maps(truth, pred, num_classes, ignore))
 
 
-def resolved(table: Counts, rules: SemanticRules, ignore: int) -> Counts:
-    """Return the table with predictions of the ignore index where the rules count them."""
-    num_classes = len(table) - 2
-    if _ignore_misses(rules, num_classes, ignore):
-        return table
-    table = table.copy()
-    table[:, ignore if 0 <= ignore < num_classes else -1] += table[:, num_classes]
-    table[:, num_classes] = 0
-    return table
+def resolved(cells: Cells, rules: SemanticRules, ignore: int) -> Cells:
+    """Return the cells with predictions of the ignore index where the rules count them."""
+    k = cells.num_classes
+    if _ignore_misses(rules, k, ignore):
+        return cells
+    moved = np.where(cells.pred == k, ignore if 0 <= ignore < k else k + 1, cells.pred)
+    return cells._replace(pred=moved)
 
 
 def _ignore_misses(rules: SemanticRules, num_classes: int, ignore: int) -> bool:
     return rules.pred_ignore == "miss" or (rules.pred_ignore == "category" and 0 <= ignore < num_classes)
 
 
-def _reading(table: Counts, rules: SemanticRules, ignore: int) -> tuple[Any, ...]:
-    """What of the rules a table is read by: those about ids that it does not hold make no difference."""
-    k = len(table) - 2
+def _reading(cells: Cells, rules: SemanticRules, ignore: int) -> tuple[Any, ...]:
+    """What of the rules cells are read by: those about ids that they do not hold make no difference."""
+    k = cells.num_classes
+    preds = cells.pred[cells.truth < k]
     return (
         k,
-        table[:k, k].any() and _ignore_misses(rules, k, ignore),
-        rules.truth_outside if table[-1].any() else None,
-        rules.pred_outside if table[:k, k:].any() else None,
+        bool((preds == k).any()) and _ignore_misses(rules, k, ignore),
+        rules.truth_outside if (cells.truth > k).any() else None,
+        rules.pred_outside if (preds >= k).any() else None,
         (rules.unscored, rules.unscored_pred) if rules.unscored else None,
     )
 
 
-def read(table: Counts, rules: SemanticRules, **where: Any) -> SemanticStats:
-    """Read a :func:`resolved` table as the rules say; ``where`` is image_id and index, for doubts."""
-    num_classes = len(table) - 2
-    confusion = table[:num_classes, : num_classes + 1].copy()
-    if rules.pred_outside == "miss":
-        confusion[:, -1] += table[:num_classes, -1]
+def read(cells: Cells, rules: SemanticRules, **where: Any) -> SemanticStats:
+    """Read :func:`resolved` cells as the rules say; ``where`` is image_id and index, for doubts."""
+    k = cells.num_classes
+    true, outside = cells.truth < k, cells.pred > k
     lost = {
-        "truth_outside": int(table[-1].sum()),
-        "pred_outside": int(table[:num_classes, -1].sum()),
-        "pred_ignored": int(table[:num_classes, num_classes].sum()),
+        "truth_outside": cells.truth > k,
+        "pred_outside": true & outside,
+        "pred_ignored": true & (cells.pred == k),
     }
-    return SemanticStats.from_confusion(
-        confusion,
-        rules,
-        table[-1, :num_classes] if rules.truth_outside == "false_positive" else None,
-        doubts=tuple(Doubt(kind=kind, count=n, **where) for kind, n in lost.items() if n),
-        images=1,
-        **where,
-    )
+    counts = {kind: int(cells.pixels[cell].sum()) for kind, cell in lost.items()}
+    kept = cells.where(true if rules.pred_outside == "miss" else true & ~outside)
+    kept = kept._replace(pred=np.minimum(kept.pred, k))
+    tp, fp, fn = _read(kept, rules)
+    if rules.truth_outside == "false_positive":
+        fp += cells.where(lost["truth_outside"] & (cells.pred < k)).by_pred()
+        fp[list(rules.unscored)] = 0
+    doubts = tuple(Doubt(kind=kind, count=n, **where) for kind, n in counts.items() if n)
+    return SemanticStats(tp, fp, fn, kept, doubts, images=1, **where)
+
+
+def _read(cells: Cells, rules: SemanticRules) -> tuple[Counts, Counts, Counts]:
+    """Read tp, fp and fn, int64 [K] each, off the cells of true categories."""
+    if rules.unscored:
+        scored = ~np.isin(cells.truth, rules.unscored)
+        if rules.unscored_pred == "drop":
+            scored &= ~np.isin(cells.pred, rules.unscored)
+        cells = cells.where(scored)
+    right = cells.truth == cells.pred
+    wrong = cells.where(~right)
+    false = wrong.where(wrong.pred < cells.num_classes).by_pred()
+    if rules.unscored:
+        false[list(rules.unscored)] = 0
+    return cells.where(right).by_truth(), false, wrong.by_truth()
+
+
+def _plus(table: Counts, other: Counts | Cells | None) -> Counts | None:
+    """Add to a table in place; nothing where there is no other."""
+    if isinstance(other, Cells):
+        other.add_to(table)
+        return table
+    return None if other is None else np.add(table, other, out=table)
 
 
 def _outside(what: str, ids: NDArray[Any], num_classes: int, ignore: int) -> str:

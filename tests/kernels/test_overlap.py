@@ -19,19 +19,20 @@ def blocks(rng, n, values, longest):
     return np.repeat(rng.choice(values, n), rng.integers(1, longest + 1, n))[:n]
 
 
+def same_columns(found, expected):
+    for column, values in zip(found, expected, strict=True):
+        assert column.dtype.type is np.int64
+        np.testing.assert_array_equal(column, values)
+
+
 @pytest.mark.parametrize("dtype", [*DTYPES, np.bool_, np.int8, np.int16, np.uint64, ">i4"])
 @pytest.mark.parametrize("longest", [1, 5, 400])
 def test_confusion_and_pairs_of_every_dtype(dtype, longest):
     rng = np.random.default_rng(longest)
     truth, pred = (blocks(rng, 3001, [0, 1, 2, 3, 9, 100], longest).astype(dtype) for _ in range(2))
-    table = kernels.confusion(truth, pred, 3, 100)
-    assert table.dtype.type is np.int64
-    np.testing.assert_array_equal(table, naive.confusion(truth, pred, 3, 100))
-    for found, expected in zip(kernels.pair_counts(truth, pred), naive.pair_counts(truth, pred), strict=True):
-        assert found.dtype.type is np.int64
-        np.testing.assert_array_equal(found, expected)
-    for found, expected in zip(kernels.id_counts(truth), naive.id_counts(truth), strict=True):
-        np.testing.assert_array_equal(found, expected)
+    same_columns(kernels.confusion(truth, pred, 3, 100), naive.confusion(truth, pred, 3, 100))
+    same_columns(kernels.pair_counts(truth, pred), naive.pair_counts(truth, pred))
+    same_columns(kernels.id_counts(truth), naive.id_counts(truth))
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 63, 64, 65, 66, 255, 256, 257, 258, 512, 513])
@@ -40,11 +41,9 @@ def test_runs_end_where_they_should(n, dtype):
     for edge in range(max(0, n - 3), n):
         truth, pred = np.zeros(n, dtype), np.zeros(n, dtype)
         truth[edge:] = 1
-        np.testing.assert_array_equal(
-            kernels.confusion(truth, pred, 2, 255), naive.confusion(truth, pred, 2, 255)
-        )
+        same_columns(kernels.confusion(truth, pred, 2, 255), naive.confusion(truth, pred, 2, 255))
     flat = np.zeros(n, dtype)
-    assert kernels.confusion(flat, flat, 2, 255).sum() == n
+    assert kernels.confusion(flat, flat, 2, 255)[2].tolist() == [n][: n > 0]
 
 
 @given(
@@ -54,29 +53,31 @@ def test_runs_end_where_they_should(n, dtype):
 )
 @settings(max_examples=60)
 def test_confusion_fuzz(maps, num_classes, ignore_index):
-    np.testing.assert_array_equal(
-        kernels.confusion(*maps, num_classes, ignore_index), naive.confusion(*maps, num_classes, ignore_index)
-    )
+    expected = naive.confusion(*maps, num_classes, ignore_index)
+    same_columns(kernels.confusion(*maps, num_classes, ignore_index), expected)
 
 
 def test_ignore_wins_over_a_class_of_the_same_id():
-    table = kernels.confusion(np.uint8([0, 1]), np.uint8([1, 1]), 2, 1)
-    np.testing.assert_array_equal(table, [[0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]])
+    found = kernels.confusion(np.uint8([0, 1]), np.uint8([1, 1]), 2, 1)
+    assert [column.tolist() for column in found] == [[0, 2], [2, 2], [1, 1]]
 
 
 def test_dtypes_are_promoted_and_views_are_read_right():
     rng = np.random.default_rng(3)
     truth, pred = rng.integers(0, 4, (40, 30), np.uint8), rng.integers(0, 300, (30, 40)).astype(np.int32)
     expected = naive.confusion(truth[::2, ::-1], pred.T[::2], 4, 255)
-    np.testing.assert_array_equal(kernels.confusion(truth[::2, ::-1], pred.T[::2], 4, 255), expected)
-    np.testing.assert_array_equal(kernels.confusion([[0, 1]], [[1, 1]], 2, -1).sum(), 2)
+    same_columns(kernels.confusion(truth[::2, ::-1], pred.T[::2], 4, 255), expected)
+    assert [column.tolist() for column in kernels.confusion([[0, 1]], [[1, 1]], 2, -1)] == [
+        [0, 1],
+        [1, 1],
+        [1, 1],
+    ]
 
 
 def test_many_and_large_ids():
     rng = np.random.default_rng(4)
     truth, pred = rng.integers(0, 2**62, 5000), rng.integers(0, 3, 5000)
-    for found, expected in zip(kernels.pair_counts(truth, pred), naive.pair_counts(truth, pred), strict=True):
-        np.testing.assert_array_equal(found, expected)
+    same_columns(kernels.pair_counts(truth, pred), naive.pair_counts(truth, pred))
 
 
 def test_empty_maps():
