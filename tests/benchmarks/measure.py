@@ -45,6 +45,9 @@ def run_child(script: str, *arguments: str | Path) -> Run:
     """
     command = [sys.executable, "-W", "ignore", str(HERE / script), *map(str, arguments)]
     env = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYTHONHASHSEED": "0"}
+    env.pop(
+        "PYTHONDONTWRITEBYTECODE", None
+    )  # a checkout would be compiled again in each run, and no installed peer
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=out, stderr=err, env=env)

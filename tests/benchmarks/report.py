@@ -14,7 +14,9 @@ from compare import Case, Row, ratios, verdict
 from measure import HERE
 from tools import OURS, Tool
 
-COLUMNS = ("tool", "CPU s", "ours / theirs", "peak MB", "ours / theirs", "wall s", "scores")
+BESIDE = "ours / theirs"
+COLUMNS = ("tool", "runs", "CPU s", BESIDE, "peak MB", BESIDE, "wall s", BESIDE, "scores")
+MEASURES = {"cpu": ".2f", "megabytes": ".0f", "wall": ".2f"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,8 @@ def to_markdown(results: Sequence[Result], facts: Mapping[str, Any]) -> str:
     machine = "{processor}, {cores} cores, {system}, load {load}".format(**facts["machine"])
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
     parts.append(
-        f"Rounds, in turn: {facts['repeats']}; each run is a process of one thread. CPU is user and system "
+        f"Rounds, in turn: {facts['repeats']}, after one that is not counted; slow tools run once. Each "
+        "run is a process of one thread where nothing else is said. CPU is user and system "
         "time of the whole process, imports and all; medians; ratios are ours over theirs, below 1 where "
         "segbench needs less, with the least and the largest of single rounds."
     )
@@ -96,15 +99,19 @@ def _section(result: Result) -> str:
 def _cells(row: Row, ours: Row) -> list[str]:
     name = f"**{row.tool}**" if row is ours else f"{row.tool} ({row.note})" if row.note else row.tool
     if row.failure or not row.runs:
-        return [name, *"–––––", f"failed: {row.failure}".replace("|", "/")]
-    cpu, megabytes, wall = (row.median(what) for what in ("cpu", "megabytes", "wall"))
-    faster, smaller = ("", "") if row is ours else (_ratio(ours, row, what) for what in ("cpu", "megabytes"))
-    return [name, f"{cpu:.2f}", faster, f"{megabytes:.0f}", smaller, f"{wall:.2f}", _agreement(row, ours)]
+        return [name, *"–––––––", f"failed: {row.failure}".replace("|", "/")]
+    cells = [name, str(len(row.runs))]
+    for what, digits in MEASURES.items():
+        cells += [format(row.median(what), digits), "" if row is ours else ratio(ours, row, what)]
+    return [*cells, _agreement(row, ours)]
 
 
-def _ratio(ours: Row, theirs: Row, what: str) -> str:
+def ratio(ours: Row, theirs: Row, what: str) -> str:
+    """Ours over theirs, with the least and the largest of single rounds where there are several."""
     found = ratios(ours, theirs, what)
-    return "–" if found is None else "{:.2f} ({:.2f}–{:.2f})".format(*found)
+    if found is None:
+        return "–"
+    return "{:.2f} ({:.2f}–{:.2f})".format(*found) if len(theirs.runs) > 1 else f"{found[0]:.2f}"
 
 
 def _agreement(row: Row, ours: Row) -> str:

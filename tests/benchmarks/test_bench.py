@@ -14,6 +14,8 @@ RUN = Path(__file__).resolve().parent / "run.py"
 REFERENCES = {
     "segm": "pycocotools",
     "segm-bbox": "pycocotools",
+    "segm-light": "pycocotools",
+    "segm-threads": "one-thread",
     "miou-city": "numpy",
     "miou-ade": "numpy",
     "pq": "panopticapi",
@@ -59,7 +61,7 @@ def assert_tables(markdown, content):
     for section, case in zip(sections, content["cases"], strict=True):
         table = [line for line in section.splitlines() if line.startswith("|")]
         assert len(table) == 2 + len(case["rows"])
-        assert {line.count("|") for line in table} == {8}
+        assert {line.count("|") for line in table} == {10}
         assert table[2].startswith("| **segbench** |")
         assert "| agree, " in table[3]
 

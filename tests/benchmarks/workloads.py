@@ -2,9 +2,11 @@
 
 =========  ==========================================================================================
 coco       ``truth.json`` of polygons and crowds; ``results.json``, and ``results-bbox.json`` with boxes;
-           80 detections an image, their scores rounded so that many tie
+           79 detections an image, their scores rounded so that many tie
+light      the same with 9 detections an image
 pictures   ``annotations/instances_train.json`` and ``images/train/*.jpg``
 city, ade  ``id2label.json``, ``truth/*.png`` and ``pred/*.png``, 255 is ignore
+small      the same in 128 × 171
 panoptic   ``truth.json`` and ``pred.json`` with their folders of PNGs
 =========  ==========================================================================================
 """
@@ -30,21 +32,26 @@ CATEGORIES = 80
 Size = tuple[int, int]
 
 
-def coco(folder: Path, n_images: int) -> None:
-    """Write truth and results of mask AP."""
+def coco(folder: Path, n_images: int, detections: tuple[int, int] = (82, 22)) -> None:
+    """Write truth and results of mask AP; ``detections`` an image are normal of this mean and deviation."""
     images, annotations = [], []
     with (folder / "results.json").open("w") as plain, (folder / "results-bbox.json").open("w") as boxed:
         start = "["
         for image, shapes, labels, rng in _scenes(n_images):
             images.append(image)
             annotations += _truth(rng, image, shapes, labels, len(annotations))
-            for row in _results(rng, image, shapes, labels):
+            for row in _results(rng, image, shapes, labels, detections):
                 boxed.write(start + json.dumps(row))
                 plain.write(start + json.dumps({k: v for k, v in row.items() if k != "bbox"}))
                 start = ",\n"
         for file in (plain, boxed):
             file.write("]" if start != "[" else "[]")
     _write_instances(folder / "truth.json", images, annotations)
+
+
+def light(folder: Path, n_images: int) -> None:
+    """Write what a detector keeps above a score."""
+    coco(folder, n_images, (9, 4))
 
 
 def pictures(folder: Path, n_images: int) -> None:
@@ -69,6 +76,11 @@ def city(folder: Path, n_images: int) -> None:
 def ade(folder: Path, n_images: int) -> None:
     """Write label maps like those of ADE20K."""
     _semantic(folder, n_images, (512, 683), 150)
+
+
+def small(folder: Path, n_images: int) -> None:
+    """Write many small label maps."""
+    _semantic(folder, n_images, (128, 171), 150)
 
 
 def panoptic(folder: Path, n_images: int) -> None:
@@ -138,11 +150,15 @@ def _runs(rle: dict[str, Any]) -> list[int]:
 
 
 def _results(
-    rng: np.random.Generator, image: dict[str, Any], shapes: Blobs, labels: NDArray[np.int64]
+    rng: np.random.Generator,
+    image: dict[str, Any],
+    shapes: Blobs,
+    labels: NDArray[np.int64],
+    detections: tuple[int, int],
 ) -> Iterator[dict[str, Any]]:
     """Yield detections by falling score: hits, worse repeats of the same objects, and false ones."""
     size = image["height"], image["width"]
-    want = int(np.clip(rng.normal(82, 22), 5, 100))
+    want = int(np.clip(rng.normal(*detections), 1, 100))
     hits = np.flatnonzero(rng.random(len(shapes)) > 0.12)
     n_repeats = max(0, want - len(hits)) // 2 if len(shapes) else 0
     repeats = rng.integers(0, max(1, len(shapes)), n_repeats)
@@ -224,7 +240,7 @@ def _segments(
     return segments, ids
 
 
-KINDS = {"coco": coco, "pictures": pictures, "city": city, "ade": ade, "panoptic": panoptic}
+KINDS = {f.__name__: f for f in (coco, light, pictures, city, ade, small, panoptic)}
 
 if __name__ == "__main__":
     KINDS[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))

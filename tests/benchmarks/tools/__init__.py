@@ -40,6 +40,8 @@ class Tool(NamedTuple):
         How far scores may be from ours, relative where they exceed 1.
     note
         What a reader of the comparison should know.
+    rounds
+        At most so many runs, none of them to warm up: for tools that take long. None is every round.
     """
 
     run: Callable[[Job], Scores]
@@ -48,3 +50,4 @@ class Tool(NamedTuple):
     inspect: Callable[[Job], Scores] | None = None
     tolerance: float = EXACT
     note: str = ""
+    rounds: int | None = None

@@ -16,9 +16,14 @@ KEYS = (
 
 def run_segbench(job: Job) -> Scores:
     """segbench.score."""
+    return score_segbench(job, threads=1)
+
+
+def score_segbench(job: Job, threads: int) -> Scores:
+    """Score the files on so many threads."""
     import segbench
 
-    record = segbench.score(job.source / "truth.json", job.source / job.argument, threads=1)
+    record = segbench.score(job.source / "truth.json", job.source / job.argument, threads=threads)
     values = {key: record.metrics[key].value for key in KEYS}
     return {key: None if math.isnan(value) else value for key, value in values.items()}
 
@@ -77,8 +82,8 @@ def _named(stats: Iterable[float]) -> Scores:
 
 TOOLS = {
     OURS: Tool(run_segbench, "segbench", "segbench"),
-    "pycocotools": Tool(run_pycocotools, "pycocotools", "pycocotools"),
-    "faster-coco-eval": Tool(run_faster_coco_eval, "faster_coco_eval", "faster-coco-eval"),
+    "pycocotools": Tool(run_pycocotools, "pycocotools", "pycocotools", rounds=1),
+    "faster-coco-eval": Tool(run_faster_coco_eval, "faster_coco_eval", "faster-coco-eval", rounds=1),
     "hotcoco": Tool(run_hotcoco, "hotcoco", "hotcoco"),
     "ultrafast-pycocotools": Tool(
         run_ultrafast_pycocotools, "ultrafast_pycocotools", "ultrafast-pycocotools"

@@ -67,7 +67,9 @@ def _named(results: Any) -> Scores:
 
 TOOLS = {
     OURS: Tool(run_segbench, "segbench", "segbench"),
-    "panopticapi": Tool(run_panopticapi, "panopticapi", "panopticapi-lite", note="pq_compute_single_core"),
+    "panopticapi": Tool(
+        run_panopticapi, "panopticapi", "panopticapi-lite", note="pq_compute_single_core", rounds=1
+    ),
     "hotcoco": Tool(run_hotcoco, "hotcoco", "hotcoco"),
-    "vernier": Tool(run_vernier, "vernier", "vernier"),
+    "vernier": Tool(run_vernier, "vernier", "vernier", rounds=1),
 }

@@ -82,10 +82,15 @@ def _pairs(job: Job) -> Iterator[tuple[Any, Any]]:
 
 TOOLS = {
     OURS: Tool(run_segbench, "segbench", "segbench"),
-    "numpy": Tool(run_numpy, "numpy", "numpy", note="histograms and Pillow, as in mmsegmentation"),
+    "numpy": Tool(run_numpy, "numpy", "numpy", note="histograms and Pillow, as in mmsegmentation", rounds=1),
     "hotcoco": Tool(run_hotcoco, "hotcoco", "hotcoco"),
     "vernier": Tool(run_vernier, "vernier", "vernier"),
     "torchmetrics": Tool(
-        run_torchmetrics, "torchmetrics", "torchmetrics", tolerance=1e-6, note="in float32, read by Pillow"
+        run_torchmetrics,
+        "torchmetrics",
+        "torchmetrics",
+        tolerance=1e-6,
+        note="in float32, read by Pillow",
+        rounds=1,
     ),
 }
