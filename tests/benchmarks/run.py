@@ -2,7 +2,8 @@
 
 ``python tests/benchmarks/run.py [--images N] [--repeats R] [--only CASE …] [--peers TOOL …] [--out FOLDER]``
 writes ``bench.md`` and ``bench.json``, and ends with 1 where scores differ. Tools that are missing are named,
-never installed.
+never installed. ``--readme`` writes README's table of speed too; ``--growth [N …]`` runs segbench alone on so
+many images, and writes ``growth.md``.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 
+import growth
 from compare import Case, compare
 from measure import HERE, run_child
 from report import Result, describe, to_dict, to_markdown
+from speed import publish
 from tools import OURS, Tool
 
 CASES = (
@@ -62,6 +65,8 @@ OUT = HERE.parent.parent / "build" / "bench"
 def main(argv: Sequence[str]) -> int:
     """Measure, write, print; 1 where a case failed."""
     options = _parse(argv)
+    if options.growth is not None:
+        return grow(sorted(set(options.growth or growth.DEFAULT)), options.out)
     cases = [case for case in CASES if case.name in (options.only or [c.name for c in CASES])]
     needed = {(case.workload, options.images or case.images) for case in cases}
     sources = prepare(sorted(needed), options.out / "data")
@@ -80,9 +85,21 @@ def main(argv: Sequence[str]) -> int:
     facts = describe(command, options.repeats, every)
     markdown = to_markdown(results, facts)
     (options.out / "bench.md").write_text(markdown, encoding="utf-8")
-    (options.out / "bench.json").write_text(json.dumps(to_dict(results, facts), indent=1), encoding="utf-8")
+    content = to_dict(results, facts)
+    (options.out / "bench.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
     print(markdown)
-    return int(any(result.failure for result in results))
+    failed = any(result.failure for result in results)
+    if options.readme and not failed:
+        publish(content, options.out)
+    return int(failed)
+
+
+def grow(counts: Sequence[int], out: Path) -> int:
+    """Measure ours on so many images, write and print."""
+    markdown = growth.measure(counts, prepare(growth.needed(counts), out / "data"), out)
+    (out / "growth.md").write_text(markdown, encoding="utf-8")
+    print(markdown)
+    return 0
 
 
 def prepare(needed: Sequence[tuple[str, int]], root: Path) -> dict[tuple[str, int], Path]:
@@ -116,9 +133,12 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=names, metavar="CASE", help=", ".join(names))
     parser.add_argument("--peers", action="append", choices=peers, metavar="TOOL", help=", ".join(peers))
     parser.add_argument("--out", type=Path, default=OUT, help="folder to write (default build/bench)")
+    parser.add_argument("--readme", action="store_true", help="write README's table and leaderboards/speed/")
+    growing = "segbench alone, on 500 and 5000 images or on N"
+    parser.add_argument("--growth", type=int, nargs="*", metavar="N", help=growing)
     options = parser.parse_args(argv)
-    if options.repeats < 1 or (options.images is not None and options.images < 1):
-        parser.error("--images and --repeats are at least 1")
+    if min(options.repeats, options.images or 1, *(options.growth or [1])) < 1 or options.images == 0:
+        parser.error("--images, --repeats and --growth are at least 1")
     options.out = options.out.resolve()
     return options
 

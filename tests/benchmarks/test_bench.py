@@ -105,3 +105,42 @@ def test_verdict(compare):
 @pytest.mark.parametrize("arguments", [["--images", 0], ["--only", "nothing"], ["--peers", "nobody"]])
 def test_wrong_options_are_refused(arguments):
     assert bench(*arguments).returncode == 2
+
+
+@pytest.fixture
+def speed(monkeypatch):
+    monkeypatch.syspath_prepend(RUN.parent)
+    return importlib.import_module("speed")
+
+
+def test_readme_and_tables_are_what_the_committed_runs_give(speed):
+    if not (speed.ROOT / speed.FOLDER).is_dir():
+        pytest.skip("a source distribution has no leaderboards/")
+    content = speed.read()
+    readme = (speed.ROOT / "README.md").read_text("utf-8")
+    assert readme.partition(speed.BEGIN)[2].partition(speed.END)[0] == speed.to_table(content)
+    report = importlib.import_module("report")
+    markdown = (speed.ROOT / speed.FOLDER / "bench.md").read_text("utf-8")
+    assert markdown == report.to_markdown(speed.results(content), content)
+    assert not [case["name"] for case in content["cases"] if case["failure"]]
+
+
+def test_publish_replaces_only_the_table(speed, tmp_path):
+    source = speed.ROOT / speed.FOLDER
+    if not source.is_dir():
+        pytest.skip("a source distribution has no leaderboards/")
+    (tmp_path / "README.md").write_text(f"before\n{speed.BEGIN}old\n{speed.END}after\n", encoding="utf-8")
+    content = speed.read()
+    speed.publish(content, source, tmp_path)
+    expected = f"before\n{speed.BEGIN}{speed.to_table(content)}{speed.END}after\n"
+    assert (tmp_path / "README.md").read_text("utf-8") == expected
+    assert speed.read(tmp_path) == content
+
+
+def test_growth(tmp_path):
+    done = bench("--growth", 2, 4, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "growth.md").read_text("utf-8").splitlines()
+    assert [line.split(" | ")[:2] for line in lines[2:]] == [
+        [f"| {work}", n] for work in ("mask AP", "mIoU", "PQ") for n in ("2", "4")
+    ]
