@@ -69,9 +69,15 @@ def _truth_columns(rows: list[Row], image: Row, iou_type: str) -> Row:
     return columns | {
         "category_ids": np.array([row["category_id"] for row in rows], np.int64),
         "iscrowd": np.array([row.get("iscrowd", 0) for row in rows], bool),
-        "area": np.array([row.get("area", math.nan) for row in rows], np.float64),
+        "area": np.array([_area(row) for row in rows], np.float64),
         "ids": np.array([row["id"] for row in rows], np.int64),
     }
+
+
+def _area(row: Row) -> float:
+    """As stated, else NaN for that of the mask, else that of the box, which may leave the image."""
+    whole = math.nan if row.get("segmentation") else math.prod(row["bbox"][2:])
+    return float(row.get("area", whole))
 
 
 def _as_rle(segmentation: Any, box: Any, size: tuple[int, int]) -> Row:
