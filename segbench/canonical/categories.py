@@ -155,6 +155,10 @@ class Categories(Sequence[Category]):
         """Data type of masks: uint8, or uint16 beyond 255 categories."""
         return np.dtype(np.uint8 if len(self) <= 255 else np.uint16)
 
+    def find(self, source_id: object) -> Category | None:
+        """Return the category with this source id; None where there is none."""
+        return self._by_key.get(source_id) if type(source_id) is int else None
+
     def by_source_id(self, source_id: object, **where: Any) -> Category:
         """Return the category with this source id.
 
@@ -163,7 +167,7 @@ class Categories(Sequence[Category]):
         DataError
             When there is none; ``where`` (file, image_id, field) goes into its message.
         """
-        category = self._by_key.get(source_id) if type(source_id) is int else None
+        category = self.find(source_id)
         if category is None:
             raise DataError(f"unknown category id {source_id!r}", **where)
         return category

@@ -34,6 +34,8 @@ class Dataset(Sequence[Sample]):
         String ids, unique, in the order of the data set.
     load
         Reads the sample of an index; called from several threads.
+    size
+        Reads height and width of an index where that is quicker.
     tasks
         Of ``semantic``, ``instance`` and ``panoptic``, those that the annotations serve.
     format, path
@@ -62,6 +64,7 @@ class Dataset(Sequence[Sample]):
         categories: Categories,
         image_ids: Sequence[str],
         load: Callable[[int], Sample],
+        size: Callable[[int], tuple[int, int]] | None = None,
         tasks: Sequence[str],
         format: str = "memory",  # noqa: A002 - the field's word, as in the public signature
         path: Path | None = None,
@@ -80,7 +83,7 @@ class Dataset(Sequence[Sample]):
         self.splits = {split: n for split, n in (splits or {"train": len(image_ids)}).items() if n}
         self.extra = dict(extra or {})
         self.notes = tuple(notes)
-        self._load = load
+        self._load, self._size = load, size
         self.instances = instances
         self.stated_fingerprint = fingerprint
         self._index = _index(image_ids, path)
@@ -147,6 +150,13 @@ class Dataset(Sequence[Sample]):
             raise DataError("there is no such image", file=self.path, image_id=image_id)
         return self._load(index)
 
+    def size(self, index: int) -> tuple[int, int]:
+        """Return height and width of a sample in pixels."""
+        if self._size is not None:
+            return self._size(index)
+        sample = self._load(index)
+        return sample.height, sample.width
+
     def split(self, name: str) -> Dataset:
         """Return one split as a data set of its own.
 
@@ -166,7 +176,8 @@ class Dataset(Sequence[Sample]):
             name=self.name,
             categories=self.categories,
             image_ids=self.image_ids[start : start + self.splits[name]],
-            load=partial(_load_from, self._load, start),
+            load=partial(_from, self._load, start),
+            size=partial(_from, self.size, start),
             tasks=self.tasks,
             format=self.format,
             path=self.path,
@@ -252,6 +263,7 @@ def concat(parts: Sequence[Dataset], name: str, path: Path) -> Dataset:
         categories=first.categories,
         image_ids=[image_id for part in parts for image_id in part.image_ids],
         load=partial(_load_of_parts, parts, starts),
+        size=partial(_size_of_parts, parts, starts),
         tasks=first.tasks,
         format=first.format,
         path=path,
@@ -262,13 +274,18 @@ def concat(parts: Sequence[Dataset], name: str, path: Path) -> Dataset:
 
 
 # Functions of the module, and no closures, so that a data set can be sent to worker processes.
-def _load_from(load: Callable[[int], Sample], start: int, index: int) -> Sample:
-    return load(start + index)
+def _from(read: Callable[[int], Any], start: int, index: int) -> Any:
+    return read(start + index)
 
 
 def _load_of_parts(parts: Sequence[Dataset], starts: Sequence[int], index: int) -> Sample:
     at = bisect_right(starts, index) - 1
     return parts[at][index - starts[at]]
+
+
+def _size_of_parts(parts: Sequence[Dataset], starts: Sequence[int], index: int) -> tuple[int, int]:
+    at = bisect_right(starts, index) - 1
+    return parts[at].size(index - starts[at])
 
 
 def fingerprint(categories: Categories, record_hashes: Iterable[str]) -> str:

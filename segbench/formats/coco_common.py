@@ -111,6 +111,7 @@ class CocoFile:
     def _take(self, name: str, index: int, item: dict[str, Any]) -> None:
         if name == "images":
             self._take_image(index, item)
+            self.entries.take(index, item)
         elif name == "annotations" and self.source_ids:
             self._take_annotation(index, item)
 

@@ -11,13 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from segbench import kernels
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import decode_segment_runs
@@ -49,6 +46,7 @@ __all__ = [
 TITLE = "COCO panoptic (JSON and PNG folder)"
 TASKS = ("panoptic",)
 KIND = "panoptic"
+_EXACT = 1 << 53
 _SERVED = ("panoptic", "semantic")
 CARRIES = frozenset(
     {"stuff", "instances", "holes", "parts", "crowd", "ids", "isthing", "scores", "attributes", "images"}
@@ -91,12 +89,20 @@ def read(path: Path, *, images: Path | None = None, maps: Path | None = None) ->
         return layout.read_layout(path, KIND, partial(read, images=images, maps=maps))
     file = common.CocoFile(path, images, _once(path))
     reader = _Reader(file.annotations, file.categories, _map_folder(path, maps), strict=False)
-    ids = [str(file.source_ids[i]) for i in file.owners]
+    owners: list[int] = file.owners.tolist()
+    ids = [str(file.source_ids[i]) for i in owners]
 
     def load(index: int) -> Sample:
-        item = file.pictures[file.owners[index]]
-        sample = reader.sample(index, ids[index], **common.image_fields(item, path, file.root))
-        return _with_rest(sample, file.annotations[index])
+        picture, item = file.pictures[owners[index]], file.annotations[index]
+        sample = reader.sample(item, index, ids[index], **common.image_fields(picture, path, file.root))
+        return _with_rest(sample, item)
+
+    def size(index: int) -> tuple[int, int]:
+        at, entries = owners[index], file.entries
+        if entries.plain:
+            return entries.heights[at], entries.widths[at]
+        given = common.image_fields(file.pictures[at], path, file.root)
+        return given["height"], given["width"]
 
     left_out = len(file.source_ids) - len(ids)
     return Dataset(
@@ -104,6 +110,7 @@ def read(path: Path, *, images: Path | None = None, maps: Path | None = None) ->
         categories=file.categories,
         image_ids=ids,
         load=load,
+        size=size,
         tasks=_SERVED,
         format="coco-panoptic",
         path=path,
@@ -125,9 +132,9 @@ def read_predictions(path: Path, truth: Dataset, *, maps: Path | None = None) ->
     reader = _Reader(annotations, truth.categories, _map_folder(path, maps), strict=True)
 
     def load(index: int) -> Sample:
-        sample = truth[index]
-        at = position[sample.image_id]
-        return reader.sample(at, sample.image_id, height=sample.height, width=sample.width)
+        image_id, (height, width) = truth.image_ids[index], truth.size(index)
+        at = position[image_id]
+        return reader.sample(annotations[at], at, image_id, height=height, width=width)
 
     return Dataset(
         name=path.stem,
@@ -188,24 +195,22 @@ def _index_predictions(path: Path, truth: Dataset) -> tuple[dict[str, int], Item
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Turns the annotation of an index, and the PNG that it names, into a sample."""
+    """Turns an annotation, and the PNG that it names, into a sample."""
 
     annotations: Items
     categories: Categories
     folder: Path
     strict: bool
 
-    def sample(self, index: int, image_id: str, *, height: int, width: int, **given: Any) -> Sample:
-        item = self.annotations[index]
+    def sample(
+        self, item: dict[str, Any], index: int, image_id: str, *, height: int, width: int, **given: Any
+    ) -> Sample:
         field = f"annotations[{index}]"
         where: dict[str, Any] = {"file": self.annotations.file, "image_id": image_id}
         name = fields.need(item, "file_name", str, field=field, **where)
         rows = fields.need(item, "segments_info", list, field=field, **where)
         png = inside(self.folder, name, field=f"{field}.file_name", **where)
-        segments = tuple(
-            _segment(row, self.categories, field=f"{field}.segments_info[{i}]", **where)
-            for i, row in enumerate(rows)
-        )
+        segments = self._segments(rows, field=f"{field}.segments_info", **where)
         ids = _distinct([s.id for s in segments], field=f"{field}.segments_info", **where)
         return Sample(
             image_id=image_id,
@@ -217,8 +222,48 @@ class _Reader:
             **{"source_path": str(png), **given},
         )
 
+    def _segments(self, rows: list[Any], *, field: str, **where: Any) -> tuple[Segment, ...]:
+        found = [_plain_segment(row, self.categories) for row in rows]
+        return tuple(
+            segment or _segment(rows[i], self.categories, field=f"{field}[{i}]", **where)
+            for i, segment in enumerate(found)
+        )
+
+
+def _plain_segment(row: Any, categories: Categories) -> Segment | None:
+    """Read a segment whose values are all of the usual types; None where one has to be looked at."""
+    if type(row) is not dict:
+        return None
+    segment_id, category = row.get("id"), categories.find(row.get("category_id"))
+    if type(segment_id) is not int or segment_id not in SEGMENT_IDS or category is None:
+        return None
+    crowd, area, score, box = row.get("iscrowd"), row.get("area"), row.get("score"), row.get("bbox") or None
+    if not (crowd in (None, 0, 1) and _is_usual(area) and _is_usual(score)):
+        return None
+    if box is not None and not (type(box) is list and len(box) == 4 and all(map(_is_finite, box))):
+        return None
+    return Segment(
+        id=segment_id,
+        category_id=category.id,
+        iscrowd=bool(crowd),
+        source_area=None if area is None else float(area),
+        bbox=None if box is None else (float(box[0]), float(box[1]), float(box[2]), float(box[3])),
+        score=None if score is None else float(score),
+        attributes={} if row.keys() <= KNOWN else {k: v for k, v in row.items() if k not in KNOWN},
+    )
+
+
+def _is_usual(value: Any) -> bool:
+    return value is None or _is_finite(value)
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether it is an integer that a float holds exactly, or a finite float."""
+    return (type(value) is float and isfinite(value)) or (type(value) is int and -_EXACT < value < _EXACT)
+
 
 def _segment(row: Any, categories: Categories, *, field: str, **where: Any) -> Segment:
+    """Read a segment whatever the types of its values are, or say what is wrong with it."""
     if not isinstance(row, dict):
         raise DataError("is no JSON object", field=field, **where)
     segment_id = fields.need_int(row, "id", field=field, **where)
@@ -240,8 +285,8 @@ def _segment(row: Any, categories: Categories, *, field: str, **where: Any) -> S
     )
 
 
-def _distinct(ids: Sequence[int], **where: Any) -> NDArray[np.int64]:
-    found = np.unique(np.array(ids, np.int64))
+def _distinct(ids: Sequence[int], **where: Any) -> frozenset[int]:
+    found = frozenset(ids)
     if len(found) < len(ids):
         twice = next(i for i in ids if ids.count(i) > 1)
         raise DataError(f"the id {twice} stands twice", **where)
@@ -267,7 +312,7 @@ def _map_folder(path: Path, maps: Path | None) -> Path:
     return folder
 
 
-def _read_map(png: Path, image_id: str, size: tuple[int, int], listed: NDArray[np.int64] | None) -> LabelRuns:
+def _read_map(png: Path, image_id: str, size: tuple[int, int], listed: frozenset[int] | None) -> LabelRuns:
     """Read a PNG, which must have the size of the image and, where they are given, exactly the ids listed."""
     where: dict[str, Any] = {"file": png, "image_id": image_id, "field": "segment_map"}
     try:
@@ -283,12 +328,12 @@ def _read_map(png: Path, image_id: str, size: tuple[int, int], listed: NDArray[n
         )
     if listed is None:
         return segment_map
-    drawn = kernels.id_counts(segment_map)[0]
+    drawn = set(segment_map.ids().tolist()) - {0}
     for ids, lack in (
-        (np.setdiff1d(drawn[drawn > 0], listed), "segments_info lacks"),
-        (np.setdiff1d(listed, drawn), "the PNG has no pixel of"),
+        (sorted(drawn - listed), "segments_info lacks"),
+        (sorted(listed - drawn), "the PNG has no pixel of"),
     ):
-        if ids.size:
-            some = ", ".join(map(str, ids[:5])) + (", …" if ids.size > 5 else "")
-            raise DataError(f"{lack} the id{'s' * (ids.size > 1)} {some}", **where)
+        if ids:
+            some = ", ".join(map(str, ids[:5])) + (", …" if len(ids) > 5 else "")
+            raise DataError(f"{lack} the id{'s' * (len(ids) > 1)} {some}", **where)
     return segment_map

@@ -74,6 +74,10 @@ class LabelRuns:
         _cpu.fill_runs(self.values, self.ends, out)
         return out
 
+    def ids(self) -> npt.NDArray[np.int64]:
+        """Return the distinct ids, int64 [K], ascending."""
+        return _cpu.distinct(self.values)
+
     def first_unknown(self, known: npt.NDArray[np.bool_]) -> int | None:
         """Return the first id that is no index of `known`, bool [N], or of False there; None without one."""
         at = _cpu.first_unknown(self.values, known)

@@ -4,6 +4,7 @@
 
 #include "codec.h"
 #include "door.h"
+#include "pair_counts.h"
 
 namespace seg {
 namespace {
@@ -57,6 +58,19 @@ int64_t first_unknown(Vector<T> values, Vector<bool> known) {
   return -1;
 }
 
+// The distinct values, ascending.
+template <class T>
+nb::object distinct(Vector<T> values) {
+  std::vector<int64_t> ids;
+  {
+    nb::gil_scoped_release release;
+    ids = number_runs(values.data(), nullptr, values.size()).ids;
+    std::sort(ids.begin(), ids.end());
+  }
+  std::size_t n = ids.size();
+  return to_numpy(std::move(ids), {n});
+}
+
 template <class T>
 void fill_runs(Vector<T> values, Vector<uint32_t> ends, nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu> map) {
   T* pixels = map.data();
@@ -71,6 +85,7 @@ template <class T>
 void add_typed_doors(nb::module_& m) {
   auto values = nb::arg().noconvert();
   m.def("label_runs", &label_runs<T>, values);
+  m.def("distinct", &distinct<T>, values);
   m.def("first_unknown", &first_unknown<T>, values, values);
   m.def("merge_runs", &merge_runs<T>, values, values);
   m.def("fill_runs", &fill_runs<T>, values, values, values);

@@ -81,14 +81,16 @@ class Overlap:
         rules: PanopticRules,
     ) -> Overlap:
         """Add up pixels by segment."""
-        by_truth, by_pred, void = Counter[int](), Counter[int](), Counter[int]()
+        by_truth: dict[int, int] = {}
+        by_pred: dict[int, int] = {}
+        void: dict[int, int] = {}
+        unscored = {VOID, *(i for i, s in truths.items() if s.ignore)}
         for (t, p), n in pixels.items():
-            by_truth[t] += n
-            by_pred[p] += n
-            known = truths.get(t)
-            if t == VOID or (known.ignore if known else rules.pred_void):
-                void[p] += n
-        return cls(truths, preds, pixels, by_truth, by_pred, void, rules)
+            by_truth[t] = by_truth.get(t, 0) + n
+            by_pred[p] = by_pred.get(p, 0) + n
+            if t in unscored or (rules.pred_void and t not in truths):
+                void[p] = void.get(p, 0) + n
+        return cls(truths, preds, pixels, Counter(by_truth), Counter(by_pred), Counter(void), rules)
 
     def by_rules(self, stuff: Collection[int]) -> Overlap:
         """Turn crowds, stuff and empty segments into what the rules make of them."""
@@ -128,11 +130,11 @@ class Overlap:
 
     def pairs(self) -> Iterator[tuple[Segment, Segment, float]]:
         """Yield (truth, pred, IoU) of every pair that could match, in order of their ids."""
+        preds = self.preds
+        matchable = {i: s for i, s in self.truths.items() if not (s.iscrowd or s.ignore)}
         for (t, p), common in self.pixels.items():
-            truth, pred = self.truths.get(t), self.preds.get(p)
+            truth, pred = matchable.get(t), preds.get(p)
             if truth is None or pred is None or truth.category_id != pred.category_id:
-                continue
-            if truth.iscrowd or truth.ignore:
                 continue
             union = self.pred_pixels[p] + self._area(truth) - common - self.void[p]
             yield truth, pred, self._ratio(common, union) if union else math.inf
