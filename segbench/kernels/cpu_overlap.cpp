@@ -76,13 +76,22 @@ nb::tuple confusion(Vector<T> truth, Vector<T> pred, int64_t classes, int64_t ig
   });
 }
 
+// Runs of classes, numbered without a search.
 template <class T>
 NumberedRuns class_runs(const Vector<T>& values, const Ends& ends, int64_t classes, int64_t ignore) {
-  std::vector<int64_t> bins(least(values.size(), ends.size()));
-  for (std::size_t i = 0; i < bins.size(); ++i) {
-    bins[i] = class_bin(static_cast<int64_t>(values.data()[i]), classes, ignore);
+  NumberedRuns runs{std::vector<uint32_t>(least(values.size(), ends.size())), ends.data(), {}};
+  const uint32_t none = ~0u;
+  std::vector<uint32_t> number_of(static_cast<std::size_t>(classes + 2), none);
+  for (std::size_t i = 0; i < runs.numbers.size(); ++i) {
+    int64_t bin = class_bin(static_cast<int64_t>(values.data()[i]), classes, ignore);
+    uint32_t& number = number_of[static_cast<std::size_t>(bin)];
+    if (number == none) {
+      number = static_cast<uint32_t>(runs.ids.size());
+      runs.ids.push_back(bin);
+    }
+    runs.numbers[i] = number;
   }
-  return number_runs(bins.data(), ends.data(), bins.size());
+  return runs;
 }
 
 template <class T>
