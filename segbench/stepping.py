@@ -13,8 +13,9 @@ import numpy as np
 
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.instances import InstanceTable
+from segbench.canonical.label_table import LabelTable
 from segbench.collect import Collector
-from segbench.errors import PluginError
+from segbench.errors import DataError, PluginError
 from segbench.metrics import TableMetric
 from segbench.panel import Measured, Panel
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from segbench.models import Batch, SegModel
     from segbench.models.class_map import ClassMap
 
+Table = InstanceTable | LabelTable
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -49,7 +51,8 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int) ->
                 future.cancel()
 
 
-_SPAN = 250
+_SPANS = {InstanceTable: 250, LabelTable: 32}
+"""Images measured at a time: many rows are quick to count, and maps are to be few in memory."""
 
 
 def collect_files(
@@ -97,32 +100,38 @@ class Spans(Iterable[range]):
     metrics: Sequence[TableMetric]
     collectors: Sequence[Collector]
     truth: Dataset
-    tables: tuple[InstanceTable, InstanceTable]
+    tables: tuple[Table, Table]
 
     @classmethod
     def of(cls, panel: Panel, truth: Dataset, predictions: Dataset) -> Spans | None:
         """Return the spans; None where a side has no table, or a metric no use for them."""
-        pred_table, truth_table = predictions.instances, truth.instances
-        if pred_table is None or truth_table is None:
-            return None
         found = [c.metric for c in panel.collectors]
         metrics = [metric for metric in found if isinstance(metric, TableMetric) and metric.by_tables]
         if len(metrics) < len(found):
             return None
-        return cls(metrics, panel.collectors, truth, (pred_table, truth_table))
+        tasks = {metric.task for metric in metrics}
+        tables: tuple[Table | None, Table | None] = None, None
+        if tasks == {"instance"}:
+            tables = predictions.instances, truth.instances
+        elif tasks == {"semantic"} and len(metrics) == 1:  # a witness of several has to see each image
+            tables = predictions.labels, truth.labels
+        if tables[0] is None or tables[1] is None:
+            return None
+        return cls(metrics, panel.collectors, truth, (tables[0], tables[1]))
 
     def __iter__(self) -> Iterator[range]:
-        n = len(self.truth)
-        return (range(first, min(first + _SPAN, n)) for first in range(0, n, _SPAN))
+        n, step = len(self.truth), _SPANS[type(self.tables[1])]
+        return (range(first, min(first + step, n)) for first in range(0, n, step))
 
     def measure(self, span: range) -> tuple[range, tuple[list[str], list[Any]] | None]:
         """Hash a span, and measure it by each metric; None where an image has to be looked at by itself."""
         ids = self.truth.image_ids
         try:
-            stats = [metric.measure_tables(*self.tables, ids, span) for metric in self.metrics]
-        except ValueError:
+            pred, truth = (table.read(span) for table in self.tables)
+            stats = [metric.measure_tables(pred, truth, ids, span) for metric in self.metrics]
+        except (ValueError, DataError):
             return span, None
-        hashes = self.tables[1].record_hashes(ids, span)
+        hashes = truth.record_hashes(ids, span)
         known = [found or self.truth[i].record_sha256 for i, found in zip(span, hashes, strict=True)]
         return span, (known, stats)
 

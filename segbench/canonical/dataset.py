@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 from segbench.canonical.batches import Batch, make_batches
 from segbench.canonical.categories import Categories
 from segbench.canonical.instances import InstanceTable
+from segbench.canonical.label_table import LabelTable
 from segbench.canonical.sample import Sample
 from segbench.errors import DataError, UsageError, did_you_mean
 
@@ -50,6 +51,8 @@ class Dataset(Sequence[Sample]):
         What a reader of a score on it should know.
     instances
         The segments of all samples as columns, where the format reads them so.
+    labels
+        The label maps of all samples, where these hold nothing else.
 
     Raises
     ------
@@ -73,6 +76,7 @@ class Dataset(Sequence[Sample]):
         fingerprint: str | None = None,
         notes: Sequence[str] = (),
         instances: InstanceTable | None = None,
+        labels: LabelTable | None = None,
     ) -> None:
         self.name = name
         self.categories = categories
@@ -84,7 +88,7 @@ class Dataset(Sequence[Sample]):
         self.extra = dict(extra or {})
         self.notes = tuple(notes)
         self._load, self._size = load, size
-        self.instances = instances
+        self.instances, self.labels = instances, labels
         self.stated_fingerprint = fingerprint
         self._index = _index(image_ids, path)
         if sum(self.splits.values()) != len(image_ids):

@@ -1,7 +1,8 @@
 """Records: what the truth says of one image as bytes, the same for every way to write that down.
 
 A record is a head (:func:`head_bytes`) and its segments (:func:`segment_bytes`), sorted as bytes. The kernel
-``instance_records`` writes the segments of a table the same way. Numbers are little-endian. The head is six
+``instance_records`` writes the segments of a table the same way. Of semantic and panoptic images the runs of
+the map follow (:func:`map_bytes`). Numbers are little-endian. The head is six
 i64 (kind, height, width, lengths of the two lists or -1, length of the id), the id and the lists. A segment::
 
     u8   flags: 1 crowd, 2 ignore, 4 area, 8 bbox, 16 score, 32 track_id, 64 source_id
@@ -20,8 +21,11 @@ import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from segbench.canonical.sample import Segment
+    from segbench.kernels import LabelRuns
 
 _HEAD = struct.Struct("<6q")
 _HEAD_KINDS = {"semantic": 0, "instance": 1, "panoptic": 2}
@@ -70,6 +74,12 @@ def segment_bytes(segment: Segment) -> bytes:
         parts.append(_text(segment.source_id.encode("utf-8", "surrogatepass")))
     attributes = _one_line(dict(segment.attributes)).encode() if segment.attributes else b""
     return b"".join([*parts, _text(mask), _text(attributes)])
+
+
+def map_bytes(runs: LabelRuns, kind: str) -> tuple[memoryview, memoryview]:
+    """Return the runs of a label map or segment map: their ends as u32, their ids as u16 or u32."""
+    stored = "<u4" if kind == "panoptic" else "<u2"
+    return np.ascontiguousarray(runs.ends, "<u4").data, np.ascontiguousarray(runs.values, stored).data
 
 
 def _mask(segment: Segment) -> tuple[bytes, int]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from segbench.canonical import maps
 from segbench.canonical.images import decode_image
 from segbench.canonical.paths import read_bytes
-from segbench.canonical.records import head_bytes, segment_bytes
+from segbench.canonical.records import head_bytes, map_bytes, segment_bytes
 from segbench.canonical.rle import Rle
 from segbench.errors import DataError
 from segbench.kernels import LabelRuns
@@ -267,9 +267,9 @@ class Sample:
         digest = hashlib.sha256(head_bytes(self.image_id, size, self.kind, *lists))
         digest.update(b"".join(sorted(map(segment_bytes, self.segments))))
         if self.kind != "instance":
-            runs, stored = (self.segment_runs, "<u4") if self.kind == "panoptic" else (self.mask_runs, "<u2")
-            digest.update(np.ascontiguousarray(runs.ends, "<u4").data)
-            digest.update(np.ascontiguousarray(runs.values, stored).data)
+            runs = self.segment_runs if self.kind == "panoptic" else self.mask_runs
+            for part in map_bytes(runs, self.kind):
+                digest.update(part)
         return digest.hexdigest()
 
     def error(self, message: str, field: str) -> DataError:

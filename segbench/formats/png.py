@@ -7,17 +7,19 @@ dense; ``reduce_zero_label`` is mmsegmentation's: 0 becomes ignore, every other 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.label_table import LabelTable
 from segbench.canonical.paths import files_below
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError, UsageError
 from segbench.formats.png_ids import IdReader, colors_from_file, labels_from_file, read_file
 from segbench.formats.png_write import write
+from segbench.kernels import LabelRuns
 
 __all__ = ["CARRIES", "LAYOUT", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
 
@@ -113,6 +115,7 @@ def read(
         path=path,
         splits=splits,
         notes=ids.notes,
+        labels=_table(names, files, ids),
     )
 
 
@@ -159,15 +162,25 @@ def read_predictions(
         tasks=TASKS,
         format="png",
         path=path,
+        labels=_table(truth.image_ids, files, ids),
     )
+
+
+def _table(names: Sequence[str], files: Mapping[str, str], ids: IdReader) -> LabelTable:
+    return LabelTable(
+        lambda index: _read_mask(names[index], files[names[index]], ids), ids.categories.ignore_index
+    )
+
+
+def _read_mask(name: str, file: str, ids: IdReader) -> LabelRuns:
+    return ids.decode(read_file(file, image_id=name, field="mask"), file=file, image_id=name)
 
 
 def _sample(
     name: str, file: str, ids: IdReader, *, source_path: str, image_file: ImageFile | None = None
 ) -> Sample:
     """Read the mask at once: its size is that of the sample."""
-    data = read_file(file, image_id=name, field="mask")
-    mask = ids.decode(data, file=file, image_id=name)
+    mask = _read_mask(name, file, ids)
     return Sample(
         image_id=name,
         height=mask.shape[0],

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from segbench.canonical.categories import Categories
-    from segbench.canonical.instances import InstanceTable
     from segbench.canonical.sample import Sample
     from segbench.metrics.boundary import BoundaryIoU
     from segbench.metrics.cityscapes_instance import CityscapesAP
@@ -138,17 +137,15 @@ class Metric(Protocol):
 
 @runtime_checkable
 class TableMetric(Metric, Protocol):
-    """A metric that can measure many images at a time, from tables of their segments."""
+    """A metric that can measure many images at a time, from tables of their segments or label maps."""
 
     @property
     def by_tables(self) -> bool:
         """Whether it can under its rules."""
         ...
 
-    def measure_tables(
-        self, pred: InstanceTable, truth: InstanceTable, image_ids: Sequence[str], span: range
-    ) -> Any:
-        """Measure the images of a span, as :meth:`measure_sample` would.
+    def measure_tables(self, pred: Any, truth: Any, image_ids: Sequence[str], span: range) -> Any:
+        """Measure the images of a span, as :meth:`measure_sample` would; both are what tables read of it.
 
         Raises
         ------

@@ -20,7 +20,9 @@ from segbench.metrics.rules import checked
 from segbench.metrics.scores import Scores, signature
 from segbench.metrics.semantic_rules import SEMANTIC_RULES, SemanticRules
 from segbench.metrics.semantic_score import score
+from segbench.metrics.semantic_span import SemanticSpan, measure_span
 from segbench.metrics.semantic_stats import (
+    NO_IGNORE,
     ImageCounts,
     SemanticStats,
     measure,
@@ -30,7 +32,9 @@ from segbench.metrics.semantic_stats import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from segbench.canonical.label_table import LabelSpan
     from segbench.canonical.sample import Sample
+    from segbench.metrics import ListColumns
     from segbench.metrics.once import Once
 
 __all__ = ["MeanIoU", "SemanticRules", "SemanticStats", "measure", "score"]
@@ -199,6 +203,32 @@ class MeanIoU:
             pred_file=pred.source_path,
             truth_file=truth.source_path,
         )
+
+    @property
+    def by_tables(self) -> bool:
+        """Whether :meth:`measure_tables` serves these rules: no score is of single images."""
+        return not self.rules.by_image
+
+    def measure_tables(
+        self,
+        pred: LabelSpan,
+        truth: LabelSpan,
+        image_ids: Sequence[str],  # noqa: ARG002 - what would name one is measured by itself
+        span: range,  # noqa: ARG002
+    ) -> SemanticSpan:
+        """Measure a span of images at once; see :func:`segbench.metrics.semantic_span.measure_span`."""
+        if self.ignore_index is not None and {pred.ignore_index, truth.ignore_index} != {self.ignore_index}:
+            raise ValueError("another index is ignored")
+        ignore = NO_IGNORE if self.ignore_index is None else self.ignore_index
+        return measure_span(pred, truth, len(self.categories), ignore, self.rules)
+
+    def span_columns(self, stats: SemanticSpan) -> tuple[ListColumns, Mapping[str, NDArray[Any]]]:
+        """What :meth:`image_row` says of each image of a span, as columns; there are no detections."""
+        return stats.columns, {}
+
+    def add_span(self, stats: SemanticSpan) -> None:
+        """Add the images of a span."""
+        self._stats += stats.total
 
     def image_row(self, stats: SemanticStats | None) -> dict[str, NDArray[Any]]:
         """``category_ids`` int32 [n] of what occurs, and ``tp``, ``fp``, ``fn`` int64 [n] in pixels."""

@@ -19,6 +19,7 @@ from segbench.metrics.semantic_rules import EXACT, SemanticRules
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Chosen = NDArray[np.bool_]
 NO_IGNORE = int(np.iinfo(np.int64).min)
 """An ignore index that no pixel holds."""
 
@@ -238,19 +239,34 @@ def read(cells: Cells, rules: SemanticRules, **where: Any) -> SemanticStats:
     return SemanticStats(tp, fp, fn, kept, doubts, images=1, **where)
 
 
-def _read(cells: Cells, rules: SemanticRules) -> tuple[Counts, Counts, Counts]:
-    """Read tp, fp and fn, int64 [K] each, off the cells of true categories."""
+def confused(cells: Cells, rules: SemanticRules) -> tuple[tuple[Chosen, Counts], ...]:
+    """Which cells of true categories are tp, fp and fn, bool [n] each, and of which categories.
+
+    A false positive of an unscored category is none.
+    """
+    scored = np.ones(len(cells.pixels), np.bool_)
     if rules.unscored:
         scored = ~np.isin(cells.truth, rules.unscored)
         if rules.unscored_pred == "drop":
             scored &= ~np.isin(cells.pred, rules.unscored)
-        cells = cells.where(scored)
     right = cells.truth == cells.pred
-    wrong = cells.where(~right)
-    false = wrong.where(wrong.pred < cells.num_classes).by_pred()
+    wrong = scored & ~right
+    return (
+        (scored & right, cells.truth),
+        (wrong & (cells.pred < cells.num_classes), cells.pred),
+        (wrong, cells.truth),
+    )
+
+
+def _read(cells: Cells, rules: SemanticRules) -> tuple[Counts, Counts, Counts]:
+    """Read tp, fp and fn, int64 [K] each, off the cells of true categories."""
+    found = np.zeros((3, cells.num_classes), np.int64)
+    for total, (chosen, ids) in zip(found, confused(cells, rules), strict=True):
+        np.add.at(total, ids[chosen], cells.pixels[chosen])
+    tp, fp, fn = found
     if rules.unscored:
-        false[list(rules.unscored)] = 0
-    return cells.where(right).by_truth(), false, wrong.by_truth()
+        fp[list(rules.unscored)] = 0
+    return tp, fp, fn
 
 
 def _plus(table: Counts, other: Counts | Cells | None) -> Counts | None:
