@@ -178,6 +178,16 @@ def ours(truth, results, iou_type, options):
     return metric
 
 
+def test_what_no_threshold_measures_is_undefined():
+    metric = MaskAP(num_classes=1, iou_thresholds=[0.6])
+    truth = {"masks": np.ones((1, 4, 4), bool), "category_ids": [0]}
+    metric.update(truth | {"scores": [0.9]}, truth, image_id=1)
+    scores = metric.compute()
+    assert scores["ap"] == pytest.approx(1)
+    assert math.isnan(scores["ap50"])
+    assert math.isnan(scores.class_rows[0]["ap75"])
+
+
 @pytest.mark.parametrize("seed", range(160))
 def test_bit_for_bit_as_pycocotools(seed):
     truth, results = random_case(seed)
