@@ -13,12 +13,17 @@ import numpy as np
 
 from segbench.kernels import _cpu
 from segbench.kernels._match import flags
-from segbench.kernels._runs import id_map
+from segbench.kernels._runs import LabelRuns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
+
+    Labels = npt.ArrayLike | LabelRuns
+    _Runs = tuple[
+        npt.NDArray[Any], npt.NDArray[np.uint32], npt.NDArray[Any], npt.NDArray[np.uint32], int, int
+    ]
 
 
 def boundary_distance(height: int, width: int, ratio: float) -> int:
@@ -38,13 +43,13 @@ def boundary_distance(height: int, width: int, ratio: float) -> int:
     return max(1, round(ratio * math.sqrt(height**2 + width**2)))
 
 
-def boundary_map(segment_map: npt.ArrayLike, distance: int) -> npt.NDArray[np.bool_]:
+def boundary_map(segment_map: Labels, distance: int) -> npt.NDArray[np.bool_]:
     """Return which pixels are on the boundary of their segment, in one pass for all segments.
 
     Parameters
     ----------
     segment_map
-        Integers [H, W]: segment ids or classes.
+        Integers [H, W], segment ids or classes, or their :class:`LabelRuns`.
     distance
         How many columns and rows a pixel of another id, or the outside of the image, may be away; from 1 up.
 
@@ -61,19 +66,19 @@ def boundary_map(segment_map: npt.ArrayLike, distance: int) -> npt.NDArray[np.bo
     -----
     For each id what ``mask_to_boundary`` of boundary-iou-api gives for its mask (Cheng et al., CVPR 2021).
     """
-    (array,) = _maps(segment_map=segment_map)
-    return _cpu.boundary_map(array, _checked(distance)).view(np.bool_)
+    runs = segment_map if isinstance(segment_map, LabelRuns) else LabelRuns.of(segment_map)
+    return _cpu.boundary_map(runs.values, runs.ends, *runs.shape, _checked(distance)).view(np.bool_)
 
 
 def boundary_pairs(
-    truth: npt.ArrayLike, pred: npt.ArrayLike, distance: int
+    truth: Labels, pred: Labels, distance: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Count pixels by (true segment, predicted segment), and those of them on boundaries.
 
     Parameters
     ----------
     truth, pred
-        Integers [H, W] with ids from 0 up.
+        Integers [H, W] with ids from 0 up, or their :class:`LabelRuns`.
     distance
         As `boundary_map`.
 
@@ -89,12 +94,11 @@ def boundary_pairs(
     ValueError
         If a shape or dtype is wrong, there are no pixels, an id is negative or the distance is below 1.
     """
-    true_map, pred_map = _maps(truth=truth, pred=pred)
-    return _cpu.boundary_pairs(true_map, pred_map, _checked(distance))
+    return _cpu.boundary_pairs(*_runs(truth, pred), _checked(distance))
 
 
 def boundary_classes(
-    truth: npt.ArrayLike, pred: npt.ArrayLike, num_classes: int, ignore_index: int, distance: int
+    truth: Labels, pred: Labels, num_classes: int, ignore_index: int, distance: int
 ) -> npt.NDArray[np.int64]:
     """Count the boundary pixels of every class.
 
@@ -104,7 +108,7 @@ def boundary_classes(
     Parameters
     ----------
     truth, pred
-        Integers [H, W].
+        Integers [H, W], or their :class:`LabelRuns`.
     num_classes
         K, the number of classes: 0 .. K - 1.
     ignore_index
@@ -123,13 +127,12 @@ def boundary_classes(
     ValueError
         If a shape or dtype is wrong, there are no pixels, or `num_classes` or the distance is below 1.
     """
-    true_map, pred_map = _maps(truth=truth, pred=pred)
-    classes = _classes(num_classes)
-    return _cpu.boundary_classes(true_map, pred_map, classes, int(ignore_index), _checked(distance))
+    classes, ignored = _classes(num_classes), int(ignore_index)
+    return _cpu.boundary_classes(*_runs(truth, pred), classes, ignored, _checked(distance))
 
 
 def contour_hits(
-    truth: npt.ArrayLike, pred: npt.ArrayLike, num_classes: int, ignore_index: int, squared_reach: int
+    truth: Labels, pred: Labels, num_classes: int, ignore_index: int, squared_reach: int
 ) -> npt.NDArray[np.int64]:
     """Count the contour pixels of every class, and those that the other map has the like of nearby.
 
@@ -139,7 +142,7 @@ def contour_hits(
     Parameters
     ----------
     truth, pred
-        Integers [H, W].
+        Integers [H, W], or their :class:`LabelRuns`.
     num_classes
         K, the number of classes: 0 .. K - 1.
     ignore_index
@@ -164,10 +167,9 @@ def contour_hits(
     """
     if squared_reach < 0:
         raise ValueError(f"squared_reach must be at least 0, not {squared_reach}")
-    true_map, pred_map = _maps(truth=truth, pred=pred)
-    classes = _classes(num_classes)
-    whole = sum(side**2 for side in true_map.shape)  # as far as the image's corners
-    return _cpu.contour_hits(true_map, pred_map, classes, int(ignore_index), min(int(squared_reach), whole))
+    runs, classes = _runs(truth, pred), _classes(num_classes)
+    whole = runs[4] ** 2 + runs[5] ** 2  # as far as the image's corners
+    return _cpu.contour_hits(*runs, classes, int(ignore_index), min(int(squared_reach), whole))
 
 
 def rle_boundary(rles: Sequence[bytes], height: int, width: int, distance: int) -> list[bytes]:
@@ -244,11 +246,11 @@ def _classes(num_classes: int) -> int:
     return int(num_classes)
 
 
-def _maps(**maps: npt.ArrayLike) -> list[npt.NDArray[Any]]:
-    """Return maps of ids as contiguous arrays [H, W] of one dtype."""
-    arrays = [id_map(values, name) for name, values in maps.items()]
-    shapes = [array.shape for array in arrays]
-    if len(shapes[0]) != 2 or len(set(shapes)) > 1:
-        raise ValueError(f"{' and '.join(maps)} must be [H, W], not {' and '.join(map(str, shapes))}")
-    dtype = np.result_type(*arrays)
-    return [np.ascontiguousarray(array, dtype) for array in arrays]
+def _runs(truth: Labels, pred: Labels) -> _Runs:
+    """Return values and ends of both maps, values of one dtype, and their height and width."""
+    t, p = (one if isinstance(one, LabelRuns) else LabelRuns.of(one) for one in (truth, pred))
+    if t.shape != p.shape:
+        raise ValueError(f"truth and pred must have one shape, not {t.shape} and {p.shape}")
+    dtype = np.promote_types(t.values.dtype, p.values.dtype)
+    values = (side.values.astype(dtype, copy=False) for side in (t, p))
+    return next(values), t.ends, next(values), p.ends, *t.shape

@@ -133,15 +133,42 @@ def draw_curves(
     levels: int,
     /,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
-def boundary_map(segment_map: npt.NDArray[Any], distance: int, /) -> npt.NDArray[np.uint8]: ...
+def boundary_map(
+    values: npt.NDArray[Any], ends: npt.NDArray[np.uint32], height: int, width: int, distance: int, /
+) -> npt.NDArray[np.uint8]: ...
 def boundary_pairs(
-    truth: npt.NDArray[Any], pred: npt.NDArray[Any], distance: int, /
+    truth: npt.NDArray[Any],
+    truth_ends: npt.NDArray[np.uint32],
+    pred: npt.NDArray[Any],
+    pred_ends: npt.NDArray[np.uint32],
+    height: int,
+    width: int,
+    distance: int,
+    /,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...
 def boundary_classes(
-    truth: npt.NDArray[Any], pred: npt.NDArray[Any], classes: int, ignore: int, distance: int, /
+    truth: npt.NDArray[Any],
+    truth_ends: npt.NDArray[np.uint32],
+    pred: npt.NDArray[Any],
+    pred_ends: npt.NDArray[np.uint32],
+    height: int,
+    width: int,
+    classes: int,
+    ignore: int,
+    distance: int,
+    /,
 ) -> npt.NDArray[np.int64]: ...
 def contour_hits(
-    truth: npt.NDArray[Any], pred: npt.NDArray[Any], classes: int, ignore: int, squared_reach: int, /
+    truth: npt.NDArray[Any],
+    truth_ends: npt.NDArray[np.uint32],
+    pred: npt.NDArray[Any],
+    pred_ends: npt.NDArray[np.uint32],
+    height: int,
+    width: int,
+    classes: int,
+    ignore: int,
+    squared_reach: int,
+    /,
 ) -> npt.NDArray[np.int64]: ...
 def rle_boundary(rles: Sequence[bytes], height: int, width: int, distance: int, /) -> list[bytes]: ...
 def rle_boundary_iou(

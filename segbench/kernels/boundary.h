@@ -16,18 +16,6 @@
 
 namespace seg {
 
-// Whether columns x and x + 1 of two rows, one below the other, hold more than one id.
-template <class T>
-SEG_FN bool mixed_corner(const T* row, const T* below, int64_t x) {
-  return (row[x] != row[x + 1]) | (below[x] != below[x + 1]) | (row[x] != below[x]);
-}
-
-// Whether pixel x, not at the image's border, differs from one of the four beside, above and below it.
-template <class T>
-SEG_FN bool on_contour(const T* above, const T* row, const T* below, int64_t x) {
-  return (row[x] != row[x - 1]) | (row[x] != row[x + 1]) | (row[x] != above[x]) | (row[x] != below[x]);
-}
-
 // How far to shift next so that `span` neighbours joined become `wanted` of them.
 SEG_FN int64_t doubling(int64_t span, int64_t wanted) { return least(span, wanted - span); }
 

@@ -1,68 +1,64 @@
-// CPU doors of boundaries in maps: of segments or classes, all of them in one pass.
+// CPU doors of boundaries in maps, given as runs: of segments or classes, all of them in one pass.
 #include <algorithm>
 #include <numeric>
-#include <stdexcept>
 #include <tuple>
 
-#include "codec.h"
 #include "door.h"
 #include "near.h"
 #include "overlap.h"
 #include "pair_table.h"
+#include "run_map_door.h"
 
 namespace seg {
 namespace {
 
 using Counts = std::vector<int64_t>;
 
-struct Size {
-  int64_t height, width;
-};
-
 template <class T>
-Size size_of(Matrix<T> map) {
-  Size size{static_cast<int64_t>(map.shape(0)), static_cast<int64_t>(map.shape(1))};
-  pixels_of(size.height, size.width);  // raises for a map without pixels
-  return size;
-}
-
-template <class T>
-nb::object boundary_map(Matrix<T> map, int64_t distance) {
-  const T* pixels = map.data();
-  Size size = size_of(map);
+nb::object boundary_map(Vector<T> values, Ends ends, int64_t height, int64_t width, int64_t distance) {
+  RunMap<T> map = run_map(values, ends, height, width);
   std::vector<uint8_t> out;
   {
     nb::gil_scoped_release release;
-    BitRows marked = near_edges(pixels, size.height, size.width, distance);
-    out.resize(static_cast<std::size_t>(size.height * size.width));
-    for (int64_t y = 0; y < size.height; ++y) {
+    BitRows marked = near_edges(map, distance);
+    out.resize(static_cast<std::size_t>(map.pixels()));
+    for (int64_t y = 0; y < height; ++y) {
       const uint64_t* bits = marked.row(y);
-      uint8_t* row = out.data() + y * size.width;
-      for (int64_t x = 0; x < size.width; ++x) row[x] = bits[x >> 6] >> (x & 63) & 1;
+      uint8_t* row = out.data() + y * width;
+      for (int64_t x = 0; x < width; ++x) row[x] = bits[x >> 6] >> (x & 63) & 1;
     }
   }
-  return to_numpy(std::move(out), {map.shape(0), map.shape(1)});
+  return to_numpy(std::move(out), {static_cast<std::size_t>(height), static_cast<std::size_t>(width)});
 }
 
 // Pixels of one kind: all, on the boundary in the truth, in the prediction, and in both.
 struct Tally {
   int64_t all = 0, truth = 0, pred = 0, both = 0;
+
+  void add(const Tally& other) {
+    all += other.all;
+    truth += other.truth;
+    pred += other.pred;
+    both += other.both;
+  }
 };
 
-// Calls put(x, y, tally) for each run of equal pairs, which begins at (x, y).
+// Calls put(true id, predicted id, tally) for each common run of two maps.
 template <class T, class Put>
-void for_each_tally(const T* truth, const T* pred, Size size, int64_t distance, Put put) {
-  BitRows truth_near = near_edges(truth, size.height, size.width, distance);
-  BitRows pred_near = near_edges(pred, size.height, size.width, distance);
-  for (int64_t y = 0; y < size.height; ++y) {
-    const uint64_t *t = truth_near.row(y), *p = pred_near.row(y);
-    for_each_run(truth + y * size.width, pred + y * size.width, size.width, [&](int64_t begin, int64_t end) {
-      put(begin, y,
-          Tally{end - begin, bits_between(begin, end, [=](int64_t i) { return t[i]; }),
-                bits_between(begin, end, [=](int64_t i) { return p[i]; }),
-                bits_between(begin, end, [=](int64_t i) { return t[i] & p[i]; })});
+void for_each_tally(const RunMap<T>& truth, const RunMap<T>& pred, int64_t distance, Put put) {
+  BitRows truth_near = near_edges(truth, distance), pred_near = near_edges(pred, distance);
+  int64_t begin = 0;
+  for_each_common_run(truth.ends, truth.n, pred.ends, pred.n, [&](int64_t i, int64_t j, int64_t pixels) {
+    Tally sum;
+    for_each_row_part(begin, begin + pixels, truth.width, [&](int64_t y, int64_t x0, int64_t x1) {
+      const uint64_t *t = truth_near.row(y), *p = pred_near.row(y);
+      sum.add({x1 - x0, bits_between(x0, x1, [=](int64_t k) { return t[k]; }),
+               bits_between(x0, x1, [=](int64_t k) { return p[k]; }),
+               bits_between(x0, x1, [=](int64_t k) { return t[k] & p[k]; })});
     });
-  }
+    begin += pixels;
+    put(static_cast<int64_t>(truth.values[i]), static_cast<int64_t>(pred.values[j]), sum);
+  });
 }
 
 struct PairTallies {
@@ -70,16 +66,13 @@ struct PairTallies {
 };
 
 template <class T>
-PairTallies count_pairs(const T* truth, const T* pred, Size size, int64_t distance) {
+PairTallies count_pairs(const RunMap<T>& truth, const RunMap<T>& pred, int64_t distance) {
   PairTable table;
   std::vector<Tally> tallies;
-  for_each_tally(truth, pred, size, distance, [&](int64_t x, int64_t y, Tally run) {
-    int64_t at = y * size.width + x;
-    auto number = static_cast<std::size_t>(
-        table.add({static_cast<int64_t>(truth[at]), static_cast<int64_t>(pred[at])}));
+  for_each_tally(truth, pred, distance, [&](int64_t t, int64_t p, const Tally& tally) {
+    auto number = static_cast<std::size_t>(table.add({t, p}));
     if (number == tallies.size()) tallies.emplace_back();
-    Tally& sum = tallies[number];
-    sum = {sum.all + run.all, sum.truth + run.truth, sum.pred + run.pred, sum.both + run.both};
+    tallies[number].add(tally);
   });
   std::vector<std::size_t> order(tallies.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -99,13 +92,13 @@ PairTallies count_pairs(const T* truth, const T* pred, Size size, int64_t distan
 }
 
 template <class T>
-nb::tuple boundary_pairs(Matrix<T> truth, Matrix<T> pred, int64_t distance) {
-  const T *t = truth.data(), *p = pred.data();
-  Size size = size_of(truth);
+nb::tuple boundary_pairs(Vector<T> truth, Ends truth_ends, Vector<T> pred, Ends pred_ends, int64_t height,
+                         int64_t width, int64_t distance) {
+  RunMap<T> t = run_map(truth, truth_ends, height, width), p = run_map(pred, pred_ends, height, width);
   PairTallies found;
   {
     nb::gil_scoped_release release;
-    found = count_pairs(t, p, size, distance);
+    found = count_pairs(t, p, distance);
   }
   std::size_t n = found.a.size();
   return nb::make_tuple(to_numpy(std::move(found.a), {n}), to_numpy(std::move(found.b), {n}),
@@ -113,23 +106,20 @@ nb::tuple boundary_pairs(Matrix<T> truth, Matrix<T> pred, int64_t distance) {
 }
 
 template <class T>
-nb::object boundary_classes(Matrix<T> truth, Matrix<T> pred, int64_t classes, int64_t ignore,
-                            int64_t distance) {
-  const T *t = truth.data(), *p = pred.data();
-  Size size = size_of(truth);
+nb::object boundary_classes(Vector<T> truth, Ends truth_ends, Vector<T> pred, Ends pred_ends, int64_t height,
+                            int64_t width, int64_t classes, int64_t ignore, int64_t distance) {
+  RunMap<T> t = run_map(truth, truth_ends, height, width), p = run_map(pred, pred_ends, height, width);
   auto bins = static_cast<std::size_t>(classes + 2);
   Counts out(3 * bins, 0);
   {
     nb::gil_scoped_release release;
-    std::vector<T> cut = scored_part(t, p, size.height * size.width, ignore);
-    for_each_tally(t, cut.data(), size, distance, [&](int64_t x, int64_t y, Tally run) {
-      int64_t at = y * size.width + x, true_id = static_cast<int64_t>(t[at]);
+    Runs<T> cut = scored_part(t, p, ignore);
+    for_each_tally(t, as_map(cut, p), distance, [&](int64_t true_id, int64_t pred_id, const Tally& tally) {
       if (true_id == ignore) return;
-      int64_t row = class_bin(true_id, classes, ignore);
-      int64_t other = class_bin(static_cast<int64_t>(cut[static_cast<std::size_t>(at)]), classes, ignore);
-      out[static_cast<std::size_t>(3 * row)] += run.truth;
-      out[static_cast<std::size_t>(3 * other + 1)] += run.pred;
-      if (row == other) out[static_cast<std::size_t>(3 * row + 2)] += run.both;
+      int64_t row = class_bin(true_id, classes, ignore), other = class_bin(pred_id, classes, ignore);
+      out[static_cast<std::size_t>(3 * row)] += tally.truth;
+      out[static_cast<std::size_t>(3 * other + 1)] += tally.pred;
+      if (row == other) out[static_cast<std::size_t>(3 * row + 2)] += tally.both;
     });
   }
   return to_numpy(std::move(out), {bins, 3});
@@ -137,9 +127,10 @@ nb::object boundary_classes(Matrix<T> truth, Matrix<T> pred, int64_t classes, in
 
 template <class T>
 void add_typed_doors(nb::module_& m) {
-  m.def("boundary_map", &boundary_map<T>, nb::arg().noconvert(), nb::arg());
-  m.def("boundary_pairs", &boundary_pairs<T>, nb::arg().noconvert(), nb::arg().noconvert(), nb::arg());
-  m.def("boundary_classes", &boundary_classes<T>, nb::arg().noconvert(), nb::arg().noconvert(), nb::arg(),
+  auto values = nb::arg().noconvert();
+  m.def("boundary_map", &boundary_map<T>, values, values, nb::arg(), nb::arg(), nb::arg());
+  m.def("boundary_pairs", &boundary_pairs<T>, values, values, values, values, nb::arg(), nb::arg(), nb::arg());
+  m.def("boundary_classes", &boundary_classes<T>, values, values, values, values, nb::arg(), nb::arg(), nb::arg(),
         nb::arg(), nb::arg());
 }
 

@@ -1,8 +1,8 @@
 // CPU door of contours: pixels of a class beside another, and whether the other map has the like nearby.
-#include "codec.h"
 #include "door.h"
 #include "near.h"
 #include "overlap.h"
+#include "run_map_door.h"
 
 namespace seg {
 namespace {
@@ -14,24 +14,20 @@ using Points = std::vector<Point>;
 
 // The pixels on contours, by class; the last list holds those whose id is no class.
 template <class T>
-std::vector<Points> contours_of(const T* map, int64_t height, int64_t width, int64_t classes,
-                                int64_t ignore) {
+std::vector<Points> contours_of(const RunMap<T>& map, int64_t classes, int64_t ignore) {
   std::vector<Points> out(static_cast<std::size_t>(classes + 1));
-  auto add = [&](int64_t x, int64_t y) {
-    int64_t bin = class_bin(static_cast<int64_t>(map[y * width + x]), classes, ignore);
-    if (bin != classes) out[static_cast<std::size_t>(least(bin, classes))].push_back({x, y});
-  };
-  for (int64_t y = 0; y < height; ++y) {
-    const T* row = map + y * width;
-    bool border = y == 0 || y + 1 == height;
-    add(0, y);
-    auto mark = [=](int64_t from, int64_t count, uint8_t* marks) {
-      for (int64_t i = 0; i < count; ++i) {
-        marks[i] = border || on_contour(row - width, row, row + width, from + i + 1);
+  BitRows marks = contour_pixels(map);
+  int64_t begin = 0;
+  for (int64_t i = 0; i < map.n; begin = map.ends[i++]) {
+    int64_t bin = class_bin(static_cast<int64_t>(map.values[i]), classes, ignore);
+    if (bin == classes) continue;
+    Points& points = out[static_cast<std::size_t>(least(bin, classes))];
+    for_each_row_part(begin, map.ends[i], map.width, [&](int64_t y, int64_t x0, int64_t x1) {
+      for (int64_t k = x0 >> 6; 64 * k < x1; ++k) {
+        uint64_t bits = marks.row(y)[k] & word_part(k, x0, x1);
+        for (; bits; bits &= bits - 1) points.push_back({64 * k + lowest_bit(bits), y});
       }
-    };
-    for_each_mark(width - 2, mark, [&](int64_t x) { add(x + 1, y); });
-    if (width > 1) add(width - 1, y);
+    });
   }
   return out;
 }
@@ -55,7 +51,7 @@ class Canvas {
       : height_(height), width_(width), bits_(height, width), half_(half_widths(squared_reach)) {}
 
   int64_t count_near(const Points& points, const Points& others) {
-    for (Point p : others) bits_.row(p.y)[p.x >> 6] |= uint64_t{1} << (p.x & 63);
+    for (Point p : others) bits_.set(p.x, p.y);
     int64_t count = 0, reach = static_cast<int64_t>(half_.size()) - 1;
     for (Point p : points) {
       count += any_near(bits_.row(0), bits_.words(), height_, width_, p.x, p.y, half_.data(), reach);
@@ -71,16 +67,15 @@ class Canvas {
 };
 
 template <class T>
-nb::object contour_hits(Matrix<T> truth, Matrix<T> pred, int64_t classes, int64_t ignore,
-                        int64_t squared_reach) {
-  const T *t = truth.data(), *p = pred.data();
-  auto height = static_cast<int64_t>(truth.shape(0)), width = static_cast<int64_t>(truth.shape(1));
+nb::object contour_hits(Vector<T> truth, Ends truth_ends, Vector<T> pred, Ends pred_ends, int64_t height,
+                        int64_t width, int64_t classes, int64_t ignore, int64_t squared_reach) {
+  RunMap<T> t = run_map(truth, truth_ends, height, width), p = run_map(pred, pred_ends, height, width);
   std::vector<int64_t> out;
   {
     nb::gil_scoped_release release;
-    std::vector<T> cut = scored_part(t, p, pixels_of(height, width), ignore);
-    std::vector<Points> truths = contours_of(t, height, width, classes, ignore);
-    std::vector<Points> preds = contours_of(cut.data(), height, width, classes, ignore);
+    Runs<T> cut = scored_part(t, p, ignore);
+    std::vector<Points> truths = contours_of(t, classes, ignore);
+    std::vector<Points> preds = contours_of(as_map(cut, p), classes, ignore);
     Canvas canvas(height, width, squared_reach);
     for (std::size_t c = 0; c < truths.size(); ++c) {
       auto true_n = static_cast<int64_t>(truths[c].size()), pred_n = static_cast<int64_t>(preds[c].size());
@@ -94,8 +89,9 @@ nb::object contour_hits(Matrix<T> truth, Matrix<T> pred, int64_t classes, int64_
 
 template <class T>
 void add_typed_door(nb::module_& m) {
-  m.def("contour_hits", &contour_hits<T>, nb::arg().noconvert(), nb::arg().noconvert(), nb::arg(), nb::arg(),
-        nb::arg());
+  auto values = nb::arg().noconvert();
+  m.def("contour_hits", &contour_hits<T>, values, values, values, values, nb::arg(), nb::arg(), nb::arg(),
+        nb::arg(), nb::arg());
 }
 
 }  // namespace

@@ -168,7 +168,7 @@ class BoundaryIoU:
         """Measure the masks of one image; errors as :func:`measure`."""
         check_ignore(pred, truth, self.ignore_index)
         files = {"pred_file": pred.source_path, "truth_file": truth.source_path}
-        return self._measure(pred.mask, truth.mask, image_id=truth.image_id, index=index, **files)
+        return self._measure(pred.mask_runs, truth.mask_runs, image_id=truth.image_id, index=index, **files)
 
     def image_row(self, stats: BoundaryStats | None) -> dict[str, NDArray[Any]]:
         """``category_ids`` int32 [n]; ``tp fp fn`` and, of contours, ``found``, int64 [n] in pixels."""

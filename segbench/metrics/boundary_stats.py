@@ -13,7 +13,7 @@ from segbench import kernels
 from segbench.errors import DataError
 from segbench.metrics.boundary_rules import BoundaryRules
 from segbench.metrics.doubts import Doubt
-from segbench.metrics.inputs import label_map
+from segbench.metrics.inputs import labels
 from segbench.metrics.semantic_stats import NO_IGNORE, ImageCounts
 from segbench.metrics.semantic_stats import measure as measure_pixels
 
@@ -98,7 +98,7 @@ def measure(
     Parameters
     ----------
     pred, truth
-        Category ids: integers [H, W].
+        Category ids: integers [H, W], or their :class:`LabelRuns`.
     num_classes, ignore_index
         Ids are 0..num_classes-1; the id of pixels that are never scored, None for none.
     rules
@@ -121,9 +121,9 @@ def measure(
     here those of bfscore_python (minar09, EMCOM Lab, cross-checked there with MATLAB's ``bfscore``), each
     pixel once.
     """
-    truth, pred = label_map(truth, "truth"), label_map(pred, "pred")
+    truth, pred = labels(truth, "truth"), labels(pred, "pred")
     ignore = NO_IGNORE if ignore_index is None else ignore_index
-    if pred.shape != truth.shape or truth.ndim != 2 or not truth.size:
+    if pred.shape != truth.shape or len(truth.shape) != 2 or 0 in truth.shape:
         raise DataError(
             f"it is {pred.shape} pixels, the truth {truth.shape}; need [H, W]",
             file=pred_file,

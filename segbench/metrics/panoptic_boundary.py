@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from segbench import kernels
 from segbench.canonical.sample import Segment
-from segbench.metrics.inputs import labels, pixels
+from segbench.metrics.inputs import Labels, labels, pixels
 from segbench.metrics.panoptic_overlap import VOID
 
 Pairs = dict[tuple[int, int], int]
@@ -63,13 +63,13 @@ class Edges:
         -----
         ``pq_compute_single_core`` of boundary-iou-api (Cheng et al., Boundary IoU, CVPR 2021).
         """
-        truth_map, pred_map = (pixels(labels(side[0], "a segment map")) for side in (truth, pred))
+        truth_map, pred_map = (labels(side[0], "a segment map") for side in (truth, pred))
         named = [i for i, segment in truth[1].items() if not segment.ignore]
         distance = kernels.boundary_distance(truth_map.shape[0], truth_map.shape[1], ratio)
         if inside in named or inside in pred[1]:
-            truth_map, true_areas = _one_by_one(truth_map, named, distance, inside)
-            pred_map, pred_areas = _one_by_one(pred_map, pred[1], distance, inside)
-            columns = (column.tolist() for column in kernels.pair_counts(truth_map, pred_map))
+            true_edges, true_areas = _one_by_one(pixels(truth_map), named, distance, inside)
+            pred_edges, pred_areas = _one_by_one(pixels(pred_map), pred[1], distance, inside)
+            columns = (column.tolist() for column in kernels.pair_counts(true_edges, pred_edges))
             common = {(t, p): n for t, p, n in zip(*columns, strict=True)}
         else:
             common, true_areas, pred_areas = _at_once(truth_map, pred_map, frozenset(named), distance)
@@ -88,7 +88,7 @@ class Edges:
 
 
 def _at_once(
-    truth_map: NDArray[Any], pred_map: NDArray[Any], named: Collection[int], distance: int
+    truth_map: Labels, pred_map: Labels, named: Collection[int], distance: int
 ) -> tuple[Pairs, Areas, Areas]:
     common: Pairs = {}
     true_areas, pred_areas = Counter[int](), Counter[int]()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import naive
 import numpy as np
 import pytest
@@ -41,9 +43,13 @@ def test_maps(size, distance):
         assert found.dtype == np.bool_
         np.testing.assert_array_equal(found, naive.boundary_map(truth, distance))
         pairs = kernels.boundary_pairs(truth, pred, distance)
-        for ours, expected in zip(pairs, naive.boundary_pairs(truth, pred, distance), strict=True):
+        of_runs = kernels.boundary_pairs(kernels.LabelRuns.of(truth), pred, distance)
+        for ours, same, expected in zip(
+            pairs, of_runs, naive.boundary_pairs(truth, pred, distance), strict=True
+        ):
             assert ours.dtype == np.int64
             np.testing.assert_array_equal(ours, expected)
+            np.testing.assert_array_equal(same, expected)
         np.testing.assert_array_equal(pairs[2][:, 0], kernels.pair_counts(truth, pred)[2])
 
 
@@ -148,12 +154,25 @@ def test_what_is_refused():
     flat = np.zeros((2, 3), np.int32)
     with pytest.raises(ValueError, match="distance must be at least 1, not 0"):
         kernels.boundary_map(flat, 0)
-    with pytest.raises(ValueError, match=r"segment_map must be \[H, W\], not \(6,\)"):
+    with pytest.raises(ValueError, match=r"the map must be \[H, W\], not \[6\]"):
         kernels.boundary_map(flat.ravel(), 1)
-    with pytest.raises(ValueError, match=r"truth and pred must be \[H, W\], not \(2, 3\) and \(3, 2\)"):
+    with pytest.raises(ValueError, match=r"truth and pred must have one shape, not \(2, 3\) and \(3, 2\)"):
         kernels.boundary_pairs(flat, flat.T, 1)
     with pytest.raises(ValueError, match="must be positive"):
         kernels.boundary_map(flat[:0], 1)
+    runs = kernels.LabelRuns.of(flat)
+    for values, ends, message in (
+        ([0], [5], "not as many pixels"),
+        ([0, 1], [4, 4], "must rise"),
+        ([0, 1], [6], "an end for each value"),
+    ):
+        wrong = replace(runs, values=np.array(values, np.int32), ends=np.array(ends, np.uint32))
+        with pytest.raises(ValueError, match=message):
+            kernels.boundary_map(wrong, 1)
+        with pytest.raises(ValueError, match=message):
+            kernels.boundary_classes(runs, wrong, 2, 255, 1)
+        with pytest.raises(ValueError, match=message):
+            kernels.contour_hits(wrong, runs, 2, 255, 1)
     with pytest.raises(ValueError, match="integers"):
         kernels.boundary_map(flat.astype(float), 1)
     with pytest.raises(ValueError, match="negative"):

@@ -22,6 +22,12 @@ struct Picture {
     }
     return false;
   }
+  // Whether one of its four neighbours is of another id or outside the picture.
+  bool on_contour(int64_t x, int64_t y) const {
+    if (x == 0 || y == 0 || x + 1 == width || y + 1 == height) return true;
+    uint8_t id = at(x, y);
+    return at(x - 1, y) != id || at(x + 1, y) != id || at(x, y - 1) != id || at(x, y + 1) != id;
+  }
   uint8_t at(int64_t x, int64_t y) const { return pixels[static_cast<std::size_t>(y * width + x)]; }
 };
 
@@ -38,7 +44,10 @@ Picture draw(Input& input) {
 }
 
 void check_map(const Picture& picture, int64_t d) {
-  seg::BitRows found = seg::near_edges(picture.pixels.data(), picture.height, picture.width, d);
+  seg::Runs<uint8_t> runs = seg::runs_of(picture.pixels.data(), picture.height * picture.width);
+  seg::RunMap<uint8_t> map{runs.values.data(), runs.ends.data(), static_cast<int64_t>(runs.ends.size()),
+                           picture.height, picture.width};
+  seg::BitRows found = seg::near_edges(map.checked(), d), contour = seg::contour_pixels(map);
   for (int64_t y = 0; y < picture.height; ++y) {
     int64_t count = 0;
     for (int64_t x = 0; x < picture.width; ++x) {
@@ -46,6 +55,7 @@ void check_map(const Picture& picture, int64_t d) {
       HOLD((found.row(y)[x >> 6] >> (x & 63) & 1) == expected);
       HOLD(seg::any_bit(found.row(y), x, x + 1) == expected);
       count += expected;
+      HOLD(seg::any_bit(contour.row(y), x, x + 1) == picture.on_contour(x, y));
     }
     const uint64_t* row = found.row(y);
     HOLD(seg::bits_between(0, picture.width, [=](int64_t i) { return row[i]; }) == count);
