@@ -53,6 +53,18 @@ CASES = (
         "0.50 of the fastest",
     ),
     Case("pq", "PQ of 480 × 640 maps", "panoptic", "panoptic", 600, target="0.75 hotcoco"),
+    Case(
+        "boundary-ap", "boundary AP", "boundary_ap", "coco", 500, "results-bbox.json",
+        "0.25 boundary-iou-api",
+    ),
+    Case(
+        "boundary-pq", "boundary PQ of 480 × 640 maps", "boundary_pq", "panoptic", 200,
+        target="0.25 boundary-iou-api",
+    ),
+    Case(
+        "boundary-miou", "boundary IoU of 1024 × 2048 label maps, 19 categories", "boundary_miou", "city",
+        30, "19", "0.25 boundary-iou-api",
+    ),
     Case("to-canonical", "COCO and its pictures, converted", "to_canonical", "pictures", 150),
     Case("to-png", "COCO to a label map an image", "to_png", "pictures", 150),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from tools import OURS
 ROOT = HERE.parent.parent
 FOLDER = Path("leaderboards", "speed")
 BEGIN, END = "<!-- speed: written by make bench -->\n", "<!-- /speed -->\n"
-FAST = ("hotcoco", "ultrafast-pycocotools", "vernier", "one-thread")
+FAST = ("hotcoco", "ultrafast-pycocotools", "vernier", "one-thread", "boundary-iou-api")
 """What the table names beside ours; all of a case's tools where it has none of these."""
 
 

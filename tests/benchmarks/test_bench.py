@@ -19,6 +19,9 @@ REFERENCES = {
     "miou-city": "numpy",
     "miou-ade": "numpy",
     "pq": "panopticapi",
+    "boundary-ap": "scipy",
+    "boundary-pq": "scipy",
+    "boundary-miou": "scipy",
     "to-canonical": "pycocotools",
     "to-png": "pycocotools",
 }
