@@ -46,23 +46,64 @@ void for_each_bit(int64_t begin, int64_t end, Words words, One one, Visit visit)
   });
 }
 
-// Writes each such i to `places`, which has room for 4 more than there are, and returns the end of them. Four a
-// word are written in any case: how many there are is what processors would guess wrong.
-template <class Words, class One>
-uint32_t* write_bits(int64_t begin, int64_t end, Words words, One one, uint32_t* places) {
-  constexpr uint64_t last = static_cast<uint64_t>(1) << 63;
-  for_each_word(begin, end, words, one, [&](uint64_t bits, int64_t from) {
+// Calls visit(bits, i) for words of which bit k tells whether byte i + k of n is not 0, ascending; most of them
+// are 0, and of those with 64 bytes only others are visited.
+template <class Visit>
+void for_each_not_zero(const uint8_t* bytes, int64_t n, Visit visit) {
+  int64_t whole = n / 64;
+  for (int64_t first = 0; first < whole; first += 64) {
+    uint64_t some = 0;  // bit k: whether word first + k is to be visited
+    int64_t count = least<int64_t>(64, whole - first);
+    for (int64_t k = 0; k < count; ++k) {
+      some |= static_cast<uint64_t>(any_not_zero(bytes + 64 * (first + k))) << k;
+    }
+    for (; some; some &= some - 1) {
+      int64_t i = 64 * (first + lowest_bit(some));
+      visit(not_zero(bytes + i), i);
+    }
+  }
+  auto one = [bytes](int64_t i) { return bytes[i] != 0; };
+  if (whole > 0 && n % 64) {  // the last word overlaps the one before it
+    visit(not_zero(bytes + n - 64) >> (64 - n % 64), 64 * whole);
+  } else if (n % 64) {
+    for_each_word(0, n, [](int64_t) { return uint64_t{0}; }, one, visit);
+  }
+}
+
+// Writes i + k for each bit k of visited words that is set to `end`, and moves it on: there is room for 4 more
+// than there are. Four a word are written in any case: how many are set is what processors would guess wrong.
+struct WriteBits {
+  uint32_t*& end;
+
+  void operator()(uint64_t bits, int64_t i) const {
+    constexpr uint64_t last = static_cast<uint64_t>(1) << 63;
     int64_t count = bit_count(bits);
     auto write = [&](int64_t k) {
-      places[k] = static_cast<uint32_t>(from + lowest_bit(bits | last));
+      end[k] = static_cast<uint32_t>(i + lowest_bit(bits | last));
       bits &= bits - 1;
     };
     for (int64_t k = 0; k < 4; ++k) write(k);
     for (int64_t k = 4; k < count; ++k) write(k);
-    places += count;
-  });
-  return places;
-}
+    end += count;
+  }
+};
+
+// Writes the number i / size of each such byte i, each once: the bytes of one number stand together, and most
+// words have none or many.
+template <int size>
+struct WriteNumbers {
+  uint32_t*& end;
+  int64_t& last;  // -1 before the first
+
+  void operator()(uint64_t bits, int64_t i) const {
+    for (; bits; bits &= bits - 1) {
+      int64_t number = (i + lowest_bit(bits)) / size;
+      end += number != last;
+      end[-1] = static_cast<uint32_t>(number);
+      last = number;
+    }
+  }
+};
 
 // Calls run(begin, end) for each longest stretch of n pixels between the edges that for_each_bit finds.
 template <class Words, class One, class Run>

@@ -24,22 +24,22 @@ inline int paeth(int a, int b, int c) {
   return from_c < least(from_a, from_b) ? c : best;
 }
 
-// The filters: what each predicts; whether it looks at the row above; and whether it repeats the pixel to the
-// left, or the one above, where b = c and the residual is 0.
+// The filters: what each predicts; whether it looks at the row above; whether it repeats the pixel to the left,
+// or the one above, where b = c and the residual is 0; whether a row of residuals 0 is the one above.
 struct PngSub {
-  static constexpr bool looks_up = false, repeats_left = true, repeats_above = false;
+  static constexpr bool looks_up = false, repeats_left = true, repeats_above = false, repeats_row = false;
   static int predict(int a, int, int) { return a; }
 };
 struct PngUp {
-  static constexpr bool looks_up = true, repeats_left = false, repeats_above = true;
+  static constexpr bool looks_up = true, repeats_left = false, repeats_above = true, repeats_row = true;
   static int predict(int, int b, int) { return b; }
 };
 struct PngAverage {
-  static constexpr bool looks_up = true, repeats_left = false, repeats_above = false;
+  static constexpr bool looks_up = true, repeats_left = false, repeats_above = false, repeats_row = false;
   static int predict(int a, int b, int) { return (a + b) / 2; }
 };
 struct PngPaeth {
-  static constexpr bool looks_up = true, repeats_left = true, repeats_above = false;
+  static constexpr bool looks_up = true, repeats_left = true, repeats_above = false, repeats_row = true;
   static int predict(int a, int b, int c) { return paeth(a, b, c); }
 };
 

@@ -78,28 +78,26 @@ class PngRunRows {
   }
 
  private:
-  // Keeps the pixels of which `words` and `one` find a byte (see for_each_word), and the width behind them.
-  template <class Words, class One>
-  void find(int64_t begin, Words words, One one) {
-    uint32_t *places = places_.data(), *end = places;
-    if (pixel == 1) {
-      end = write_bits(begin, width_, words, one, places);
-    } else {  // the bytes of a pixel stand together: most words have none or many
-      int64_t last = -1;
-      for_each_bit(begin, width_ * pixel, words, one, [&](int64_t i) {
-        int64_t place = i / pixel;
-        end += place != last;
-        end[-1] = static_cast<uint32_t>(place);
-        last = place;
-      });
+  // Keeps the pixels of which scan(visit) visits a byte, and the width behind them.
+  template <class Scan>
+  void find(Scan scan) {
+    uint32_t* end = places_.data();
+    int64_t last = -1;
+    if constexpr (pixel == 1) {
+      scan(WriteBits{end});
+    } else {
+      scan(WriteNumbers<pixel>{end, last});
     }
     *end = static_cast<uint32_t>(width_);
   }
 
   // The row as it stands: a run ends at each change.
   void plain(const uint8_t* in) {
-    find(pixel, [in](int64_t i) { return differing(in + i, in + i - pixel); },
-         [in](int64_t i) { return in[i] != in[i - pixel]; });
+    find([this, in](auto visit) {
+      auto words = [in](int64_t i) { return differing(in + i, in + i - pixel); };
+      auto one = [in](int64_t i) { return in[i] != in[i - pixel]; };
+      for_each_word(pixel, width_ * pixel, words, one, visit);
+    });
     const uint32_t* end = places_.data();
     row_.first = row_.last = 0;
     row_.values[0] = pixel_at<pixel>(in);
@@ -115,7 +113,8 @@ class PngRunRows {
   // Goes from one pixel to compute to the next, almost without branches, which processors would guess wrong.
   template <class Filter>
   void undo(const uint8_t* in) {
-    find(0, [in](int64_t i) { return not_zero(in + i); }, [in](int64_t i) { return in[i] != 0; });
+    find([this, in](auto visit) { for_each_not_zero(in, width_ * pixel, visit); });
+    if (Filter::repeats_row && places_[0] == width_) return;
     std::swap(row_, up_);
     const uint32_t* place = places_.data();
     const uint32_t *above = up_.values.data() + up_.first, *above_end = up_.ends.data() + up_.first;

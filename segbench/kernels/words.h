@@ -95,6 +95,23 @@ uint64_t differing(const T* a, const T* b) {
   return differing_anywhere(a, b);
 }
 
+// Whether any of 64 bytes is not 0.
+inline bool any_not_zero(const uint8_t* bytes) {
+#if defined(SEG_SSE2)
+  auto at = [bytes](int i) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + i)); };
+  __m128i any = _mm_or_si128(_mm_or_si128(at(0), at(16)), _mm_or_si128(at(32), at(48)));
+  return _mm_movemask_epi8(_mm_cmpeq_epi8(any, _mm_setzero_si128())) != 0xFFFF;
+#else
+  uint64_t any = 0;
+  for (int i = 0; i < 64; i += 8) {
+    uint64_t eight;
+    std::memcpy(&eight, bytes + i, 8);
+    any |= eight;
+  }
+  return any != 0;
+#endif
+}
+
 // Where bytes[i] != 0.
 inline uint64_t not_zero(const uint8_t* bytes) {
   static const uint8_t zeros[64] = {};
