@@ -76,22 +76,50 @@ nb::tuple confusion(Vector<T> truth, Vector<T> pred, int64_t classes, int64_t ig
   });
 }
 
-// Runs of classes, numbered without a search.
+// Numbers the classes of a map as they come up.
+class ClassNumbers {
+ public:
+  ClassNumbers(int64_t classes, int64_t ignore)
+      : classes_(classes), ignore_(ignore), number_of_(static_cast<std::size_t>(classes + 2), none) {}
+
+  template <class T>
+  uint32_t operator()(T id) {
+    int64_t bin = class_bin(static_cast<int64_t>(id), classes_, ignore_);
+    uint32_t& number = number_of_[static_cast<std::size_t>(bin)];
+    if (number == none) {
+      number = static_cast<uint32_t>(ids_.size());
+      ids_.push_back(bin);
+    }
+    return number;
+  }
+
+  std::vector<int64_t> take_ids() { return std::move(ids_); }
+
+ private:
+  static constexpr uint32_t none = ~0u;
+  int64_t classes_, ignore_;
+  std::vector<uint32_t> number_of_;
+  std::vector<int64_t> ids_;
+};
+
+// Runs of classes, numbered without a search. Bytes are so few that each is asked for once.
 template <class T>
 NumberedRuns class_runs(const Vector<T>& values, const Ends& ends, int64_t classes, int64_t ignore) {
-  NumberedRuns runs{std::vector<uint32_t>(least(values.size(), ends.size())), ends.data(), {}};
-  const uint32_t none = ~0u;
-  std::vector<uint32_t> number_of(static_cast<std::size_t>(classes + 2), none);
-  for (std::size_t i = 0; i < runs.numbers.size(); ++i) {
-    int64_t bin = class_bin(static_cast<int64_t>(values.data()[i]), classes, ignore);
-    uint32_t& number = number_of[static_cast<std::size_t>(bin)];
-    if (number == none) {
-      number = static_cast<uint32_t>(runs.ids.size());
-      runs.ids.push_back(bin);
-    }
-    runs.numbers[i] = number;
+  ClassNumbers number_of(classes, ignore);
+  std::size_t n = least(values.size(), ends.size());
+  std::vector<uint32_t> numbers(n);
+  const T* value = values.data();
+  uint32_t* number = numbers.data();
+  if constexpr (sizeof(T) == 1) {
+    bool has[256] = {};
+    for (std::size_t i = 0; i < n; ++i) has[value[i]] = true;
+    uint32_t table[256] = {};
+    for (int byte = 0; byte < 256; ++byte) table[byte] = has[byte] ? number_of(byte) : 0;
+    for (std::size_t i = 0; i < n; ++i) number[i] = table[value[i]];
+  } else {
+    for (std::size_t i = 0; i < n; ++i) number[i] = number_of(value[i]);
   }
-  return runs;
+  return {std::move(numbers), ends.data(), number_of.take_ids()};
 }
 
 template <class T>

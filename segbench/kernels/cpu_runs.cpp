@@ -51,9 +51,22 @@ nb::tuple merge_runs(Vector<T> values, Vector<uint32_t> ends) {
 // Place of the first value that is no index of `known`, or of a false one there; -1 where there is none.
 template <class T>
 int64_t first_unknown(Vector<T> values, Vector<bool> known) {
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    auto value = static_cast<uint64_t>(static_cast<int64_t>(values.data()[i]));
-    if (value >= known.size() || !known.data()[value]) return static_cast<int64_t>(i);
+  const T* value = values.data();
+  const bool* knows = known.data();
+  auto n = static_cast<int64_t>(values.size());
+  uint64_t size = known.size();
+  auto is_known = [=](int64_t i) {
+    auto id = static_cast<uint64_t>(static_cast<int64_t>(value[i]));
+    return id < size && knows[id];
+  };
+  constexpr int64_t step = 64;  // as a rule all are known: that is asked of many at a time
+  for (int64_t from = 0; from < n; from += step) {
+    int64_t to = least(from + step, n), found = 0;
+    for (int64_t i = from; i < to; ++i) found += is_known(i);
+    if (found == to - from) continue;
+    for (int64_t i = from; i < to; ++i) {
+      if (!is_known(i)) return i;
+    }
   }
   return -1;
 }

@@ -50,13 +50,13 @@ NumberedRuns number_runs(const T* values, const uint32_t* ends, std::size_t n) {
   return {std::move(numbers), ends, std::move(ids)};
 }
 
-// Calls visit(number of a, number of b, pixels) for each common run.
+// Calls visit(number of a, number of b, pixels) for each common run, in no order.
 template <class Visit>
 void for_each_numbered(const NumberedRuns& a, const NumberedRuns& b, Visit visit) {
   auto n_a = static_cast<int64_t>(a.numbers.size()), n_b = static_cast<int64_t>(b.numbers.size());
   const uint32_t *of_a = a.numbers.data(), *of_b = b.numbers.data();
-  for_each_common_run(a.ends, n_a, b.ends, n_b,
-                      [=](int64_t i, int64_t j, int64_t pixels) { visit(of_a[i], of_b[j], pixels); });
+  for_any_common_run(a.ends, n_a, b.ends, n_b,
+                     [=](int64_t i, int64_t j, int64_t pixels) { visit(of_a[i], of_b[j], pixels); });
 }
 
 inline PairCounts count_numbered(const NumberedRuns& a, const NumberedRuns& b) {

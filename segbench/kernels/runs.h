@@ -3,6 +3,7 @@
 // A run goes on from the end of one row to the start of the next, so a map has one list of runs alone.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -66,11 +67,14 @@ Runs<T> runs_of(const T* map, int64_t n) {
   return runs;
 }
 
-// Calls visit(i, j, pixels) for each stretch of pixels that are in run i of one map and in run j of another.
-template <class Visit>
-void for_each_common_run(const uint32_t* a, int64_t n_a, const uint32_t* b, int64_t n_b, Visit visit) {
-  uint32_t begin = 0;
-  for (int64_t i = 0, j = 0; i < n_a && j < n_b;) {
+// Goes through the stretches of pixels that are in run i of one map and in run j of another.
+struct CommonRuns {
+  const uint32_t *a, *b;
+  int64_t i, j;
+  uint32_t begin;
+
+  template <class Visit>
+  void step(Visit& visit) {
     uint32_t end = least(a[i], b[j]);
     visit(i, j, static_cast<int64_t>(end - begin));
     begin = end;
@@ -78,6 +82,26 @@ void for_each_common_run(const uint32_t* a, int64_t n_a, const uint32_t* b, int6
     i += a_ends;
     j += b_ends;
   }
+};
+
+// Calls visit(i, j, pixels) for each such stretch, in order.
+template <class Visit>
+void for_each_common_run(const uint32_t* a, int64_t n_a, const uint32_t* b, int64_t n_b, Visit visit) {
+  for (CommonRuns at{a, b, 0, 0, 0}; at.i < n_a && at.j < n_b;) at.step(visit);
+}
+
+// The same in no order. Where a stretch ends is known by the time that the one before it is done, and processors
+// wait for that: so both halves of the maps are gone through at a time.
+template <class Visit>
+void for_any_common_run(const uint32_t* a, int64_t n_a, const uint32_t* b, int64_t n_b, Visit visit) {
+  uint32_t middle = n_a > 1 ? a[n_a / 2 - 1] : 0;
+  CommonRuns low{a, b, 0, 0, 0}, high{a, b, n_a / 2, std::upper_bound(b, b + n_b, middle) - b, middle};
+  while (low.begin < middle && low.j < n_b && high.i < n_a && high.j < n_b) {
+    low.step(visit);
+    high.step(visit);
+  }
+  while (low.begin < middle && low.j < n_b) low.step(visit);
+  while (high.i < n_a && high.j < n_b) high.step(visit);
 }
 
 }  // namespace seg
