@@ -136,7 +136,7 @@ def score(
         num_classes=num_classes,
     )
     truth, predictions = open_both(truth, predictions, how, n_threads)
-    panel = _panel(choose_protocols(task, protocol, truth, predictions), truth, settings)
+    panel = _panel(choose_protocols(task, protocol, truth, predictions), truth, settings, n_threads)
     collect_files(panel, truth, predictions, progress(range(len(truth))), n_threads)
     notes = list(predictions.notes)
     del predictions  # with all their masks, before the curves are drawn
@@ -217,7 +217,7 @@ def run(
     plugin = load_model(model) if isinstance(model, str) else model
     protocols = choose_protocols(task, protocol, truth, None, plugin.info.tasks)
     class_map = ClassMap.match(plugin.info, truth.categories, ignore=ignore)
-    panel = _panel(protocols, truth, settings)
+    panel = _panel(protocols, truth, settings, 1)
     runner = ModelSteps(plugin, class_map, panel, _only_task(protocols))
     latencies: list[float] = []
     started = time.perf_counter()
@@ -243,8 +243,11 @@ def _check_device(device: str) -> str:
     return "cpu"
 
 
-def _panel(protocols: Sequence[Protocol], truth: Dataset, settings: Mapping[str, Any] | None) -> Panel:
-    return Panel(protocols, [protocol.build(truth.categories, settings) for protocol in protocols], truth)
+def _panel(
+    protocols: Sequence[Protocol], truth: Dataset, settings: Mapping[str, Any] | None, threads: int
+) -> Panel:
+    metrics = [protocol.build(truth.categories, settings) for protocol in protocols]
+    return Panel(protocols, metrics, truth, threads)
 
 
 def _only_task(protocols: Sequence[Protocol]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import Sample
 from segbench.collect import Collector
-from segbench.metrics import Metric
+from segbench.metrics import Metric, ThreadedMetric
 from segbench.metrics.boundary_rules import BOUNDARY_RULES
 from segbench.metrics.once import Once
 from segbench.protocols import Protocol
@@ -38,9 +38,16 @@ class Panel:
         Each once, and the metric that it builds.
     truth
         The data set that is scored.
+    threads
+        How many a metric may use for its score.
     """
 
-    def __init__(self, protocols: Sequence[Protocol], metrics: Sequence[Metric], truth: Dataset) -> None:
+    def __init__(
+        self, protocols: Sequence[Protocol], metrics: Sequence[Metric], truth: Dataset, threads: int = 1
+    ) -> None:
+        for metric in metrics:
+            if isinstance(metric, ThreadedMetric):
+                metric.threads = threads
         self._protocols = tuple(protocols)
         self.collectors = [Collector(metric, truth) for metric in metrics]
         places: dict[tuple[str, bool], list[int]] = {}

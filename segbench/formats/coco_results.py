@@ -42,8 +42,8 @@ def read_predictions(
     boxes = bool(found.boxed[:1].any())  # as in loadRes, the first result says it for all
     results = _Results(found.items, {c.key for c in truth.categories}, boxes)
     table = None
-    if found.annotations is not None and truth.instances is not None:
-        table = pred_table(found.annotations, groups, truth.instances, truth.categories, boxes)
+    if found.annotations is not None and found.category_ids is not None and truth.instances is not None:
+        table = pred_table(found.annotations, groups, truth.instances, found.category_ids, boxes)
     return Dataset(
         name=path.stem,
         categories=truth.categories,
@@ -62,7 +62,8 @@ class _Found:
     """What one reading of the file notices of its N results.
 
     ``owners`` int64 [N] are the indices of their images, ``boxed`` bool [N] says which have a box,
-    ``unknown`` counts those of unknown categories; ``annotations`` are their columns, where there are any.
+    ``unknown`` counts those of unknown categories. Where there are columns, ``annotations`` are these, and
+    ``category_ids`` int32 [N] the dense ids, -1 for an unknown one.
     """
 
     items: Items
@@ -70,6 +71,7 @@ class _Found:
     boxed: NDArray[np.bool_]
     unknown: int
     annotations: Annotations | None
+    category_ids: NDArray[np.int32] | None
 
 
 def _visited(path: Path, truth: Dataset) -> _Found:
@@ -92,7 +94,7 @@ def _visited(path: Path, truth: Dataset) -> _Found:
     if file.lists.keys() - {""} or file.rest:
         raise DataError("is no list of results [{…}, …]", file=path)
     sides = np.array(owners, np.int64), np.array(boxed, np.bool_)
-    return _Found(file.require(""), *sides, unknown, None)
+    return _Found(file.require(""), *sides, unknown, None, None)
 
 
 def _indexed(index: CocoIndex, truth: Dataset) -> _Found:
@@ -101,10 +103,10 @@ def _indexed(index: CocoIndex, truth: Dataset) -> _Found:
     owners = found.places(lambda image_id: position.get(str(image_id)))
     for i in np.flatnonzero(owners < 0)[:1].tolist():
         raise _unknown_image(file=index.path, image_id=int(found.image_ids[i]), field=f"[{i}]")
-    unknown = int((dense_ids(found.category_ids, truth.categories) < 0).sum())
+    dense = dense_ids(found.category_ids, truth.categories)
     boxes = found.boxes
     boxed = np.zeros(len(found), np.bool_) if boxes is None else ~np.isnan(boxes[:, 0])
-    return _Found(index.require(""), owners, boxed, unknown, found)
+    return _Found(index.require(""), owners, boxed, int((dense < 0).sum()), found, dense)
 
 
 def _unknown_image(**where: Any) -> DataError:

@@ -80,15 +80,15 @@ def truth_table(
 
 
 def pred_table(
-    found: Annotations, groups: Groups, truth: InstanceTable, categories: Categories, boxes: bool
+    found: Annotations, groups: Groups, truth: InstanceTable, category_ids: NDArray[np.int32], boxes: bool
 ) -> InstanceTable:
-    """Return the columns of results; without ``boxes``, those beside a mask are not read."""
+    """Return the columns of results of these dense ids; without ``boxes``, none beside a mask are read."""
     stated = found.boxes
     if stated is not None and not boxes:
         stated = stated.copy()
         stated[found.masks.kinds() != 0] = np.nan
     sizes = truth.heights, truth.widths
-    return _table(found, groups, sizes, dense_ids(found.category_ids, categories), boxes=stated)
+    return _table(found, groups, sizes, category_ids, boxes=stated)
 
 
 def dense_ids(source_ids: NDArray[np.int64], categories: Categories) -> NDArray[np.int32]:

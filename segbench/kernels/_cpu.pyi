@@ -131,6 +131,7 @@ def draw_curves(
     grid: npt.NDArray[np.float64],
     limits: npt.NDArray[np.int64],
     levels: int,
+    threads: int,
     /,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
 def boundary_map(

@@ -125,6 +125,7 @@ def draw_curves(
     grid: npt.ArrayLike,
     limits: Sequence[int],
     levels: int,
+    threads: int = 1,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Draw precision, recall and scores of every category over all images.
 
@@ -143,6 +144,8 @@ def draw_curves(
         M numbers of predictions of an image and category.
     levels
         T, the number of IoU thresholds.
+    threads
+        How many categories are drawn at a time.
 
     Returns
     -------
@@ -152,7 +155,7 @@ def draw_curves(
     Raises
     ------
     ValueError
-        When columns differ in length, or a category id is out of range.
+        When columns differ in length, or a category id is out of range or stands twice.
     """
     columns = [
         (
@@ -171,4 +174,5 @@ def draw_curves(
         np.ascontiguousarray(grid, np.float64),
         np.ascontiguousarray(limits, np.int64),
         levels,
+        threads,
     )

@@ -1,5 +1,7 @@
 // CPU door that draws the curves of average precision.
 #include <algorithm>
+#include <atomic>
+#include <thread>
 
 #include "curves.h"
 #include "door.h"
@@ -19,7 +21,7 @@ struct Place {
   uint32_t part, row;
 };
 
-// The places of the predictions of each category, in the order of the parts, then by falling score.
+// The places of the predictions of each category, in the order of the parts.
 std::vector<std::vector<Place>> by_category(const std::vector<Part>& parts, std::size_t categories) {
   std::vector<std::vector<Place>> places(categories);
   for (std::size_t p = 0; p < parts.size(); ++p) {
@@ -31,10 +33,11 @@ std::vector<std::vector<Place>> by_category(const std::vector<Part>& parts, std:
           {part.scores.data()[i], static_cast<uint32_t>(p), static_cast<uint32_t>(i)});
     }
   }
-  for (std::vector<Place>& one : places) {
-    std::stable_sort(one.begin(), one.end(), [](const Place& a, const Place& b) { return a.score > b.score; });
-  }
   return places;
+}
+
+void sort_by_score(std::vector<Place>& places) {
+  std::stable_sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.score > b.score; });
 }
 
 struct Ranked {
@@ -87,39 +90,59 @@ std::vector<Part> read_parts(const nb::list& parts, std::size_t areas) {
   return out;
 }
 
+// Calls work(next) in so many threads at a time; next() hands out 0 .. n - 1 and then n.
+template <class Work>
+void share_out(std::size_t n, int64_t threads, Work work) {
+  std::atomic<std::size_t> handed{0};
+  auto next = [&] { return least(handed++, n); };
+  std::vector<std::thread> others;
+  for (int64_t i = 1; i < least(threads, static_cast<int64_t>(n)); ++i) others.emplace_back(work, next);
+  work(next);
+  for (std::thread& other : others) other.join();
+}
+
 // Curves of the categories in `order`; -1 where one has no truth. Arrays are [T, R, K, A, M], [T, K, A, M].
 nb::tuple draw_curves(const nb::list& given, Matrix<int64_t> truths, Vector<int64_t> order,
-                      Vector<double> grid, Vector<int64_t> limits, int64_t levels) {
+                      Vector<double> grid, Vector<int64_t> limits, int64_t levels, int64_t threads) {
   std::size_t areas = truths.shape(0), categories = truths.shape(1), k_n = order.size(), m_n = limits.size(),
               r_n = grid.size(), t_n = static_cast<std::size_t>(levels);
   if (levels < 1 || levels > 64) throw std::invalid_argument("there must be 1 to 64 thresholds");
+  std::vector<bool> wanted(categories);
+  for (std::size_t k = 0; k < k_n; ++k) {
+    auto id = static_cast<uint64_t>(order.data()[k]);
+    if (id >= categories) throw std::invalid_argument("unknown category");
+    if (wanted[id]) throw std::invalid_argument("a category stands twice");
+    wanted[id] = true;
+  }
   std::vector<Part> parts = read_parts(given, areas);
   std::vector<double> precision(t_n * r_n * k_n * areas * m_n, -1), recall(t_n * k_n * areas * m_n, -1);
   std::vector<double> scores(precision.size(), -1);
   {
     nb::gil_scoped_release release;
     std::vector<std::vector<Place>> places = by_category(parts, categories);
-    CurveDrawer drawer(grid.data(), static_cast<int64_t>(r_n), levels);
-    std::vector<Ranked> ranked;
-    std::vector<Outcome> outcomes;
     auto cells = static_cast<int64_t>(k_n * areas * m_n);
-    for (std::size_t k = 0; k < k_n; ++k) {
-      int64_t id = order.data()[k];
-      if (id < 0 || static_cast<std::size_t>(id) >= categories) throw std::invalid_argument("unknown category");
-      const std::vector<Place>& found = places[static_cast<std::size_t>(id)];
-      for (std::size_t a = 0; a < areas; ++a) {
-        int64_t count = truths.data()[a * categories + static_cast<std::size_t>(id)];
-        if (count == 0) continue;
-        list_outcomes(parts, found, a, ~uint64_t{0} >> (64 - levels), ranked);
-        for (std::size_t m = 0; m < m_n; ++m) {
-          choose(ranked, limits.data()[m], outcomes);
-          std::size_t cell = (k * areas + a) * m_n + m;
-          drawer.draw(outcomes, count, best_score(parts, found, limits.data()[m]),
-                      {precision.data() + cell, recall.data() + cell, scores.data() + cell, cells,
-                       cells * static_cast<int64_t>(r_n), cells});
+    share_out(k_n, threads, [&](auto next) {
+      CurveDrawer drawer(grid.data(), static_cast<int64_t>(r_n), levels);
+      std::vector<Ranked> ranked;
+      std::vector<Outcome> outcomes;
+      for (std::size_t k = next(); k < k_n; k = next()) {
+        auto id = static_cast<std::size_t>(order.data()[k]);
+        std::vector<Place>& found = places[id];
+        sort_by_score(found);
+        for (std::size_t a = 0; a < areas; ++a) {
+          int64_t count = truths.data()[a * categories + id];
+          if (count == 0) continue;
+          list_outcomes(parts, found, a, ~uint64_t{0} >> (64 - levels), ranked);
+          for (std::size_t m = 0; m < m_n; ++m) {
+            choose(ranked, limits.data()[m], outcomes);
+            std::size_t cell = (k * areas + a) * m_n + m;
+            drawer.draw(outcomes, count, best_score(parts, found, limits.data()[m]),
+                        {precision.data() + cell, recall.data() + cell, scores.data() + cell, cells,
+                         cells * static_cast<int64_t>(r_n), cells});
+          }
         }
       }
-    }
+    });
   }
   return nb::make_tuple(to_numpy(std::move(precision), {t_n, r_n, k_n, areas, m_n}),
                         to_numpy(std::move(recall), {t_n, k_n, areas, m_n}),

@@ -37,6 +37,7 @@ __all__ = [
     "Metric",
     "PanopticQuality",
     "TableMetric",
+    "ThreadedMetric",
     "load_metric",
 ]
 
@@ -161,6 +162,19 @@ class TableMetric(Metric, Protocol):
     def add_span(self, stats: Any) -> None:
         """Add the stats of a span."""
         ...
+
+
+@runtime_checkable
+class ThreadedMetric(Metric, Protocol):
+    """A metric whose score is worth several threads.
+
+    Attributes
+    ----------
+    threads
+        How many ``compute`` may use, 1 unless it is set; the score is the same with any number.
+    """
+
+    threads: int
 
 
 def load_metric(name: str) -> type[Metric]:

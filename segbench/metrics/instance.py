@@ -49,8 +49,10 @@ _ONE = Categories([Category(id=0, name="all")])
 """What is scored where categories are not told apart."""
 
 
-def score(images: Sequence[Tallied], categories: Categories, rules: Rules, signed: str = "") -> Scores:
-    """Score images in the order given.
+def score(
+    images: Sequence[Tallied], categories: Categories, rules: Rules, signed: str = "", threads: int = 1
+) -> Scores:
+    """Score images in the order given, in so many threads.
 
     ``ap`` averages precision over IoU and recall thresholds and the categories that have truth, ``ap50``
     and ``ap75`` at one IoU threshold, ``ap_<range>`` in one area range. ``ar_<n>`` averages the highest
@@ -69,7 +71,7 @@ def score(images: Sequence[Tallied], categories: Categories, rules: Rules, signe
     -----
     ``COCOeval.summarize`` of pycocotools 2.0.11 and ``LVISEval.summarize`` of lvis 0.5.3, bit for bit.
     """
-    drawn = curves(images, categories if rules.use_categories else _ONE, rules)
+    drawn = curves(images, categories if rules.use_categories else _ONE, rules, threads)
     order = np.argsort([category.key for category in categories])
     cells = _cells(drawn, rules)
     columns = {key: np.full(len(categories), math.nan) for key in cells}
@@ -151,6 +153,11 @@ class MaskAP:
     settings
         Any of the rules, by name.
 
+    Attributes
+    ----------
+    threads
+        How many :meth:`compute` may use, 1 unless it is set; the score is the same with any number.
+
     Images are joined in the order of their ids: as integers where all are, else as text.
 
     Raises
@@ -197,6 +204,7 @@ class MaskAP:
         }
         given = {name: value for name, value in given.items() if value is not None}
         self.protocol, self.rules = _rules(protocol, {**given, **(settings or {})})
+        self.threads = 1
         self._told: set[str] = set()
         self.reset()
 
@@ -342,7 +350,11 @@ class MaskAP:
     def compute(self) -> Scores:
         """Score all images so far: ``ap``, ``ap50``, …, ``ar_large``; see :func:`score`."""
         return score(
-            self._images.parts(), self.categories, self.rules, signature(self.protocol, self.settings)
+            self._images.parts(),
+            self.categories,
+            self.rules,
+            signature(self.protocol, self.settings),
+            self.threads,
         )
 
     def curves(self) -> Curves:

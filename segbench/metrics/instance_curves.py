@@ -168,8 +168,8 @@ class Curves(NamedTuple):
     scores: NDArray[np.float64]
 
 
-def curves(images: Sequence[Tallied], categories: Categories, rules: Rules) -> Curves:
-    """Join the images in the order given and draw the curves of every category.
+def curves(images: Sequence[Tallied], categories: Categories, rules: Rules, threads: int = 1) -> Curves:
+    """Join the images in the order given and draw the curves of every category, so many at a time.
 
     Notes
     -----
@@ -185,6 +185,7 @@ def curves(images: Sequence[Tallied], categories: Categories, rules: Rules) -> C
         grid=rules.recall_grid,
         limits=rules.max_detections,
         levels=len(rules.iou_thresholds),
+        threads=threads,
     )
     return Curves(*drawn)
 

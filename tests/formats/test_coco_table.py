@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from compat import synth
 
+from segbench import stepping
 from segbench.errors import DataError
 from segbench.evaluate import score
 from segbench.formats import coco
@@ -62,7 +63,7 @@ def test_a_span_is_measured_as_its_samples_are(sides, iou_type):
 @pytest.mark.parametrize("protocol", ["coco-instance", "coco-bbox"])
 def test_a_record_does_not_tell_which_way_it_was_measured(sides, monkeypatch, threads, protocol):
     truth, predictions = sides
-    monkeypatch.setattr("segbench.stepping._SPAN", 3)
+    monkeypatch.setattr(stepping, "_SPANS", dict.fromkeys(stepping._SPANS, 3))
     by_tables = score(truth, predictions, protocol=protocol, threads=threads)
     predictions.instances = None
     by_samples = score(truth, predictions, protocol=protocol, threads=threads)
@@ -75,7 +76,7 @@ def test_a_record_does_not_tell_which_way_it_was_measured(sides, monkeypatch, th
 @pytest.mark.parametrize("threads", [1, 3])
 def test_several_protocols_are_measured_by_tables_as_each_alone_is(sides, monkeypatch, threads):
     truth, predictions = sides
-    monkeypatch.setattr("segbench.stepping._SPAN", 3)
+    monkeypatch.setattr(stepping, "_SPANS", dict.fromkeys(stepping._SPANS, 3))
     names = ["coco-bbox", "coco-instance"]
     with monkeypatch.context() as patched:
         patched.setattr("segbench.panel.Panel.measure", None)  # no image is looked at by itself

@@ -31,15 +31,17 @@ def part(rng, n, levels, whole=False):
     )  # fmt: skip
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(0, 4), st.sampled_from([1, 2, 5]))
+@given(st.integers(0, 2**32 - 1), st.integers(0, 4), st.sampled_from([1, 2, 5]), st.integers(1, 3))
 @settings(max_examples=150, deadline=None)
-def test_curves(seed, images, levels):
+def test_curves(seed, images, levels, threads):
     rng = np.random.default_rng(seed)
     whole = bool(rng.integers(0, 2))
     parts = [part(rng, int(rng.integers(0, 9)), levels, whole) for _ in range(images)]
     truths = rng.integers(0, 7, (AREAS, CATEGORIES))
     grid, limits, order = np.array([0, 0.1, 0.5, 0.5, 1.0]), [1, 3, 100], [2, 0]
-    found = kernels.draw_curves(parts, truths, order, grid=grid, limits=limits, levels=levels)
+    found = kernels.draw_curves(
+        parts, truths, order, grid=grid, limits=limits, levels=levels, threads=threads
+    )
     for k, category in enumerate(order):
         for a in range(AREAS):
             rows = [
@@ -83,7 +85,9 @@ def test_columns_that_cannot_be_right(change, message):
         kernels.draw_curves([one], np.ones((AREAS, CATEGORIES), int), [0], grid=[0], limits=[1], levels=2)
 
 
-@pytest.mark.parametrize(("order", "levels"), [([CATEGORIES], 2), ([-1], 2), ([0], 0), ([0], 65)])
+@pytest.mark.parametrize(
+    ("order", "levels"), [([CATEGORIES], 2), ([-1], 2), ([0], 0), ([0], 65), ([1, 0, 1], 2)]
+)
 def test_settings_that_cannot_be_right(order, levels):
-    with pytest.raises(ValueError, match="unknown category|1 to 64 thresholds"):
+    with pytest.raises(ValueError, match="unknown category|stands twice|1 to 64 thresholds"):
         kernels.draw_curves([], np.ones((AREAS, CATEGORIES), int), order, grid=[0], limits=[1], levels=levels)
