@@ -49,14 +49,13 @@ class Cells(NamedTuple):
         np.add.at(table, (self.truth, self.pred), self.pixels)
 
     def by_truth(self) -> Counts:
-        """Pixels of each true category, int64 [K]; all cells must be of categories."""
+        """Pixels of each true category, int64 [K]; no cell may be of true pixels of none."""
         return self._summed(self.truth)
 
     def by_pred(self) -> Counts:
-        """Pixels of each predicted category, int64 [K]; all cells must be of categories."""
+        """Pixels of each predicted category, int64 [K]; those of none are left out."""
         return self._summed(self.pred)
 
     def _summed(self, ids: Counts) -> Counts:
-        total = np.zeros(self.num_classes, np.int64)
-        np.add.at(total, ids, self.pixels)
-        return total
+        total = np.bincount(ids, self.pixels, self.num_classes)  # doubles: exact up to 2 ** 53 pixels
+        return total[: self.num_classes].astype(np.int64)

@@ -154,6 +154,11 @@ class PanopticQuality:
         if chunks < 1:
             raise UsageError(f"chunks must be at least 1, not {chunks}")
         self.chunks = chunks
+        self._reading: dict[str, Any] = {  # what is told of rules and categories to measure an image
+            "rules": self.rules,
+            "stuff": frozenset(c.id for c in self.categories if c.isthing is False),
+            "inside": 1 + max(c.key for c in self.categories),
+        }
         self._told: set[str] = set()
         self.reset()
 
@@ -166,12 +171,6 @@ class PanopticQuality:
     def settings(self) -> dict[str, Any]:
         """``chunks``, and the rules that differ from those of ``panopticapi`` or of the protocol."""
         return {"chunks": self.chunks, **self.rules.settings(PANOPTIC_RULES[self.protocol])}
-
-    @property
-    def _places(self) -> dict[str, Any]:
-        """What the rules must know of the categories."""
-        stuff = frozenset(c.id for c in self.categories if c.isthing is False)
-        return {"rules": self.rules, "stuff": stuff, "inside": 1 + max(c.key for c in self.categories)}
 
     @property
     def warnings(self) -> list[str]:
@@ -207,7 +206,7 @@ class PanopticQuality:
         """
         name = None if image_id is None else str(image_id)
         pairs = [(segment_map, self._segments(segments, name)) for segment_map, segments in (pred, truth)]
-        stats = measure(pairs[0], pairs[1], len(self.categories), image_id=name, **self._places)
+        stats = measure(pairs[0], pairs[1], len(self.categories), image_id=name, **self._reading)
         self.add(stats)
         warn(stats.doubts, self._told)
 
@@ -239,7 +238,7 @@ class PanopticQuality:
             (pred.segment_runs, pred.segments),
             (truth.segment_runs, truth.segments),
             len(self.categories),
-            **self._places,
+            **self._reading,
             once=once,
             image_id=truth.image_id,
             index=index,

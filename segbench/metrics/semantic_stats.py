@@ -222,7 +222,11 @@ def _reading(cells: Cells, rules: SemanticRules, ignore: int) -> tuple[Any, ...]
 def read(cells: Cells, rules: SemanticRules, **where: Any) -> SemanticStats:
     """Read :func:`resolved` cells as the rules say; ``where`` is image_id and index, for doubts."""
     k = cells.num_classes
-    true, outside = cells.truth < k, cells.pred > k
+    true = cells.truth < k
+    kept = cells.where(true)
+    if cells.truth.max(initial=0) <= k and kept.pred.max(initial=0) < k:  # as in most images
+        return SemanticStats(*_read(kept, rules), kept, images=1, **where)
+    outside = cells.pred > k
     lost = {
         "truth_outside": cells.truth > k,
         "pred_outside": true & outside,
@@ -260,6 +264,9 @@ def confused(cells: Cells, rules: SemanticRules) -> tuple[tuple[Chosen, Counts],
 
 def _read(cells: Cells, rules: SemanticRules) -> tuple[Counts, Counts, Counts]:
     """Read tp, fp and fn, int64 [K] each, off the cells of true categories."""
+    if not rules.unscored:
+        right = cells.where(cells.truth == cells.pred).by_truth()
+        return right, cells.by_pred() - right, cells.by_truth() - right
     found = np.zeros((3, cells.num_classes), np.int64)
     for total, (chosen, ids) in zip(found, confused(cells, rules), strict=True):
         np.add.at(total, ids[chosen], cells.pixels[chosen])

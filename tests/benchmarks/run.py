@@ -52,6 +52,16 @@ CASES = (
         "miou-ade", "mIoU of 512 × 683 label maps, 150 categories", "semantic", "ade", 2000, "150",
         "0.50 of the fastest",
     ),
+    Case(
+        "miou-city-maps", "mIoU of 1024 × 2048 maps in memory, 100 times", "semantic_maps", "city_maps",
+        16, "19",
+        "0.35 hotcoco, 3.5 memory-read",
+    ),
+    Case(
+        "miou-ade-maps", "mIoU of 512 × 683 maps in memory, 100 times", "semantic_maps", "ade_maps",
+        64, "150",
+        "0.35 hotcoco",
+    ),
     Case("pq", "PQ of 480 × 640 maps", "panoptic", "panoptic", 600, target="0.75 hotcoco"),
     Case(
         "boundary-ap", "boundary AP", "boundary_ap", "coco", 500, "results-bbox.json",

@@ -18,6 +18,8 @@ REFERENCES = {
     "segm-threads": "one-thread",
     "miou-city": "numpy",
     "miou-ade": "numpy",
+    "miou-city-maps": "numpy",
+    "miou-ade-maps": "numpy",
     "pq": "panopticapi",
     "boundary-ap": "scipy",
     "boundary-pq": "scipy",

@@ -6,7 +6,9 @@ coco       ``truth.json`` of polygons and crowds; ``results.json``, and ``result
 light      the same with 9 detections an image
 pictures   ``annotations/instances_train.json`` and ``images/train/*.jpg``
 city, ade  ``id2label.json``, ``truth/*.png`` and ``pred/*.png``, 255 is ignore
-small      the same in 128 × 171
+city_maps,  ``truth.npy`` and ``pred.npy``: the maps of city and ade as arrays
+ade_maps
+small      as ade in 128 × 171
 panoptic   ``truth.json`` and ``pred.json`` with their folders of PNGs
 =========  ==========================================================================================
 """
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco_mask
@@ -76,6 +79,16 @@ def city(folder: Path, n_images: int) -> None:
 def ade(folder: Path, n_images: int) -> None:
     """Write label maps like those of ADE20K."""
     _semantic(folder, n_images, (512, 683), 150)
+
+
+def city_maps(folder: Path, n_images: int) -> None:
+    """Write the label maps of ``city`` as two arrays, uint8 [N, H, W]."""
+    _arrays(folder, n_images, (1024, 2048), 19)
+
+
+def ade_maps(folder: Path, n_images: int) -> None:
+    """Write the label maps of ``ade`` as two arrays, uint8 [N, H, W]."""
+    _arrays(folder, n_images, (512, 683), 150)
 
 
 def small(folder: Path, n_images: int) -> None:
@@ -191,6 +204,21 @@ def _semantic(folder: Path, n_images: int, size: Size, n_classes: int) -> None:
     for side in ("truth", "pred"):
         (folder / side).mkdir()
     (folder / "id2label.json").write_text(json.dumps({str(c): f"category {c}" for c in range(n_classes)}))
+    for i, maps in enumerate(_label_maps(n_images, size, n_classes)):
+        for side, labels in zip(("truth", "pred"), maps, strict=True):
+            Image.fromarray(labels).save(folder / side / f"{i:06d}.png")
+
+
+def _arrays(folder: Path, n_images: int, size: Size, n_classes: int) -> None:
+    shape = n_images, *size
+    sides = [open_memmap(folder / f"{s}.npy", "w+", np.uint8, shape) for s in ("truth", "pred")]
+    for i, maps in enumerate(_label_maps(n_images, size, n_classes)):
+        for side, labels in zip(sides, maps, strict=True):
+            side[i] = labels
+
+
+def _label_maps(n_images: int, size: Size, n_classes: int) -> Iterator[tuple[Any, Any]]:
+    """Yield truth and prediction, 255 where the truth is to be ignored."""
     for i in range(n_images):
         rng = np.random.default_rng([SEED, i])
         things = blobs(rng, 45, size, COCO_SHARES)
@@ -204,8 +232,7 @@ def _semantic(folder: Path, n_images: int, size: Size, n_classes: int) -> None:
         guess = [v if rng.random() > 0.1 else int(rng.choice(present)) for v in values]
         moved = jitter(rng, things, rng.exponential(0.05, 45), size)
         pred = paint(size, ground + [outline(rng, b, size, 3, 0.8) for b in moved], guess)
-        for side, labels in (("truth", truth), ("pred", pred)):
-            Image.fromarray(labels).save(folder / side / f"{i:06d}.png")
+        yield truth, pred
 
 
 def _panoptic_image(rng: np.random.Generator) -> Iterator[tuple[str, tuple[list[dict[str, Any]], Any], Any]]:
@@ -240,7 +267,7 @@ def _segments(
     return segments, ids
 
 
-KINDS = {f.__name__: f for f in (coco, light, pictures, city, ade, small, panoptic)}
+KINDS = {f.__name__: f for f in (coco, light, pictures, city, ade, city_maps, ade_maps, small, panoptic)}
 
 if __name__ == "__main__":
     KINDS[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))

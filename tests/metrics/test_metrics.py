@@ -28,6 +28,7 @@ def test_public_names():
         "PROTOCOL_METRICS",
         "PanopticQuality",
         "TableMetric",
+        "ThreadedMetric",
         "load_metric",
     ]
     for name in segbench.metrics.__all__:

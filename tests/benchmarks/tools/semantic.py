@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tools import OURS, Job, Scores, Tool
@@ -21,11 +21,15 @@ def run_segbench(job: Job) -> Scores:
 
 def run_numpy(job: Job) -> Scores:
     """As mmsegmentation: three histograms an image, of the pixels that are not ignored."""
+    return histograms(_pairs(job), int(job.argument))
+
+
+def histograms(pairs: Iterable[tuple[Any, Any]], n: int) -> Scores:
+    """The three histograms of pairs of maps with n categories, and their scores."""
     import numpy as np
 
-    n = int(job.argument)
     both, truths, preds = np.zeros(n), np.zeros(n), np.zeros(n)
-    for truth, pred in _pairs(job):
+    for truth, pred in pairs:
         scored = truth != IGNORE
         truth, pred = truth[scored], pred[scored]  # noqa: PLW2901 - as the original reads
         both += np.bincount(pred[pred == truth], minlength=n)
