@@ -59,7 +59,7 @@ def test_the_readme_names_every_format_and_protocol():
 
 def test_every_feature_of_a_format_is_explained():
     for name in FORMATS:
-        module = importlib.import_module(FORMATS[name])
+        module = importlib.import_module(FORMATS[name].module)
         assert FEATURES.keys() >= module.CARRIES
         assert module.TITLE
         assert module.LAYOUT

@@ -6,6 +6,9 @@ Each format is one module with ``TITLE``, ``TASKS`` (kinds of truth that it stor
 ``read_predictions(path, truth, ahead)`` asks for. Where it carries a feature but not always: ``LOSES``,
 feature -> function that counts what a sample would lose; where it writes beside its target,
 ``outputs(target)``. Adding one is a file, its test and a line in ``FORMATS``.
+
+A path is recognised in two steps, so that tens of formats cost no time: what an :class:`Entry` says of names
+alone, and then ``sniff`` of the modules that are left.
 """
 
 from __future__ import annotations
@@ -15,18 +18,45 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from segbench.canonical.dataset import Dataset
 from segbench.errors import DataError, UsageError, did_you_mean
 
+
+class Entry(NamedTuple):
+    """Where a format is implemented, and which paths may be in it.
+
+    Attributes
+    ----------
+    module
+        To be imported.
+    files
+        Endings of files, in lower case.
+    folders
+        Patterns of :meth:`pathlib.Path.glob`: a folder holds something that one of them matches.
+    """
+
+    module: str
+    files: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+
+    def may_be(self, path: Path) -> bool:
+        """Tell by names alone whether a file or folder may be in this format."""
+        if path.is_dir():
+            return any(next(path.glob(pattern), None) is not None for pattern in self.folders)
+        return path.name.lower().endswith(self.files)
+
+
 FORMATS = {
-    "segbench": "segbench.formats.segbench",
-    "coco-panoptic": "segbench.formats.coco_panoptic",
-    "coco": "segbench.formats.coco",
-    "png": "segbench.formats.png",
+    "segbench": Entry("segbench.formats.segbench", folders=("dataset.json",)),
+    "coco-panoptic": Entry(
+        "segbench.formats.coco_panoptic", files=(".json",), folders=("annotations/panoptic_*.json",)
+    ),
+    "coco": Entry("segbench.formats.coco", files=(".json",), folders=("annotations/instances_*.json",)),
+    "png": Entry("segbench.formats.png", folders=("masks", "labels", "annotations", "*.png")),
 }
-"""Name -> module, in the order in which they are sniffed."""
+"""Every format, in the order in which they are sniffed: the particular before the general."""
 
 FEATURES = {
     "stuff": "uncountable categories",
@@ -56,7 +86,7 @@ def load_format(name: str) -> ModuleType:
     """
     if name not in FORMATS:
         raise UsageError(f"unknown format {name!r}.{did_you_mean(name, FORMATS)}")
-    return import_module(FORMATS[name])
+    return import_module(FORMATS[name].module)
 
 
 def carries(name: str) -> dict[str, bool]:
@@ -77,8 +107,8 @@ def sniff(path: str | Path) -> str:
     if not source.exists():
         raise DataError("there is no such file or folder", file=source)
     try:
-        for name in FORMATS:
-            if load_format(name).sniff(source):
+        for name, entry in FORMATS.items():
+            if entry.may_be(source) and load_format(name).sniff(source):
                 return name
     except OSError as error:
         raise DataError(f"cannot read it: {error.strerror}", file=source) from None

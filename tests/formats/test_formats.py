@@ -1,6 +1,8 @@
 """Formats are told apart, and each says what it carries."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from formats import tiny
@@ -130,3 +132,12 @@ def test_paths_may_be_given_as_text(name, option, tmp_path):
         "labels": tmp_path / "id2label.json",
     }
     assert len(segbench.open_dataset(source, options={option: str(values[option])})) == 2
+
+
+def test_formats_that_a_path_cannot_be_in_are_not_imported(tmp_path):
+    tiny.put_labels(tmp_path)
+    code = "import sys; from segbench.formats import sniff; print(sniff(sys.argv[1]), *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], check=True, capture_output=True, text=True)
+    name, *modules = done.stdout.split()
+    assert name == "png"
+    assert "segbench.formats.coco" not in modules
