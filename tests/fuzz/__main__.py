@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fuzz.kinds import KINDS, Finding, failure, run
 
-SHARE = {"instance": 1.0, "panoptic": 0.25, "semantic": 0.25}
+SHARE = {"instance": 1.0, "panoptic": 0.25, "semantic": 0.25, "boundary": 0.5}
 """Cases of each kind for one that is asked for."""
 FOLDER = Path("build/fuzz")
 CHUNK = 25

@@ -17,18 +17,22 @@ Row = dict[str, Any]
 AREAS = (0, 1, 1023, 1024, 1024.0, 1024.0000000000002, 1023.9999999999999, 9216, 9216.0, 9216.000000000002,
          9215.999999999998, 1e10, 10000000001, 1e-9, 0.5)  # fmt: skip
 SCORES = (0, 0.0, -0.0, 1, 0.1, 0.30000000000000004, 0.3, 0.5, 0.9, 0.9, 0.9, 1e-300, -1.5, 5e-324, 1e300)
+WHOLE_DIAGONALS = ((75, 100), (120, 35), (30, 40), (24, 7), (15, 20), (9, 12))
+"""Of which some parts are a half: 2.5 pixels, which are rounded to 2."""
 NAMES = ("cat", "", "zebra crossing", "über", 'say "hi"', "a\\b/c", "\u00e9\u4e2d\U0001f600", "tab\there")
 
 
 def make(seed: int) -> Row:
     """Return the case of this seed."""
-    return _Maker(Random(f"instance {seed}")).case()
+    return Maker(Random(f"instance {seed}")).case()
 
 
-class _Maker:
-    def __init__(self, rng: Random) -> None:
+class Maker:
+    """One case from random numbers, of any ``iou_type`` or of this one."""
+
+    def __init__(self, rng: Random, iou_type: str | None = None) -> None:
         self.rng = rng
-        self.iou_type = rng.choice(["segm", "segm", "bbox"])
+        self.iou_type = iou_type or rng.choice(["segm", "segm", "bbox"])
         self.with_boxes = self._box_habit()
         self.categories = self._categories()
         self.images = self._images()
@@ -55,7 +59,7 @@ class _Maker:
             "truth": truth,
             "results": results,
             "spelling": self.rng.randrange(1 << 30) if self.chance(0.5) else None,
-            "params": self._params() if self.chance(0.3) else None,
+            "params": self._params() if self.chance(0.7 if self.iou_type == "boundary" else 0.3) else None,
             "general": self.chance(0.25),
             "threads": self.rng.choice([1, 1, 1, 2]),
             "block": self.rng.choice([1 << 20, 1 << 20, 1, 7, 64, 1000]),
@@ -63,7 +67,7 @@ class _Maker:
 
     def _box_habit(self) -> str:
         """Which results have boxes: the first one decides how COCO reads them all."""
-        if self.iou_type == "segm":
+        if self.iou_type != "bbox":
             return self.rng.choice(["none", "all", "all", "alone"] * 4 + ["later", "empty first"])
         return self.rng.choice(["none", "all", "alone", "alone"] * 4 + ["later"])
 
@@ -109,6 +113,8 @@ class _Maker:
         return rows
 
     def _size(self) -> shapes.Size:
+        if self.iou_type == "boundary" and self.chance(0.15):
+            return self.rng.choice(WHOLE_DIAGONALS)
         most = self.rng.choice([1, 3, 8, 30, 30, 50, 50, 130])
         height, width = self.rng.randint(1, most), self.rng.randint(1, most)
         return (height, width) if self.chance(0.9) else (height, height)
@@ -147,7 +153,8 @@ class _Maker:
 
     def _mask(self, size: shapes.Size) -> tuple[Any, shapes.Rle, Any]:
         """A segmentation, its compressed RLE, and the whole-pixel box where it is one."""
-        kind = self.rng.choice(["box", "box", "polygon", "polygon", "scattered", "empty", "full"])
+        kinds = ["box", "box", "polygon", "polygon", "scattered", "empty", "full"]
+        kind = self.rng.choice(kinds + ["blocks"] * 3 * (self.iou_type == "boundary"))
         if kind == "polygon":
             polygons = [shapes.polygon(self.rng, size) for _ in range(self.rng.choice([1, 1, 2, 3]))]
             if self.chance(0.1):
@@ -160,8 +167,8 @@ class _Maker:
         if kind == "box":
             box = shapes.random_box(self.rng, size)
             rle = shapes.rectangle(box, size)
-        elif kind == "scattered":
-            rle = shapes.scattered(self.rng, size)
+        elif kind in ("scattered", "blocks"):
+            rle = {"scattered": shapes.scattered, "blocks": shapes.blocks}[kind](self.rng, size)
         else:
             rle = shapes.compressed([pixels] if kind == "empty" else [0, pixels], size)
         if self.chance(0.4):
@@ -224,6 +231,8 @@ class _Maker:
 
     def _moved(self, source: Row, size: shapes.Size) -> shapes.Rle:
         box = source["_box"]
+        if self.iou_type == "boundary" and self.chance(0.4):
+            return shapes.shifted(self.rng, source["_rle"])
         if box is None or self.chance(0.3):
             return source["_rle"]
         return shapes.rectangle(shapes.part_of(self.rng, box), size)
@@ -271,6 +280,7 @@ class _Maker:
         if self.chance(0.4):
             params["iouThrs"] = rng.choice(
                 [[0.5], [0.75, 0.5], [0.05, 0.5, 1.0], [0.0, 0.3333333333333333, 0.99]]
+                + [[k / 40 for k in range(1, 41)]] * 8 * (self.iou_type == "boundary")
             )
         if self.chance(0.3):
             params["recThrs"] = rng.choice([[0.0, 0.5, 1.0], [0.1], [0.25, 0.25, 0.3333333333333333, 0.99]])

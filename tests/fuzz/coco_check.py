@@ -1,4 +1,7 @@
-"""One COCO case through ``segbench.score`` on files, ``MaskAP.update``, the drop-in and pycocotools."""
+"""One COCO case through ``segbench.score`` on files, ``MaskAP.update``, the drop-in and the original.
+
+The original is pycocotools or, of boundaries, boundary-iou-api.
+"""
 
 from __future__ import annotations
 
@@ -9,29 +12,31 @@ from unittest import mock
 
 import segbench
 from fuzz import deviations
+from fuzz.boundary_reference import REFERENCE
 from fuzz.coco_memory import measured, settings_of
-from fuzz.coco_reference import ARRAYS, DROP_IN, KEYS, PYCOCOTOOLS, Files, Row, evaluate
+from fuzz.coco_reference import ARRAYS, DROP_IN, KEYS, PYCOCOTOOLS, Files, Measure, Row, Tool, evaluate
 from fuzz.compare import Difference, same
 from fuzz.spelling import spell
 from segbench.formats import open_predictions
 from segbench.metrics import MaskAP
 from segbench.protocols import get_protocol
 
-PROTOCOLS = {"segm": "coco-instance", "bbox": "coco-bbox"}
+PROTOCOLS = {"segm": "coco-instance", "bbox": "coco-bbox", "boundary": "boundary-ap"}
 
 
 def check(case: Row, folder: Path) -> None:
-    """Hold every scorer to pycocotools.
+    """Hold every scorer to the original.
 
     Raises
     ------
     Difference
         When one disagrees.
     """
-    files, iou_type, params = _write(case, folder, "as-is"), case["iou_type"], case["params"] or {}
-    theirs = evaluate(PYCOCOTOOLS, files, iou_type, params)
+    files, params = _write(case, folder, "as-is"), case["params"] or {}
+    original, measure = _original(case)
+    theirs = evaluate(original, files, measure, params)
     if "error" not in theirs or not deviations.taken_by_drop_in(case):
-        same("drop-in", evaluate(DROP_IN, files, iou_type, params), theirs)  # in what it raises too
+        same("drop-in", evaluate(DROP_IN, files, measure, params), theirs)  # in what it raises too
     if deviations.refused_instances(case):
         _check_refused(case, files)
         return
@@ -42,10 +47,17 @@ def check(case: Row, folder: Path) -> None:
     changed = deviations.instances(case)
     if changed is not None:
         files = _write(changed, folder, "changed")
-        theirs = evaluate(PYCOCOTOOLS, files, iou_type, params)
+        theirs = evaluate(original, files, measure, params)
     if "precision" not in theirs:
-        raise Difference("pycocotools fails", theirs["error"])
-    same("pycocotools", ours, {name: theirs[name] for name in ours})
+        raise Difference("the original fails", theirs["error"])
+    same("the original", ours, {name: theirs[name] for name in ours})
+
+
+def _original(case: Row) -> tuple[Tool, Measure]:
+    """The classes that score the case, and what they measure."""
+    if case["iou_type"] == "boundary":
+        return REFERENCE.instance, ("boundary", case["ratio"])
+    return PYCOCOTOOLS, (case["iou_type"],)
 
 
 def _write(case: Row, folder: Path, name: str) -> Files:
@@ -74,7 +86,7 @@ def _check_refused(case: Row, files: Files) -> None:
 
 def _score_files(case: Row, files: Files, params: Row) -> Row:
     """The curves of ``segbench.score``, once they equal MaskAP.update's; without params the numbers too."""
-    settings = settings_of(params)
+    settings = settings_of(case, params)
     record = _score(case, files, settings)
     curves, memory = _from_tables(record), measured(files, case["iou_type"], settings)
     same("files and memory", curves, _curves(memory))
@@ -85,9 +97,10 @@ def _score_files(case: Row, files: Files, params: Row) -> Row:
     if params:
         return curves
     categories = segbench.Categories.from_json(record.dataset["categories"])
-    per_class = {row["category_id"]: row["ap"] for row in record.per_class}
+    prefix = "boundary_" if case["iou_type"] == "boundary" else ""
+    per_class = {row["category_id"]: row[f"{prefix}ap"] for row in record.per_class}
     by_source_id = [per_class[category.id] for category in sorted(categories, key=lambda c: c.key)]
-    return {key: record.metrics[key].value for key in KEYS} | curves | {"per class": by_source_id}
+    return {key: record.metrics[prefix + key].value for key in KEYS} | curves | {"per class": by_source_id}
 
 
 def _curves(metric: MaskAP) -> Row:

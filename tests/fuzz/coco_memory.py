@@ -19,9 +19,11 @@ Row = dict[str, Any]
 SETTINGS = {"maxDets": "max_detections", "iouThrs": "iou_thresholds", "recThrs": "recall_thresholds"}
 
 
-def settings_of(params: Row) -> Row:
-    """Return the settings of MaskAP that COCOeval calls by these names."""
+def settings_of(case: Row, params: Row) -> Row:
+    """Return the settings of MaskAP that are COCOeval's ``params``, and the width of boundaries."""
     settings: Row = {ours: params[theirs] for theirs, ours in SETTINGS.items() if theirs in params}
+    if case["iou_type"] == "boundary":
+        settings["dilation_ratio"] = case["ratio"]
     if "areaRng" in params:
         settings["area_ranges"] = dict(zip(params["areaRngLbl"], params["areaRng"], strict=True))
     return settings
@@ -64,8 +66,10 @@ def _pred_columns(rows: list[Row], image: Row, boxed: bool) -> Row:
 def _truth_columns(rows: list[Row], image: Row, iou_type: str) -> Row:
     size = image["height"], image["width"]
     columns: Row = {"boxes": np.array([row["bbox"] for row in rows], np.float64).reshape(-1, 4)}
-    if iou_type == "segm" or not all("area" in row for row in rows):
+    if iou_type != "bbox" or not all("area" in row for row in rows):
         columns["masks"] = [_as_rle(row.get("segmentation"), row["bbox"], size) for row in rows]
+    if iou_type == "boundary":  # where it counts
+        columns["ignore"] = np.array([row.get("ignore", 0) for row in rows], bool)
     return columns | {
         "category_ids": np.array([row["category_id"] for row in rows], np.int64),
         "iscrowd": np.array([row.get("iscrowd", 0) for row in rows], bool),

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import math
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,8 @@ import segbench.compat.pycocotools.coco
 import segbench.compat.pycocotools.cocoeval
 
 Row = dict[str, Any]
+Measure = tuple[str] | tuple[str, float]
+"""COCOeval's iouType; of boundaries, the dilation ratio too."""
 KEYS = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large",
         "ar_1", "ar_10", "ar_100", "ar_small", "ar_medium", "ar_large")  # fmt: skip
 ARRAYS = ("precision", "recall", "scores")
@@ -41,9 +44,9 @@ class Files(NamedTuple):
     results: Path
 
 
-def evaluate(tool: Tool, files: Files, iou_type: str, params: Row) -> Row:
-    """Return the twelve numbers and the curves, undefined numbers as NaN; or the type of what is raised."""
-    return outcome(lambda: _evaluate(tool, files, iou_type, params))
+def evaluate(tool: Tool, files: Files, measure: Measure, params: Row) -> Row:
+    """Return the twelve numbers, undefined ones as NaN, curves and IoUs; or the type of what is raised."""
+    return outcome(lambda: _evaluate(tool, files, measure, params))
 
 
 def outcome(call: Callable[[], Row]) -> Row:
@@ -54,10 +57,11 @@ def outcome(call: Callable[[], Row]) -> Row:
         return {"error": type(error).__name__}
 
 
-def _evaluate(tool: Tool, files: Files, iou_type: str, params: Row) -> Row:
-    with contextlib.redirect_stdout(io.StringIO()):
+def _evaluate(tool: Tool, files: Files, measure: Measure, params: Row) -> Row:
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # files that boundary-iou-api leaves open
         truth = tool.coco(str(files.truth))
-        run = tool.evaluation(truth, _results(tool, truth, files.results), iou_type)
+        run = tool.evaluation(truth, _results(tool, truth, files.results), *measure)
         for name, value in params.items():
             setattr(run.params, name, np.array(value) if name.endswith("Thrs") else value)
         run.evaluate()
@@ -66,7 +70,8 @@ def _evaluate(tool: Tool, files: Files, iou_type: str, params: Row) -> Row:
     arrays = {name: run.eval[name] for name in ARRAYS}
     rows = [arrays["precision"][:, :, k, 0, -1] for k in range(arrays["precision"].shape[2])]
     per_class = [float(np.mean(row[row > -1])) if (row > -1).any() else math.nan for row in rows]
-    return numbers | arrays | {"per class": per_class}
+    ious = {f"{key}": np.asarray(found) for key, found in run.ious.items() if np.size(found)}
+    return numbers | arrays | {"per class": per_class, "IoU": ious}
 
 
 def _results(tool: Tool, truth: Any, results: Path) -> Any:

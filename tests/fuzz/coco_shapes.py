@@ -7,6 +7,8 @@ from itertools import groupby
 from random import Random
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 Size = tuple[int, int]
@@ -54,6 +56,25 @@ def scattered(rng: Random, size: Size) -> Rle:
     pixels = size[0] * size[1]
     cuts = {rng.randrange(pixels) for _ in range(rng.choice([1, 2, 3, 8, 25]))}
     return compressed(_runs(sorted(cuts), pixels), size)
+
+
+def blocks(rng: Random, size: Size) -> Rle:
+    """Squares of one side, in or out: holes, single pixels, corners that touch."""
+    height, width = size
+    side, part = rng.choice([1, 2, 3, 7, 15]), rng.choice([0.3, 0.7, 0.95])
+    squares = [[rng.random() < part for _ in range(0, width, side)] for _ in range(0, height, side)]
+    return _encoded(np.kron(squares, np.ones((side, side)))[:height, :width])
+
+
+def shifted(rng: Random, rle: Rle) -> Rle:
+    """The mask some pixels away; what leaves the image comes in again on the other side."""
+    by = rng.randint(-3, 3), rng.randint(-3, 3)
+    return _encoded(np.roll(coco_mask.decode(rle), by, axis=(0, 1)))
+
+
+def _encoded(mask: NDArray[Any]) -> Rle:
+    rle = coco_mask.encode(np.asfortranarray(mask, np.uint8))
+    return {"size": list(mask.shape), "counts": rle["counts"].decode()}
 
 
 def _runs(ends: list[int], pixels: int) -> list[int]:

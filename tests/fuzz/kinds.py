@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-from fuzz import coco_cases, coco_check, panoptic_cases, panoptic_check, semantic_cases, semantic_check
+from fuzz import (
+    boundary_cases,
+    coco_cases,
+    coco_check,
+    panoptic_cases,
+    panoptic_check,
+    semantic_cases,
+    semantic_check,
+)
 from fuzz.compare import Difference
 from fuzz.shrink import shrink
 
@@ -41,6 +49,7 @@ KINDS = {
     "panoptic": Kind(panoptic_cases.make, panoptic_check.check),
     "semantic": Kind(semantic_cases.make, semantic_check.check),
 }
+KINDS["boundary"] = Kind(boundary_cases.make, lambda case, folder: KINDS[case["of"]].check(case, folder))
 
 
 def run(kind: str, seeds: Iterable[int]) -> list[Finding]:

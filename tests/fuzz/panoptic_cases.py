@@ -20,10 +20,12 @@ IDS = (1, 2, 255, 256, 257, 65535, 65536, 65537, (1 << 24) - 1, (1 << 24) - 2, 1
 
 def make(seed: int) -> Row:
     """Return the case of this seed."""
-    return _Maker(Random(f"panoptic {seed}")).case()
+    return Maker(Random(f"panoptic {seed}")).case()
 
 
-class _Maker:
+class Maker:
+    """One case from random numbers."""
+
     def __init__(self, rng: Random) -> None:
         self.rng = rng
         n = rng.choice([1, 2, 3, 3, 4, 9])

@@ -1,4 +1,7 @@
-"""One panoptic case through ``segbench.score``, ``PanopticQuality.update``, the drop-in and panopticapi."""
+"""One panoptic case through ``segbench.score``, ``PanopticQuality.update``, the drop-in and panopticapi.
+
+Of boundaries, which have no drop-in, through boundary-iou-api.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ import panopticapi.evaluation
 import segbench
 import segbench.compat.panopticapi.evaluation
 from fuzz import deviations
+from fuzz.boundary_reference import REFERENCE
 from fuzz.coco_reference import Row, outcome
 from fuzz.compare import Difference, same
 from fuzz.pictures import colors, png
@@ -41,7 +45,7 @@ class Files(NamedTuple):
 
 
 def check(case: Row, folder: Path) -> None:
-    """Hold every scorer to panopticapi; where that fails, ours must raise an error of their own.
+    """Hold every scorer to the original; where that fails, ours must raise an error of their own.
 
     Raises
     ------
@@ -49,15 +53,14 @@ def check(case: Row, folder: Path) -> None:
         When one disagrees.
     """
     files = _write(case, folder / "as-is")
-    ours, theirs = (_compute(api, files, case["chunks"]) for api in (OURS, THEIRS))
-    if case["fault"] not in deviations.REFUSED_BY_DROP_IN:
-        same("drop-in", ours, theirs)
+    if not case.get("ratio") and case["fault"] not in deviations.REFUSED_BY_DROP_IN:
+        same("drop-in", *(_compute(api, files, case["chunks"]) for api in (OURS, THEIRS)))
     changed = deviations.panoptic_memory(case)
-    theirs = _reference(_write(changed, folder / "memory") if changed else files, case["chunks"])
+    theirs = _reference(case, _write(changed, folder / "memory") if changed else files, case["chunks"])
     if case["fault"] not in ("no prediction", "no picture"):
         _check_ours("memory", lambda: _measured(case), theirs, case["fault"] in deviations.REFUSED_IN_MEMORY)
     changed = deviations.panoptic_files(case)
-    theirs = _reference(_write(changed, folder / "files") if changed else files, 1)
+    theirs = _reference(case, _write(changed, folder / "files") if changed else files, 1)
     _check_ours("files", lambda: _score(case, files), theirs, case["fault"] in deviations.REFUSED_IN_FILES)
 
 
@@ -107,7 +110,8 @@ def _cores(count: int) -> Any:
         stack.enter_context(contextlib.redirect_stderr(io.StringIO()))  # tracebacks of what it raises
         stack.enter_context(warnings.catch_warnings())
         stack.enter_context(mock.patch.object(multiprocessing, "cpu_count", few.cpu_count))
-        stack.enter_context(mock.patch.object(THEIRS, "multiprocessing", few))
+        for module in (THEIRS, REFERENCE.panoptic):
+            stack.enter_context(mock.patch.object(module, "multiprocessing", few))
         warnings.simplefilter("ignore")  # NumPy's: a wrong area divides by zero
         yield
 
@@ -117,19 +121,22 @@ def _compute(api: Any, files: Files, cores: int) -> Row:
         return outcome(lambda: api.pq_compute(str(files.truth), str(files.results)))
 
 
-def _reference(files: Files, cores: int) -> Row:
-    """The numbers of panopticapi with NaN for what does not occur, where it divides by zero; or its error."""
+def _reference(case: Row, files: Files, cores: int) -> Row:
+    """The numbers of the original, NaN for what does not occur, where it divides by zero; or its error."""
     with _cores(cores):
-        return outcome(lambda: _numbers_of_panopticapi(files))
+        return outcome(lambda: _numbers_of_original(files, case.get("ratio")))
 
 
-def _numbers_of_panopticapi(files: Files) -> Row:
+def _numbers_of_original(files: Files, ratio: float | None) -> Row:
     truth, results = (json.loads(path.read_bytes()) for path in files)
     categories = {row["id"]: row for row in truth["categories"]}
     preds = {row["image_id"]: row for row in results["annotations"]}
     pairs = [(row, preds[row["image_id"]]) for row in truth["annotations"]]
     folders = [os.fspath(path.with_suffix("")) for path in files]
-    stat = THEIRS.pq_compute_multi_core(pairs, *folders, categories)
+    if ratio:
+        stat = REFERENCE.panoptic.pq_compute_multi_core(pairs, *folders, categories, "boundary", ratio)
+    else:
+        stat = THEIRS.pq_compute_multi_core(pairs, *folders, categories)
     numbers: Row = {}
     for suffix, isthing in GROUPS:
         means = outcome(lambda isthing=isthing: stat.pq_average(categories, isthing=isthing)[0])
@@ -148,16 +155,16 @@ def _score(case: Row, files: Files) -> Row:
     }  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", segbench.SegbenchWarning)
-        record = segbench.score(files.truth, files.results, protocol="panopticapi", threads=1, **named)
+        record = segbench.score(files.truth, files.results, **_rules(case), threads=1, **named)
     source = {row["id"]: int(row["source_id"]) for row in record.dataset["categories"]}
     values = {key: metric.value for key, metric in record.metrics.items()}
-    return _numbers(values, record.per_class, source)
+    return _numbers(case, values, record.per_class, source)
 
 
 def _measured(case: Row) -> Row:
     """The same through PanopticQuality.update, in the order of the truth's annotations."""
     rows = case["truth"]["categories"]
-    metric = PanopticQuality(rows, chunks=case["chunks"])
+    metric = PanopticQuality(rows, **_rules(case), chunks=case["chunks"])
     preds = {row["image_id"]: row for row in case["results"]["annotations"]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", segbench.SegbenchWarning)
@@ -168,10 +175,18 @@ def _measured(case: Row) -> Row:
             ]
             metric.update(*sides)
         scores = metric.compute()
-    return _numbers(scores, scores.class_rows, {i: row["id"] for i, row in enumerate(rows)})
+    return _numbers(case, scores, scores.class_rows, {i: row["id"] for i, row in enumerate(rows)})
 
 
-def _numbers(values: Any, per_class: list[Row], source: dict[int, int]) -> Row:
-    keys = [key + suffix for suffix, _ in GROUPS for key in KEYS]
-    rows = {source[row["category_id"]]: {key: row[key] for key in KEYS} for row in per_class}
-    return {key: values[key] for key in keys} | {"per class": rows}
+def _rules(case: Row) -> Row:
+    if case.get("ratio"):
+        return {"protocol": "boundary-pq", "settings": {"dilation_ratio": case["ratio"]}}
+    return {"protocol": "panopticapi"}
+
+
+def _numbers(case: Row, values: Any, per_class: list[Row], source: dict[int, int]) -> Row:
+    """Our numbers by the names of the original."""
+    prefix = "boundary_" if case.get("ratio") else ""
+    numbers = {key + suffix: values[prefix + key + suffix] for suffix, _ in GROUPS for key in KEYS}
+    rows = {source[row["category_id"]]: {key: row[prefix + key] for key in KEYS} for row in per_class}
+    return numbers | {"per class": rows}

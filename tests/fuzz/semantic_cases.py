@@ -35,7 +35,7 @@ def make(seed: int) -> Row:
     ignore = rng.choice(
         [usual, usual, usual, 0, n - 1, *([None] if protocol != "ade20k" else []), *([-1] * signed)]
     )
-    maker = _Maker(rng, n, ignore, signed)
+    maker = Maker(rng, n, ignore, signed)
     outside = rng.random() < (0.5 if protocol in TOLERANT else 0.15)
     images = [maker.pair(outside) for _ in range(rng.choice([1, 1, 2, 3, 5]))]
     return {
@@ -59,7 +59,9 @@ def _settings(rng: Random, protocol: str, n: int) -> Row:
     return {}
 
 
-class _Maker:
+class Maker:
+    """Pairs of maps of one number of categories."""
+
     def __init__(self, rng: Random, num_classes: int, ignore: int | None, signed: bool) -> None:
         self.rng, self.n, self.ignore = rng, num_classes, ignore
         self.used = rng.sample(range(num_classes), rng.randint(1, min(num_classes, 6)))
@@ -105,7 +107,7 @@ class _Maker:
 
 def _cityscapes(rng: Random) -> Row:
     """Raw labels 0..33, instances of 24..33 as 1000 × label + number, groups as the label alone."""
-    maker = _Maker(rng, 34, None, signed=False)
+    maker = Maker(rng, 34, None, signed=False)
     maker.used = rng.sample(range(34), rng.randint(1, 8)) + rng.sample(range(24, 34), 2)
     images = []
     for _ in range(rng.choice([1, 2, 3])):

@@ -1,4 +1,4 @@
-"""One semantic case through ``MeanIoU`` in several ways, from files, and through the reference evaluators."""
+"""One semantic case through our metric in several ways, from files, and through the reference evaluators."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 import segbench
 from fuzz import semantic_references as references
 from fuzz.compare import Difference, same
 from fuzz.pictures import png
 from segbench.errors import DataError
-from segbench.metrics import MeanIoU
+from segbench.metrics import BoundaryIoU, MeanIoU
 
 Row = dict[str, Any]
+Metric = MeanIoU | BoundaryIoU
 
 
 def check(case: Row, folder: Path) -> None:
-    """Hold MeanIoU to the reference; an id out of range must be refused where the protocol refuses it.
+    """Hold the metric to the reference; an id out of range must be refused where the protocol refuses it.
 
     Raises
     ------
@@ -47,18 +49,27 @@ def check(case: Row, folder: Path) -> None:
     if refused:
         raise Difference("accepted", "an id that the protocol refuses")
     scores = metric.compute()
-    ours = dict(scores) | {"iou": np.array([row["iou"] for row in scores.class_rows])}
+    ours = dict(scores) | {"iou": _column(scores.class_rows)}
     same("record tables", _from_tables(case, pairs, metric), dict(scores))
     if case["form"] == "files" and _fits_files(case):
         same("files", _scored(case, pairs, folder), ours)
     references.compare(case, pairs, ours, folder)
 
 
-def _new(case: Row) -> MeanIoU:
-    return MeanIoU(case["num_classes"], case["ignore"], case["protocol"], settings=case["settings"])
+def _column(rows: list[Row]) -> NDArray[np.float64]:
+    return np.array([row["boundary_iou" if "boundary_iou" in row else "iou"] for row in rows])
 
 
-def _measured(case: Row, pairs: list[Any]) -> MeanIoU:
+def _new(case: Row) -> Metric:
+    build = BoundaryIoU if case["protocol"] == "boundary-iou" else MeanIoU
+    return build(case["num_classes"], case["ignore"], case["protocol"], settings=_settings(case))
+
+
+def _settings(case: Row) -> Row:
+    return case["settings"] | ({"dilation_ratio": case["ratio"]} if "ratio" in case else {})
+
+
+def _measured(case: Row, pairs: list[Any]) -> Metric:
     """The metric, fed as the case says: image by image, as a batch, or in two parts that are merged."""
     metric, form = _new(case), case["form"]
     if case["protocol"] == "cityscapes":
@@ -78,14 +89,14 @@ def _measured(case: Row, pairs: list[Any]) -> MeanIoU:
     return metric
 
 
-def _from_tables(case: Row, pairs: list[Any], metric: MeanIoU) -> Row:
+def _from_tables(case: Row, pairs: list[Any], metric: Metric) -> Row:
     """The scores again, from rows as a run record keeps them."""
     rows = []
     for i, (pred, truth) in enumerate(pairs):
         instances = case["images"][i].get("instances")
-        stats = metric._measure(pred, truth, None if instances is None else np.array(instances))
+        stats = metric._measure(pred, truth, *([] if instances is None else [np.array(instances)]))
         rows.append(metric.image_row(stats) | {"image_id": str(i), "index": i})
-    again = MeanIoU.build(metric.categories, metric.protocol, metric.settings)
+    again = type(metric).build(metric.categories, metric.protocol, metric.settings)
     again.add_tables(pa.table({name: [row[name] for row in rows] for name in rows[0]}))
     return dict(again.compute())
 
@@ -112,7 +123,8 @@ def _scored(case: Row, pairs: list[Any], folder: Path) -> Row:
             folder / "pred",
             num_classes=case["num_classes"],
             protocol=case["protocol"],
+            settings=_settings(case),
             threads=1,
         )
     values = {key: metric.value for key, metric in record.metrics.items()}
-    return values | {"iou": np.array([row["iou"] for row in record.per_class])}
+    return values | {"iou": _column(record.per_class)}

@@ -19,8 +19,10 @@ import numpy as np
 from metrics import semantic_oracles as oracles
 from numpy.typing import NDArray
 
+from fuzz.boundary_reference import REFERENCE
 from fuzz.compare import Difference, same
 from fuzz.pictures import png
+from segbench import kernels
 from segbench.metrics.cityscapes import GROUPS, LABELS
 
 Row = dict[str, Any]
@@ -41,6 +43,7 @@ REFUSALS = {
     "exact": STRICT,
     "image-level": STRICT,
     "cityscapes": STRICT,
+    "boundary-iou": STRICT,
     "detectron2": STRICT._replace(pred_ignore="outside"),
     "voc": STRICT._replace(pred_ignore="outside"),
     "torchmetrics-jaccard": STRICT._replace(pred_ignore="outside"),
@@ -231,6 +234,24 @@ def _cityscapes(case: Row, pairs: Pairs, ours: Row, folder: Path) -> None:
         same(key, float(ours[key]), float(theirs[name]))
 
 
+def _boundary(case: Row, pairs: Pairs, ours: Row, folder: Path) -> None:
+    """Boundaries of masks one by one, category by category, pooled."""
+    counts = np.zeros((case["num_classes"], 2))
+    for pred, truth in pairs:
+        scored = truth != case["ignore"]
+        distance = kernels.boundary_distance(*truth.shape, case["ratio"])
+        for c in set(range(case["num_classes"])) - {case["ignore"]}:
+            masks = [scored & (side == c) for side in (truth, pred)]
+            edges = [REFERENCE.mask_to_boundary(mask.astype(np.uint8), case["ratio"]) > 0 for mask in masks]
+            for mask, edge in zip(masks, edges, strict=True):
+                same("boundary of a mask", mask & kernels.boundary_map(mask.astype(np.uint8), distance), edge)
+            counts[c] += np.count_nonzero(edges[0] & edges[1]), np.count_nonzero(edges[0] | edges[1])
+    with np.errstate(invalid="ignore"):
+        iou = counts[:, 0] / counts[:, 1]
+    mean = np.mean(iou[~np.isnan(iou)]) if counts.any() else math.nan
+    _equal(ours, {"iou": iou, "boundary_miou": mean})
+
+
 @cache
 def _cityscapesscripts() -> Any:
     reference = import_module("cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling")
@@ -249,4 +270,5 @@ COMPARISONS: dict[str, Callable[[Row, Pairs, Row, Path], None]] = {
     "mapillary": _mapillary,
     "torchmetrics-jaccard": _jaccard,
     "cityscapes": _cityscapes,
+    "boundary-iou": _boundary,
 }

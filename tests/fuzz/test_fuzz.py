@@ -8,6 +8,7 @@ CHUNKS = {
     "instance": [range(i, i + 30) for i in range(0, 90, 30)],
     "panoptic": [range(60)],
     "semantic": [range(60)],
+    "boundary": [range(60)],
 }
 
 

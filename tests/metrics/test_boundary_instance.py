@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import math
 import pickle
 from dataclasses import replace
 
 import naive
 import numpy as np
 import pytest
+from metrics.boundary_oracles import BoundaryEval
 from metrics.test_instance import CATEGORIES, SOURCE_IDS, random_case, segment_of, sizes_of
-from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 import segbench
 from segbench.canonical.sample import Sample
@@ -24,42 +22,6 @@ from segbench.metrics import MaskAP
 from segbench.protocols import get_protocol
 
 SEEDS = range(90)
-
-
-class NaiveEval(COCOeval):
-    """COCOeval whose IoU is the lesser of masks and boundaries, but with crowds that of masks.
-
-    As in boundary-iou-api, truth with an ``ignore`` of its own is ignored.
-    """
-
-    def __init__(self, truth, results, ratio):
-        super().__init__(truth, results, "segm")
-        self.ratio, self.own = ratio, {a["id"]: a.get("ignore", 0) for a in truth.dataset["annotations"]}
-
-    def _prepare(self):
-        super()._prepare()
-        for rows in self._gts.values():
-            for row in rows:
-                row["ignore"] = int(bool(self.own[row["id"]] or row["iscrowd"]))
-
-    def computeIoU(self, imgId, catId):  # noqa: N802, N803 - COCOeval's names
-        found = super().computeIoU(imgId, catId)
-        truths, preds = self._gts[imgId, catId], self._dts[imgId, catId]
-        if not truths or not preds:
-            return found
-        order = np.argsort([-row["score"] for row in preds], kind="mergesort")[: self.params.maxDets[-1]]
-        edges = [
-            [self._edge(row["segmentation"]) for row in rows] for rows in (truths, [preds[i] for i in order])
-        ]
-        for d, pred in enumerate(edges[1]):
-            for g, true in enumerate(edges[0]):
-                if not truths[g]["iscrowd"]:
-                    found[d, g] = min(found[d, g], naive.mask_iou(pred, true, False))
-        return found
-
-    def _edge(self, rle):
-        mask = coco_mask.decode(rle)
-        return naive.mask_boundary(mask, max(1, round(self.ratio * math.hypot(*mask.shape)))).astype(bool)
 
 
 def with_ignore(case, seed):
@@ -78,7 +40,8 @@ def reference(truth, results, ratio, max_dets):
         coco = COCO()
         coco.dataset = pickle.loads(pickle.dumps(truth))
         coco.createIndex()
-        evaluator = NaiveEval(coco, coco.loadRes(pickle.loads(pickle.dumps(results))), ratio)
+        loaded = coco.loadRes(pickle.loads(pickle.dumps(results)))
+        evaluator = BoundaryEval(coco, loaded, "boundary", ratio)
         evaluator.params.maxDets = list(max_dets)
         evaluator.evaluate()
         evaluator.accumulate()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections import Counter
 
 import naive
 import numpy as np
 import pytest
+from metrics.boundary_oracles import boundary_pq
 from metrics.test_panoptic import ROWS, random_image
 
 from segbench.canonical.sample import Segment
@@ -44,61 +44,6 @@ def random_images(seed):
     return [enlarged(random_image(rng), rng) for _ in range(rng.integers(1, 4))]
 
 
-def edges_of(ids, rows, ratio):
-    """One mask after another loses its inside to one id, which may be that of a later segment."""
-    out, areas = ids.copy(), {}
-    distance = max(1, round(ratio * math.hypot(*ids.shape)))
-    for row in rows:
-        mask = out == row["id"]
-        edge = naive.mask_boundary(mask, distance).astype(bool)
-        out[mask] = INSIDE
-        out[edge] = row["id"]
-        areas[row["id"]] = np.count_nonzero(edge)
-    return out, areas
-
-
-def iou_of(t, p, pixels, true_area, pred_area):
-    common, void = (np.count_nonzero((pixels[0] == i) & (pixels[1] == p)) for i in (t, 0))
-    union = pred_area + true_area - common - void
-    return common / union if union else math.inf
-
-
-def matches_of(pred_map, preds, truth_map, truths, ratio):
-    """(truth id, pred id, IoU) of the pairs that match, every pair compared as masks."""
-    true_edges, true_areas = edges_of(truth_map, truths, ratio)
-    pred_edges, pred_areas = edges_of(pred_map, preds, ratio)
-    true_rows, pred_rows = ({row["id"]: row for row in rows} for rows in (truths, preds))
-    for t, p in sorted(set(zip(truth_map.ravel().tolist(), pred_map.ravel().tolist(), strict=True))):
-        true, pred = true_rows.get(t), pred_rows.get(p)
-        if not true or not pred or true.get("iscrowd") or true["category_id"] != pred["category_id"]:
-            continue
-        iou = min(
-            iou_of(t, p, (truth_map, pred_map), true["area"], np.count_nonzero(pred_map == p)),
-            iou_of(t, p, (true_edges, pred_edges), true_areas[t], pred_areas[p]),
-        )
-        if iou > 0.5:
-            yield t, p, iou
-
-
-def naive_scores(images, ratio):
-    """Sum of IoU, and tp, fp and fn, of each category."""
-    sums, counts = Counter(), {what: Counter() for what in ("tp", "fp", "fn")}
-    for (pred_map, preds), (truth_map, truths) in images:
-        matches = list(matches_of(pred_map, preds, truth_map, truths, ratio))
-        category = {row["id"]: row["category_id"] for row in truths}
-        for t, _, iou in matches:
-            sums[category[t]] += iou
-            counts["tp"][category[t]] += 1
-        missed = [row for row in truths if row["id"] not in [t for t, _, _ in matches]]
-        crowds = {row["category_id"]: row["id"] for row in missed if row.get("iscrowd")}
-        counts["fn"].update(row["category_id"] for row in missed if not row.get("iscrowd"))
-        for row in preds:
-            unscored = np.isin(truth_map, [0, crowds.get(row["category_id"], 0)])
-            wrong = row["id"] not in [p for _, p, _ in matches]
-            counts["fp"][row["category_id"]] += wrong and not unscored[pred_map == row["id"]].mean() > 0.5
-    return sums, counts
-
-
 def metric_of(images, **settings):
     metric = PanopticQuality(ROWS, "boundary-pq", settings=settings)
     with warnings.catch_warnings():
@@ -111,7 +56,7 @@ def metric_of(images, **settings):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_pq_is_that_of_plain_masks(seed):
     images, ratio = random_images(seed), (0.02, 0.05, 0.1)[seed % 3]
-    sums, counts = naive_scores(images, ratio)
+    sums, counts = boundary_pq(images, ratio, INSIDE)
     _, scores = metric_of(images, dilation_ratio=ratio)
     assert set(scores) == {f"boundary_{q}q{g}" for q in "psr" for g in ("", "_things", "_stuff")}
     for row, category in zip(scores.class_rows, (r["id"] for r in ROWS), strict=True):
