@@ -57,16 +57,18 @@ class Edges:
         ratio
             Width of boundaries, as a part of the image's diagonal.
         inside
-            The id that the reference gives to what is inside segments; see :func:`_one_by_one`.
+            The id that the reference gives to what is inside segments; see :func:`_one_by_one`. That of void,
+            where no category's id is above -1, makes void of it.
 
         Notes
         -----
-        ``pq_compute_single_core`` of boundary-iou-api (Cheng et al., Boundary IoU, CVPR 2021).
+        ``pq_compute_single_core`` of boundary-iou-api (Cheng et al., Boundary IoU, CVPR 2021). Category ids
+        from 2**24 up, which there may be taken for ids of segments, are not followed.
         """
         truth_map, pred_map = (labels(side[0], "a segment map") for side in (truth, pred))
         named = [i for i, segment in truth[1].items() if not segment.ignore]
         distance = kernels.boundary_distance(truth_map.shape[0], truth_map.shape[1], ratio)
-        if inside in named or inside in pred[1]:
+        if inside in {VOID, *named, *pred[1]}:
             true_edges, true_areas = _one_by_one(pixels(truth_map), named, distance, inside)
             pred_edges, pred_areas = _one_by_one(pixels(pred_map), pred[1], distance, inside)
             columns = (column.tolist() for column in kernels.pair_counts(true_edges, pred_edges))

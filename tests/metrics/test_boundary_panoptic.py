@@ -139,6 +139,27 @@ def test_a_segment_of_the_inside_id_is_told():
     assert not any("inside" in text for text in plain.warnings)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_insides_are_void_where_no_category_is_above_minus_1(seed):
+    lower = {row["id"]: row["id"] - INSIDE for row in ROWS}
+    images = random_images(seed)
+    for rows in (rows for image in images for _, rows in image):
+        for row in rows:
+            row["category_id"] = lower[row["category_id"]]
+    metric = PanopticQuality([row | {"id": lower[row["id"]]} for row in ROWS], "boundary-pq")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SegbenchWarning)
+        for i, (pred, truth) in enumerate(images):
+            metric.update(pred, truth, image_id=i)
+        rows = metric.compute().class_rows
+    sums, counts = boundary_pq(images, 0.02, 0)
+    for row, category in zip(rows, lower.values(), strict=True):
+        tp, fp, fn = (counts[what][category] for what in ("tp", "fp", "fn"))
+        whole = tp + 0.5 * fp + 0.5 * fn
+        expected = sums[category] / whole if whole else math.nan
+        assert row["boundary_pq"] == pytest.approx(expected, 0, 0, nan_ok=True)
+
+
 def test_settings():
     metric = PanopticQuality(ROWS, "boundary-pq", settings={"dilation_ratio": 0.1})
     assert metric.settings == {"chunks": 1, "dilation_ratio": 0.1}
