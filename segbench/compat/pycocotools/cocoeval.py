@@ -9,7 +9,7 @@ boundary-iou-api 37d2558 (Cheng et al., Boundary IoU, CVPR 2021). Except:
 - a result's box that is none (``[]``), or a truth without ``iscrowd``, is noticed only where results and
   truths of one image and category meet;
 - boundaries are found of the images and categories of ``params`` alone: what cannot be drawn elsewhere is not
-  noticed;
+  noticed, and a ``dilation_ratio`` that is not above 0 is refused;
 - ``self._gts`` and ``self._dts`` gain no empty lists for cells that were looked up.
 """
 
