@@ -364,3 +364,45 @@ def draw_curves(detections, truths, grid, limits, levels):
                     precision[t, r, m] = max(p[1] for p in points[reached[0] :])
                     scores[t, r, m] = points[reached[0]][2]
     return precision, recall, scores
+
+
+# --- scores ---------------------------------------------------------------------------------------
+
+
+def fma(a, b, c):
+    """Round a * b + c once: in float64 the product is exact, and the sum is rounded to odd first."""
+    product, c = np.float64(a) * np.float64(b), np.broadcast_to(np.float64(c), np.broadcast(a, b, c).shape)
+    total = product + c
+    rest = c - (total - product)
+    rest = np.where(np.abs(product) < np.abs(c), product - (total - c), rest)
+    bits = total.view(np.int64)
+    odd = np.isfinite(total) & (rest != 0) & (bits & 1 == 0)
+    away = (rest > 0) == (total > 0)
+    return np.where(odd, np.where(away, bits + 1, bits - 1), bits).view(np.float64).astype(np.float32)
+
+
+def taps(source, target):
+    """First and second source position of each target position, and the weight of the second."""
+    scale = np.float32(source) / np.float32(target)
+    place = np.maximum(fma(scale, np.arange(target, dtype=np.float32) + np.float32(0.5), np.float32(-0.5)), 0)
+    first = np.minimum(place.astype(int), source - 1)
+    return first, np.minimum(first + 1, source - 1), np.clip(place - first.astype(np.float32), 0, 1)
+
+
+def blend(first, second, weight):
+    """Weigh two arrays of scores; what has no weight has no part."""
+    return np.where(weight == 0, first, fma(np.float32(1) - weight, first, weight * second))
+
+
+def upsampled(scores, height, width):
+    """Scores [B, K, h, w] at another size, columns first."""
+    (y0, y1, y), (x0, x1, x) = taps(scores.shape[2], height), taps(scores.shape[3], width)
+    wide = blend(scores[..., x0], scores[..., x1], x)
+    return blend(wide[:, :, y0], wide[:, :, y1], y[:, None])
+
+
+def logits_confusion(truth, scores, ignore_index):
+    """All scores in memory, and the class of the highest."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        labels = np.argmax(upsampled(scores.astype(np.float32), *truth.shape[1:]), axis=1)
+    return confusion(truth, labels, scores.shape[1], ignore_index)

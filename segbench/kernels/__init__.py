@@ -15,6 +15,7 @@ from segbench.kernels._boundary import (
     rle_boundary,
     rle_boundary_iou,
 )
+from segbench.kernels._device import Device, dtype_name, host_view, place_of
 from segbench.kernels._draw import (
     paint,
     rle_from_box,
@@ -32,7 +33,18 @@ from segbench.kernels._instances import (
     instance_records,
     measure_instances,
 )
+from segbench.kernels._logits import logits_confusion
 from segbench.kernels._match import box_iou, match
+from segbench.kernels._on_device import (
+    LABEL_TYPES,
+    MAX_CLASSES,
+    add_confusion,
+    add_logits,
+    add_segment_pairs,
+    segment_tables,
+    table_of,
+)
+from segbench.kernels._on_device_shapes import PackedMasks, add_boundary_classes, pack_masks, packed_iou
 from segbench.kernels._overlap import confusion, id_counts, pair_counts
 from segbench.kernels._png import (
     MAX_PIXELS,
@@ -54,12 +66,20 @@ from segbench.kernels._rle import (
 from segbench.kernels._runs import LabelRuns
 
 __all__ = [
+    "LABEL_TYPES",
+    "MAX_CLASSES",
     "MAX_PIXELS",
     "CocoReader",
+    "Device",
     "InstanceTallies",
     "Instances",
     "LabelRuns",
     "MaskStore",
+    "PackedMasks",
+    "add_boundary_classes",
+    "add_confusion",
+    "add_logits",
+    "add_segment_pairs",
     "boundary_classes",
     "boundary_distance",
     "boundary_map",
@@ -68,12 +88,18 @@ __all__ = [
     "confusion",
     "contour_hits",
     "draw_curves",
+    "dtype_name",
+    "host_view",
     "id_counts",
     "instance_records",
+    "logits_confusion",
     "match",
     "measure_instances",
+    "pack_masks",
+    "packed_iou",
     "paint",
     "pair_counts",
+    "place_of",
     "png_unfilter",
     "read_png",
     "read_png_id_runs",
@@ -93,4 +119,6 @@ __all__ = [
     "rle_to_runs",
     "segment_boxes",
     "segment_rles",
+    "segment_tables",
+    "table_of",
 ]

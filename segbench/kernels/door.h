@@ -64,5 +64,6 @@ void add_run_doors(nb::module_& m);
 void add_boundary_doors(nb::module_& m);
 void add_boundary_rle_doors(nb::module_& m);
 void add_contour_doors(nb::module_& m);
+void add_logits_doors(nb::module_& m);
 
 }  // namespace seg
