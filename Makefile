@@ -58,10 +58,14 @@ $(VENV)/.dev: $(BUILT_FROM) | $(VENV)/pyvenv.cfg
 	$(PIP_INSTALL) -e '.[dev]'
 	@touch $(VENV)/.package $@
 
+# CUDA's compilers as wheels of their own: kernels compile for every GPU without one. Only Linux has them.
+NVRTC := $(if $(filter Linux,$(shell uname -s)),nvidia-cuda-nvrtc-cu12 nvidia-cuda-nvrtc)
+
 # The reference scorers. Two of them ask for packages (a desktop OpenCV, "typing") that what the tests call does not need.
 $(VENV)/.test: $(VENV)/.dev
 	$(PIP_INSTALL) torch torchmetrics pyquaternion
 	$(PIP_INSTALL) --no-deps panopticapi-lite cityscapesscripts
+	$(if $(NVRTC),$(PIP_INSTALL) --no-deps $(NVRTC))
 	@touch $@
 
 # Debian keeps what makes a virtual environment, and what compiles against Python, apart from python3.
