@@ -22,8 +22,8 @@ class Device(Protocol):
 
     Attributes
     ----------
-    name
-        ``cuda:0`` …, as arrays on it say.
+    name, place
+        ``cuda:0`` …, as arrays on it say; a device that is none of its own says where their memory is.
     xp
         The library of its arrays: ``cupy``, or one with the same names.
     processors
@@ -33,6 +33,7 @@ class Device(Protocol):
     """
 
     name: str
+    place: str
     xp: Any
     processors: int
     shared_bytes: int

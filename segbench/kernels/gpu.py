@@ -40,7 +40,7 @@ class Cuda:
     def __init__(self, index: int) -> None:
         import cupy
 
-        self.name = f"cuda:{index}"
+        self.name = self.place = f"cuda:{index}"
         self.xp: Any = cupy
         self._index = index
         attributes = cupy.cuda.Device(index).attributes

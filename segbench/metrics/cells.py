@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench import kernels
-from segbench.metrics.inputs import Labels
+from segbench.metrics.inputs import Labels, Logits
 
 Counts = NDArray[np.int64]
 
@@ -33,6 +33,12 @@ class Cells(NamedTuple):
     def of_maps(cls, truth: Labels, pred: Labels, num_classes: int, ignore: int) -> Cells:
         """Count two maps, or their runs: see :func:`segbench.kernels.confusion`."""
         return cls(num_classes, *kernels.confusion(truth, pred, num_classes, ignore))
+
+    @classmethod
+    def of_logits(cls, truth: NDArray[Any], logits: Logits, ignore: int) -> Cells:
+        """Count a batch, each pixel as of its best class: :func:`segbench.kernels.logits_confusion`."""
+        cells = kernels.logits_confusion(truth, logits.scores, ignore, logits.kind)
+        return cls(logits.scores.shape[1], *cells)
 
     @classmethod
     def of_table(cls, table: Counts) -> Cells:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from segbench.canonical.categories import Categories, Category
 from segbench.errors import DataError, UsageError, did_you_mean
-from segbench.kernels import LabelRuns
+from segbench.kernels import LabelRuns, dtype_name, host_view
 
 if TYPE_CHECKING:
     from segbench.canonical.sample import Sample
@@ -53,7 +54,11 @@ def label_map(values: Any, what: str) -> NDArray[Any]:
     UsageError
         When it is not of integers, or of another shape.
     """
-    array = as_array(values, what)
+    return as_labels(as_array(values, what), what)
+
+
+def as_labels(array: Any, what: str) -> Any:
+    """:func:`label_map` of an array of NumPy, or of a library with the same names."""
     if array.dtype == np.bool_:
         array = array.view(np.uint8)
     if array.dtype.kind not in "iu":
@@ -63,6 +68,73 @@ def label_map(values: Any, what: str) -> NDArray[Any]:
     if array.ndim not in (2, 3):
         raise UsageError(f"{what} must be [H, W], [B, H, W] or [B, 1, H, W], not {list(array.shape)}")
     return array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Logits:
+    """Scores of classes.
+
+    Attributes
+    ----------
+    scores
+        [B, K, h, w], of NumPy or of a device's library; the bits of bfloat16.
+    kind
+        ``float32``, ``float16`` or ``bfloat16``.
+    """
+
+    scores: Any
+    kind: str
+
+    @classmethod
+    def of(cls, values: Any) -> Logits:
+        """View an array of the CPU, without a copy; errors as :meth:`check` and :func:`as_array`."""
+        cls.check(values)
+        return cls(host_view(values, "pred"), dtype_name(values))
+
+    @staticmethod
+    def check(values: Any) -> None:
+        """Refuse what no kernel reads.
+
+        Raises
+        ------
+        UsageError
+            When they are of another type, or too many.
+        """
+        if dtype_name(values) not in ("float32", "float16", "bfloat16"):
+            raise UsageError(f"logits must be float32, float16 or bfloat16, not {dtype_name(values)}")
+        if values.shape[2] * values.shape[3] >= 2**31 or 0 in values.shape[1:]:
+            raise UsageError(f"there are no scores in logits of shape {list(values.shape)}, or too many")
+
+    def truth_like(self, truth: Any, num_classes: int, **where: Any) -> Any:
+        """Return the truth as [B, H, W], to compare with.
+
+        Raises
+        ------
+        UsageError
+            When there are scores of more or of fewer classes.
+        DataError
+            When the truth is of another number of images.
+        """
+        images, classes = self.scores.shape[:2]
+        if classes != num_classes:
+            raise UsageError(f"there are scores of {classes} classes, and the metric has {num_classes}")
+        maps = truth[None] if truth.ndim == 2 else truth
+        if len(maps) != images:
+            raise DataError(f"there are scores of {images} images, and the truth of {len(maps)}", **where)
+        return maps
+
+    def by_image(self) -> list[Logits]:
+        """The scores of each image, as a batch of one."""
+        return [Logits(self.scores[i : i + 1], self.kind) for i in range(len(self.scores))]
+
+
+def is_logits(values: Any) -> bool:
+    """Tell whether an array holds scores of classes: floats [B, K, h, w].
+
+    >>> is_logits(np.zeros((1, 2, 3, 3))), is_logits(np.zeros((1, 1, 3, 3), np.uint8)), is_logits([[0.5]])
+    (True, False, False)
+    """
+    return "float" in dtype_name(values) and len(values.shape) == 4
 
 
 def as_categories(

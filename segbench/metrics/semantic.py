@@ -15,9 +15,19 @@ from segbench.metrics import cityscapes
 from segbench.metrics.cells import Counts
 from segbench.metrics.doubts import absent, texts, warn
 from segbench.metrics.images import ImageStats
-from segbench.metrics.inputs import check_ignore, check_protocol, check_same, label_map, named_categories
+from segbench.metrics.inputs import (
+    Logits,
+    check_ignore,
+    check_protocol,
+    check_same,
+    is_logits,
+    label_map,
+    named_categories,
+)
+from segbench.metrics.place import OnDevice, Place
 from segbench.metrics.rules import checked
 from segbench.metrics.scores import Scores, signature
+from segbench.metrics.semantic_device import DeviceTables
 from segbench.metrics.semantic_rules import SEMANTIC_RULES, SemanticRules
 from segbench.metrics.semantic_score import score
 from segbench.metrics.semantic_span import SemanticSpan, measure_span
@@ -34,6 +44,7 @@ if TYPE_CHECKING:
 
     from segbench.canonical.label_table import LabelSpan
     from segbench.canonical.sample import Sample
+    from segbench.kernels import Device
     from segbench.metrics import ListColumns
     from segbench.metrics.once import Once
 
@@ -42,7 +53,7 @@ __all__ = ["MeanIoU", "SemanticRules", "SemanticStats", "measure", "score"]
 _UNLABELED = ("unlabeled", "void--unlabeled")
 
 
-class MeanIoU:
+class MeanIoU(OnDevice[DeviceTables]):
     """Semantic scores over all pixels of all images, in exact integers.
 
     Parameters
@@ -58,12 +69,15 @@ class MeanIoU:
     settings
         Rules that differ from the protocol's, by names of :class:`SemanticRules`: say
         ``{"float32_order": True}``.
+    device
+        Where to count: ``cpu``, ``cuda``, ``cuda:1`` …, or ``auto``, where the first arrays are. The scores
+        do not depend on it.
 
     Raises
     ------
     UsageError
-        When ``num_classes`` is below 1 or does not fit ``labels``, the protocol or a rule is unknown, or the
-        protocol is one data set's and a category is none of its.
+        When ``num_classes`` is below 1 or does not fit ``labels``, the protocol or a rule is unknown, the
+        protocol is one data set's and a category is none of its, or there is no such device.
 
     >>> metric = MeanIoU(num_classes=2)
     >>> metric.update([[0, 1]], [[0, 255]])
@@ -72,6 +86,8 @@ class MeanIoU:
     """
 
     task: ClassVar[str] = "semantic"
+    _stats: SemanticStats
+    _images: ImageStats[ImageCounts]
 
     def __init__(
         self,
@@ -80,8 +96,11 @@ class MeanIoU:
         protocol: str = "exact",
         labels: Sequence[str] | Mapping[int, str] | None = None,
         settings: Mapping[str, Any] | None = None,
+        *,
+        device: str | Device = "auto",
     ) -> None:
         self._start(named_categories(num_classes, labels), ignore_index, protocol, settings or {})
+        self._place = Place(device)
 
     @classmethod
     def build(cls, categories: Categories, protocol: str, settings: Mapping[str, Any]) -> Self:
@@ -109,8 +128,8 @@ class MeanIoU:
             raise UsageError(f"unscored: ids are 0..{len(categories) - 1}, not {list(rules.unscored)}")
         self.categories, self.ignore_index, self.rules = categories, ignore_index, rules
         self._told: set[str] = set()
-        self._stats = SemanticStats.zero(len(categories))
-        self._images = ImageStats[ImageCounts]()
+        self._place = Place("auto")
+        self.reset()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -123,6 +142,7 @@ class MeanIoU:
     @property
     def warnings(self) -> list[str]:
         """Ids that are no category, categories that never occur, instance maps that are missing."""
+        self._fold()
         total, averaged = self._stats, self.rules.averaged
         found = texts(total.doubts)
         true = total.tp + total.fn > 0
@@ -146,6 +166,7 @@ class MeanIoU:
         UsageError
             When counts were read from a run record, which does not keep it.
         """
+        self._fold()
         table = self._stats.confusion
         if table is None:
             raise UsageError("a run record holds tp, fp and fn only: there is no confusion matrix")
@@ -154,8 +175,12 @@ class MeanIoU:
     def update(self, pred: Any, truth: Any, image_id: object = None, instances: Any = None) -> None:
         """Add one image or a batch: integers [H, W], [B, H, W] or [B, 1, H, W]; errors as :func:`measure`.
 
-        ``instances`` is the ``instanceIds`` map of Cityscapes, for its protocol. Where a score needs single
-        images and ``image_id`` is not given, they count in the order of their updates.
+        ``pred`` may be logits [B, K, h, w] of any size. ``instances`` is the ``instanceIds`` map of
+        Cityscapes, for its protocol. Where a score needs single images and ``image_id`` is not given, they
+        count in the order of their updates.
+
+        On a GPU nothing is copied and nothing waits: ids that are no category are told when scores are
+        computed.
 
         Warns
         -----
@@ -163,9 +188,27 @@ class MeanIoU:
             The first time that an id is no category or the ignore index is predicted, and it is not refused.
         """
         name = None if image_id is None else str(image_id)
+        counter = self._counter_for(pred=pred, truth=truth)
+        if counter is not None:
+            counter.add(pred, truth, name)
+            return
         for maps in self._split(pred, truth, instances):
             stats = self._measure(*maps, image_id=name)
             self.add(stats)
+            warn(stats.doubts, self._told)
+
+    def _make_counter(self, device: Device) -> DeviceTables:
+        if self._classes is not None:
+            raise UsageError(f"protocol {self.protocol!r} needs instance maps, and counts on the CPU alone")
+        ignore = NO_IGNORE if self.ignore_index is None else self.ignore_index
+        return DeviceTables(device, len(self.categories), ignore, self.rules.by_image)
+
+    def _add_counter(self, counter: DeviceTables) -> None:
+        found = counter.stats(self.ignore_index, self.rules)
+        if self.rules.by_image:
+            self._images.extend([stats.row() for stats in found])
+        for stats in found:
+            self._stats += stats
             warn(stats.doubts, self._told)
 
     def _split(self, *sides: Any) -> list[tuple[Any, ...]]:
@@ -173,6 +216,9 @@ class MeanIoU:
         given = sides[:2] if sides[2] is None else sides
         if not self.rules.by_image:
             return [given]
+        if is_logits(sides[0]):
+            logits, truth = Logits.of(sides[0]), label_map(sides[1], "truth")
+            return list(zip(logits.by_image(), logits.truth_like(truth, len(self.categories)), strict=True))
         maps = [label_map(m, what) for m, what in zip(given, ("pred", "truth", "instance ids"), strict=False)]
         if maps[0].shape != maps[1].shape or maps[0].ndim == 2:
             return [tuple(maps)]
@@ -273,11 +319,20 @@ class MeanIoU:
             When the protocol scores single images, and both hold one.
         """
         check_same(self, other)
+        self._fold()
+        other._fold()
         self._images.extend(other._images.by_index())
         self._stats = self._stats + other._stats
 
     def compute(self) -> Scores:
-        """Score all pixels so far: ``miou``, ``pixel_accuracy`` …; NaN where nothing was scored."""
+        """Score all pixels so far: ``miou``, ``pixel_accuracy`` …; NaN where nothing was scored.
+
+        Raises
+        ------
+        DataError
+            When a map that was counted on a GPU holds an id that is refused; see :func:`measure`.
+        """
+        self._fold()
         return score(
             self._stats,
             self.categories,
@@ -290,7 +345,8 @@ class MeanIoU:
     def reset(self) -> None:
         """Forget every image."""
         self._stats = SemanticStats.zero(len(self.categories))
-        self._images = ImageStats[ImageCounts]()
+        self._images = ImageStats()
+        self._counter = None
 
 
 _EMPTY: dict[str, NDArray[Any]] = {

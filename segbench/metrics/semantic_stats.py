@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segbench.errors import DataError
 from segbench.metrics.cells import Cells, Counts
 from segbench.metrics.doubts import Doubt, gathered
-from segbench.metrics.inputs import Labels, labels, pixels
+from segbench.metrics.inputs import Labels, Logits, is_logits, labels, pixels
 from segbench.metrics.once import Once
 from segbench.metrics.semantic_rules import EXACT, SemanticRules
 
@@ -153,7 +153,9 @@ def measure(
     Parameters
     ----------
     pred, truth
-        Category ids: integers [H, W], [B, H, W] or [B, 1, H, W]; or the :class:`LabelRuns` of one image.
+        Category ids: integers [H, W], [B, H, W] or [B, 1, H, W]; or the :class:`LabelRuns` of one image. Pred
+        may be logits [B, K, h, w] of any size: a pixel is of the class of the highest score, brought to the
+        truth's size as :func:`segbench.kernels.logits_confusion` does.
     num_classes
         K: ids are 0..K-1.
     ignore_index
@@ -171,11 +173,16 @@ def measure(
         When an input is not an array of integers of these shapes.
     """
     where: dict[str, Any] = {"image_id": image_id, "field": "mask"}
-    truth, pred = labels(truth, "truth"), labels(pred, "pred")
-    if pred.shape != truth.shape:
-        raise DataError(f"it is {pred.shape} pixels, the truth {truth.shape}", file=pred_file, **where)
     ignore, once = NO_IGNORE if ignore_index is None else ignore_index, once or Once()
-    cells = counted(pred, truth, num_classes, ignore, once)
+    truth = labels(truth, "truth")
+    if isinstance(pred, Logits) or is_logits(pred):
+        pred = pred if isinstance(pred, Logits) else Logits.of(pred)
+        cells = Cells.of_logits(truth := pred.truth_like(pixels(truth), num_classes, **where), pred, ignore)
+    else:
+        pred = labels(pred, "pred")
+        if pred.shape != truth.shape:
+            raise DataError(f"it is {pred.shape} pixels, the truth {truth.shape}", file=pred_file, **where)
+        cells = counted(pred, truth, num_classes, ignore, once)
     if rules.truth_outside == "error" and (cells.truth > num_classes).any():
         raise DataError(_outside("truth", pixels(truth), num_classes, ignore), file=truth_file, **where)
     reading = ("stats", ignore, *_reading(cells, rules, ignore))
@@ -185,6 +192,31 @@ def measure(
         never = ignore if _ignore_misses(rules, num_classes, ignore) else NO_IGNORE
         raise DataError(_outside("prediction", scored, num_classes, never), file=pred_file, **where)
     return once.get(reading, lambda: read(cells, rules, image_id=image_id, index=index))
+
+
+def measure_cells(
+    cells: Cells, ignore_index: int | None, rules: SemanticRules, **where: Any
+) -> SemanticStats:
+    """Measure what was counted already; ``where`` is image_id and index.
+
+    Raises
+    ------
+    DataError
+        When an id that is scored is out of range and the rules do not tolerate it.
+    """
+    k, ignore = cells.num_classes, NO_IGNORE if ignore_index is None else ignore_index
+    lost = {"truth": cells.truth > k}
+    kept = resolved(cells, rules, ignore)
+    lost["prediction"] = (kept.truth < k) & (kept.pred > k)
+    for (what, outside), rule in zip(lost.items(), (rules.truth_outside, rules.pred_outside), strict=True):
+        if rule == "error" and outside.any():
+            raise DataError(
+                f"the {what} holds ids that are no category on {cells.pixels[outside].sum()} pixels; ids are "
+                + _range(k, ignore),
+                image_id=where.get("image_id"),
+                field="mask",
+            )
+    return read(kept, rules, **where)
 
 
 def counted(pred: Labels, truth: Labels, num_classes: int, ignore: int, once: Once) -> Cells:
@@ -286,7 +318,10 @@ def _plus(table: Counts, other: Counts | Cells | None) -> Counts | None:
 
 def _outside(what: str, ids: NDArray[Any], num_classes: int, ignore: int) -> str:
     bad = ids[((ids < 0) | (ids >= num_classes)) & (ids != ignore)]
-    return (
-        f"the {what} holds category id {bad[0]} on {(bad == bad[0]).sum()} pixels; "
-        f"ids are 0..{num_classes - 1}" + ("" if ignore == NO_IGNORE else f", or {ignore} to ignore")
+    return f"the {what} holds category id {bad[0]} on {(bad == bad[0]).sum()} pixels; ids are " + _range(
+        num_classes, ignore
     )
+
+
+def _range(num_classes: int, ignore: int) -> str:
+    return f"0..{num_classes - 1}" + ("" if ignore == NO_IGNORE else f", or {ignore} to ignore")

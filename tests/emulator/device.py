@@ -25,6 +25,7 @@ class Emulator:
     """A small GPU on the CPU. ``seed`` draws the order in which blocks and threads take turns."""
 
     name = "emulator"
+    place = "cpu"
     xp = np
     processors = 1
 
