@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.canonical.categories import Categories, Category
-from segbench.canonical.sample import Segment
-from segbench.errors import DataError, SegbenchWarning, UsageError
+from segbench.errors import SegbenchWarning, UsageError
 from segbench.metrics.doubts import absent, texts, warn
 from segbench.metrics.images import ImageStats
-from segbench.metrics.inputs import as_categories, check_protocol, check_same
+from segbench.metrics.inputs import as_array, as_categories, check_protocol, check_same
+from segbench.metrics.panoptic_device import MOST_PENDING, DevicePairs
+from segbench.metrics.panoptic_inputs import Reader, SegmentLike, maps_in
 from segbench.metrics.panoptic_match import PanopticStats, measure
 from segbench.metrics.panoptic_rules import PANOPTIC_RULES, PANOPTICAPI, PanopticRules
+from segbench.metrics.place import OnDevice, Place
 from segbench.metrics.rules import checked
 from segbench.metrics.scores import Scores, class_rows, prefixed, running_mean, signature
 
@@ -25,11 +27,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from segbench.canonical.sample import Sample
+    from segbench.kernels import Device
     from segbench.metrics.once import Once
 
 __all__ = ["PanopticQuality", "PanopticStats", "measure", "score"]
-
-SegmentLike = Segment | Mapping[str, Any]
 
 
 def score(
@@ -110,7 +111,7 @@ def _iou_sums(images: Sequence[PanopticStats], num_classes: int, chunks: int) ->
     return total
 
 
-class PanopticQuality:
+class PanopticQuality(OnDevice[DevicePairs]):
     """PQ, SQ and RQ over all categories, things and stuff.
 
     Parameters
@@ -123,6 +124,9 @@ class PanopticQuality:
         In how many parts IoU is summed.
     settings
         Rules that differ from the protocol's, by names of :class:`PanopticRules`.
+    device
+        Where to count pixels: ``cpu``, ``cuda``, ``cuda:1`` …, or ``auto``, where the first maps are. The
+        scores do not depend on it.
 
     Images are summed in the order of their ``index``; where one has none, of their ids (as integers where
     all are); where one has no id, of their updates.
@@ -130,7 +134,8 @@ class PanopticQuality:
     Raises
     ------
     UsageError
-        When the protocol or a rule is unknown, there is no category, or ``chunks`` is below 1.
+        When the protocol or a rule is unknown, there is no category, ``chunks`` is below 1, or there is no
+        such device.
 
     >>> metric = PanopticQuality([{"id": 0, "name": "cat", "isthing": 1}])
     >>> image = [[7, 7, 0]], [{"id": 7, "category_id": 0}]
@@ -140,6 +145,7 @@ class PanopticQuality:
     """
 
     task: ClassVar[str] = "panoptic"
+    _images: ImageStats[PanopticStats]
 
     def __init__(
         self,
@@ -147,10 +153,14 @@ class PanopticQuality:
         protocol: str = "panopticapi",
         chunks: int = 1,
         settings: Mapping[str, Any] | None = None,
+        *,
+        device: str | Device = "auto",
     ) -> None:
+        self._place = Place(device)
         self.protocol = check_protocol(protocol, PANOPTIC_RULES)
         self.rules = PANOPTIC_RULES[protocol].changed_by(settings or {})
-        self.categories, self._dense_ids = as_categories(categories)
+        self.categories, dense_ids = as_categories(categories)
+        self._reader = Reader(self.categories, dense_ids)
         if chunks < 1:
             raise UsageError(f"chunks must be at least 1, not {chunks}")
         self.chunks = chunks
@@ -175,6 +185,7 @@ class PanopticQuality:
     @property
     def warnings(self) -> list[str]:
         """What a reader of the score should know: a line a kind, with how many images have it."""
+        self._fold()
         images = self._images.by_index()
         tp, fp, fn = (_totals(images, what, len(self.categories)) for what in ("tp", "fp", "fn"))
         missing = np.flatnonzero(tp + fn == 0).tolist() if images else []
@@ -185,50 +196,56 @@ class PanopticQuality:
 
     def update(
         self,
-        pred: tuple[Any, Iterable[SegmentLike]],
-        truth: tuple[Any, Iterable[SegmentLike]],
+        pred: tuple[Any, Iterable[SegmentLike] | Sequence[Iterable[SegmentLike]] | Any],
+        truth: tuple[Any, Iterable[SegmentLike] | Sequence[Iterable[SegmentLike]] | Any],
         image_id: object = None,
     ) -> None:
-        """Add one image; errors as :func:`measure`.
+        """Add one image or a batch; errors as :func:`measure`.
+
+        On a GPU nothing is copied, and the update of 512 images waits once: what is wrong with a map is told
+        when scores are computed.
 
         Parameters
         ----------
         pred, truth
             ``(segment map, segments)``: integers [H, W], and :class:`Segment` objects or dicts
-            ``{id, category_id, iscrowd, area}``.
+            ``{id, category_id, iscrowd, area}``; or [B, H, W], and such a list for each image. Or ``(class
+            map, instance map)``, integers of one shape: every category and instance of things is a segment,
+            and every category of stuff; what is of no category is void.
         image_id
-            Its id, each once.
+            Its id, each once; of a batch a list of them.
 
         Warns
         -----
         SegbenchWarning
             The first time that the truth's areas or ids do not fit its map, or an image has no prediction.
         """
-        name = None if image_id is None else str(image_id)
-        pairs = [(segment_map, self._segments(segments, name)) for segment_map, segments in (pred, truth)]
-        stats = measure(pairs[0], pairs[1], len(self.categories), image_id=name, **self._reading)
-        self.add(stats)
-        warn(stats.doubts, self._told)
+        counter = self._counter_for(**maps_in(pred, truth))
+        if counter is not None:
+            counter.add(self._reader, pred, truth, image_id)
+            if counter.images >= MOST_PENDING:
+                self._fold()
+            return
+        batch = self._reader.batch(pred, truth, image_id, as_array, np)
+        for i, name in enumerate(batch.image_ids):
+            pairs = [(side.maps[i], self._reader.segments_of(side, i)) for side in (batch.pred, batch.truth)]
+            stats = measure(pairs[0], pairs[1], len(self.categories), image_id=name, **self._reading)
+            self.add(stats)
+            warn(stats.doubts, self._told)
 
-    def _segments(self, segments: Iterable[SegmentLike], image_id: str | None) -> list[Segment]:
-        return [s if isinstance(s, Segment) else self._segment(s, image_id) for s in segments]
+    def _make_counter(self, device: Device) -> DevicePairs:
+        if self.rules.dilation_ratio is not None:
+            raise UsageError(f"protocol {self.protocol!r} measures boundaries of segments, on the CPU alone")
+        return DevicePairs(device)
 
-    def _segment(self, row: Mapping[str, Any], image_id: str | None) -> Segment:
-        if "id" not in row or "category_id" not in row:
-            raise UsageError(f"a segment needs id and category_id, this has {sorted(row)}")
-        category_id = self._dense_ids.get(int(row["category_id"]))
-        if category_id is None:
-            raise DataError(
-                f"segment {row['id']} has unknown category {row['category_id']}",
-                image_id=image_id,
-                field="category_id",
-            )
-        return Segment(
-            id=int(row["id"]),
-            category_id=category_id,
-            iscrowd=bool(row.get("iscrowd", False)),
-            source_area=row.get("area"),
-        )
+    def _add_counter(self, counter: DevicePairs) -> None:
+        found = [
+            measure(one.pred, one.truth, len(self.categories), image_id=one.image_id, **self._reading)
+            for one in counter.images_in(self._reader)
+        ]
+        self._images.extend(found)
+        for stats in found:
+            warn(stats.doubts, self._told)
 
     def measure_sample(
         self, pred: Sample, truth: Sample, index: int | None = None, once: Once | None = None
@@ -282,19 +299,28 @@ class PanopticQuality:
             When both hold an image.
         """
         check_same(self, other)
+        self._fold()
+        other._fold()
         self._images.extend(other._images.by_index())
 
     def compute(self) -> Scores:
         """Score all images so far: ``pq``, ``sq``, ``rq``, and each over things and stuff.
 
         Where boundaries count, the keys begin with ``boundary_``.
+
+        Raises
+        ------
+        DataError
+            When a map that was counted on a GPU is refused; see :func:`measure`.
         """
+        self._fold()
         signed = signature(self.protocol, self.settings)
         return score(self._images.by_index(), self.categories, self.chunks, signed, self.rules)
 
     def reset(self) -> None:
         """Forget every image."""
-        self._images = ImageStats[PanopticStats]()
+        self._images = ImageStats()
+        self._counter = None
 
 
 _EMPTY: dict[str, NDArray[Any]] = {

@@ -69,7 +69,8 @@ def measure(
     Parameters
     ----------
     pred, truth
-        ``(segment map, segments)``: integers [H, W] with 0 for void, and what its ids are.
+        ``(segment map, segments)``: integers [H, W] with 0 for void, and what its ids are; or one
+        :class:`CountedPairs` for both maps, where no boundaries are measured.
     num_classes
         Dense category ids are 0..num_classes-1.
     rules, stuff
