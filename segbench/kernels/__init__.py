@@ -41,6 +41,7 @@ from segbench.kernels._on_device import (
     add_confusion,
     add_logits,
     add_segment_pairs,
+    label_batch,
     segment_tables,
     table_of,
 )
@@ -92,6 +93,7 @@ __all__ = [
     "host_view",
     "id_counts",
     "instance_records",
+    "label_batch",
     "logits_confusion",
     "match",
     "measure_instances",

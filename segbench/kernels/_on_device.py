@@ -23,6 +23,13 @@ THREADS = 256
 _WAVES = 8
 
 
+def label_batch(device: Device, maps: Any) -> Any:
+    """Return a label map as kernels read it: [B, H, W], contiguous, of a type that they know."""
+    if maps.dtype.name not in LABEL_TYPES:
+        maps = maps.astype(np.int64)
+    return device.xp.ascontiguousarray(maps[None] if maps.ndim == 2 else maps)
+
+
 def table_of(device: Device, images: int, num_classes: int) -> Any:
     """Return a table of no pixel: uint64 [images, K + 2, K + 2]."""
     return device.xp.zeros((images, num_classes + 2, num_classes + 2), np.uint64)

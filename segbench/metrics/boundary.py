@@ -11,18 +11,21 @@ from numpy.typing import NDArray
 
 from segbench.canonical.categories import Categories
 from segbench.errors import UsageError
+from segbench.metrics.boundary_device import DeviceBoundaries
 from segbench.metrics.boundary_rules import BOUNDARY_RULES, BoundaryRules
 from segbench.metrics.boundary_stats import BoundaryStats, measure
 from segbench.metrics.doubts import absent
 from segbench.metrics.images import ImageStats
 from segbench.metrics.inputs import check_ignore, check_protocol, check_same, label_map, named_categories
+from segbench.metrics.place import OnDevice, Place
 from segbench.metrics.scores import Scores, class_rows, ratio, signature
-from segbench.metrics.semantic_stats import ImageCounts, rows_of_table
+from segbench.metrics.semantic_stats import NO_IGNORE, ImageCounts, rows_of_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from segbench.canonical.sample import Sample
+    from segbench.kernels import Device
     from segbench.metrics.once import Once
 
 __all__ = ["BoundaryIoU", "BoundaryRules", "BoundaryStats", "contour_f1", "measure", "score"]
@@ -73,7 +76,7 @@ def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values) if values else math.nan
 
 
-class BoundaryIoU:
+class BoundaryIoU(OnDevice[DeviceBoundaries]):
     """Boundary scores of label maps from exact integers.
 
     Parameters
@@ -88,11 +91,15 @@ class BoundaryIoU:
         Names of the categories, in order or by id.
     settings
         ``dilation_ratio`` of ``boundary-iou`` (0.02), or ``tolerance_ratio`` of ``boundary-f1`` (0.0075).
+    device
+        Where to count regions: ``cpu``, ``cuda``, ``cuda:1`` …, or ``auto``, where the first maps are. The
+        scores do not depend on it. Contours are counted on the CPU alone.
 
     Raises
     ------
     UsageError
-        When ``num_classes`` is below 1 or does not fit ``labels``, or the protocol or a setting is unknown.
+        When ``num_classes`` is below 1 or does not fit ``labels``, the protocol or a setting is unknown, or
+        there is no such device.
 
     >>> metric = BoundaryIoU(num_classes=2)
     >>> metric.update([[0, 1]], [[0, 255]])
@@ -109,8 +116,11 @@ class BoundaryIoU:
         protocol: str = "boundary-iou",
         labels: Sequence[str] | Mapping[int, str] | None = None,
         settings: Mapping[str, Any] | None = None,
+        *,
+        device: str | Device = "auto",
     ) -> None:
         self._start(named_categories(num_classes, labels), ignore_index, protocol, settings or {})
+        self._place = Place(device)
 
     @classmethod
     def build(cls, categories: Categories, protocol: str, settings: Mapping[str, Any]) -> Self:
@@ -130,6 +140,7 @@ class BoundaryIoU:
         self.protocol = check_protocol(protocol, BOUNDARY_RULES)
         self.rules = BOUNDARY_RULES[protocol].changed_by(settings)
         self.categories, self.ignore_index = categories, ignore_index
+        self._place = Place("auto")
         self._columns = ("tp", "fp", "fn") + (("found",) if self.rules.measure == "f1" else ())
         self.reset()
 
@@ -141,6 +152,7 @@ class BoundaryIoU:
     @property
     def warnings(self) -> list[str]:
         """Categories that never occur."""
+        self._fold()
         total = self._total
         true = total.found + total.fn > 0
         missing = [c.id for c in self.categories if not true[c.id] and c.id != self.ignore_index]
@@ -148,12 +160,29 @@ class BoundaryIoU:
         return absent(self.categories, missing, zero) if total.images else []
 
     def update(self, pred: Any, truth: Any, image_id: object = None) -> None:
-        """Add one image or a batch: integers [H, W], [B, H, W] or [B, 1, H, W]; errors as :func:`measure`."""
+        """Add one image or a batch: integers [H, W], [B, H, W] or [B, 1, H, W]; errors as :func:`measure`.
+
+        On a GPU nothing is copied and nothing waits: ids that are no category are told when scores are
+        computed.
+        """
         name = None if image_id is None else str(image_id)
+        counter = self._counter_for(pred=pred, truth=truth)
+        if counter is not None:
+            counter.add(pred, truth, name)
+            return
         maps = label_map(pred, "pred"), label_map(truth, "truth")
         batched = maps[0].shape == maps[1].shape and maps[0].ndim == 3
         for one in zip(*maps, strict=True) if batched else [maps]:
             self.add(self._measure(*one, image_id=name))
+
+    def _make_counter(self, device: Device) -> DeviceBoundaries:
+        if self.rules.dilation_ratio is None:
+            raise UsageError(f"protocol {self.protocol!r} measures contours, on the CPU alone")
+        ignore = NO_IGNORE if self.ignore_index is None else self.ignore_index
+        return DeviceBoundaries(device, len(self.categories), ignore, self.rules.dilation_ratio)
+
+    def _add_counter(self, counter: DeviceBoundaries) -> None:
+        self._total = self._total + counter.stats()
 
     def _measure(self, pred: Any, truth: Any, **where: Any) -> BoundaryStats:
         return measure(pred, truth, len(self.categories), self.ignore_index, self.rules, **where)
@@ -213,11 +242,20 @@ class BoundaryIoU:
             When the protocol scores single images, and both hold one.
         """
         check_same(self, other)
+        self._fold()
+        other._fold()
         self._images.extend(other._images.by_index())
         self._total = self._total + other._total
 
     def compute(self) -> Scores:
-        """Score all images so far; see :func:`score`."""
+        """Score all images so far; see :func:`score`.
+
+        Raises
+        ------
+        DataError
+            When a map that was counted on a GPU holds an id that is no category.
+        """
+        self._fold()
         signed = signature(self.protocol, self.settings)
         return score(self._total, self._images.by_index(), self.categories, self.rules.measure, signed)
 
@@ -225,3 +263,4 @@ class BoundaryIoU:
         """Forget every image."""
         self._total = BoundaryStats.zero(len(self.categories))
         self._images = ImageStats()
+        self._counter = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -15,11 +14,12 @@ from segbench.canonical.sample import Sample
 from segbench.errors import UsageError
 from segbench.metrics.boundary_rules import DILATION_RATIO
 from segbench.metrics.doubts import absent, texts, warn
-from segbench.metrics.federated import FREQUENCIES, Federation, without_frequency
+from segbench.metrics.federated import Federation, without_frequency
 from segbench.metrics.inputs import as_categories, check_protocol, check_same
-from segbench.metrics.instance_curves import Curves, Rules, Tallied, count_truths, curves
+from segbench.metrics.instance_curves import Curves, Rules, count_truths, curves
+from segbench.metrics.instance_device import MOST_PENDING, DeviceMasks
 from segbench.metrics.instance_images import InstanceImages
-from segbench.metrics.instance_inputs import samples_of
+from segbench.metrics.instance_inputs import are_dense, samples_of
 from segbench.metrics.instance_match import (
     InstanceStats,
     detection_columns,
@@ -27,17 +27,27 @@ from segbench.metrics.instance_match import (
     measure,
     read_tables,
 )
-from segbench.metrics.instance_regions import IouType, check_sizes, pooled, pred_regions, truth_regions
+from segbench.metrics.instance_regions import (
+    IouType,
+    Regions,
+    check_sizes,
+    pooled,
+    pred_regions,
+    truth_regions,
+)
 from segbench.metrics.instance_rules import INSTANCE_RULES
+from segbench.metrics.instance_score import ONE, score
 from segbench.metrics.instance_table import SpanStats, measure_tables
 from segbench.metrics.once import Once
 from segbench.metrics.operating import Matches
 from segbench.metrics.over_all import ranked_over_all
-from segbench.metrics.scores import Scores, class_rows, prefixed, signature
+from segbench.metrics.place import OnDevice, Place
+from segbench.metrics.scores import Scores, signature
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from segbench.kernels import Device
     from segbench.metrics import ListColumns
 
 __all__ = ["InstanceStats", "MaskAP", "measure", "score"]
@@ -45,94 +55,8 @@ __all__ = ["InstanceStats", "MaskAP", "measure", "score"]
 _IOU_TYPES = {"coco-instance": "segm", "coco-bbox": "bbox", "boundary-ap": "boundary"}
 """IoU type of the protocols that have but one."""
 
-_ONE = Categories([Category(id=0, name="all")])
-"""What is scored where categories are not told apart."""
 
-
-def score(
-    images: Sequence[Tallied], categories: Categories, rules: Rules, signed: str = "", threads: int = 1
-) -> Scores:
-    """Score images in the order given, in so many threads.
-
-    ``ap`` averages precision over IoU and recall thresholds and the categories that have truth, ``ap50``
-    and ``ap75`` at one IoU threshold, ``ap_<range>`` in one area range. ``ar_<n>`` averages the highest
-    recall with n predictions an image and category, ``ar_<range>`` with the most. Undefined is NaN, where
-    COCOeval says −1.
-
-    ``ap`` is at 100 predictions where that is one of ``max_detections``, as COCOeval fixes it, and at the
-    most otherwise, where COCOeval says −1. The other precisions are at the most.
-
-    Where boundaries count, all keys begin with ``boundary_``.
-
-    With federated truth, ``ap_rare``, ``ap_common`` and ``ap_frequent`` average over the categories of one
-    frequency. Where categories are not told apart, none has a score of its own.
-
-    Notes
-    -----
-    ``COCOeval.summarize`` of pycocotools 2.0.11 and ``LVISEval.summarize`` of lvis 0.5.3, bit for bit.
-    """
-    drawn = curves(images, categories if rules.use_categories else _ONE, rules, threads)
-    order = np.argsort([category.key for category in categories])
-    cells = _cells(drawn, rules)
-    columns = {key: np.full(len(categories), math.nan) for key in cells}
-    if rules.use_categories:
-        for key, cell in cells.items():
-            columns[key][order] = _category_means(cell)
-    if rules.federated:
-        cells = _with_frequencies(cells, [categories[i].frequency for i in order.tolist()])
-    values = {key: _mean(cell) for key, cell in cells.items()}
-    scores = Scores(values, class_rows(categories, columns), signed)
-    return scores if rules.dilation_ratio is None else prefixed(scores, "boundary_")
-
-
-def _with_frequencies(
-    cells: dict[str, NDArray[np.float64]], frequencies: Sequence[str | None]
-) -> dict[str, NDArray[np.float64]]:
-    """Add the cells of categories of one frequency, before recall."""
-    groups = {}
-    for label, letter in FREQUENCIES.items():
-        chosen = [k for k, frequency in enumerate(frequencies) if frequency == letter]
-        groups[f"ap_{label}"] = cells["ap"][..., chosen]
-    precisions = {key: cell for key, cell in cells.items() if key.startswith("ap")}
-    return precisions | groups | cells
-
-
-def _cells(drawn: Curves, rules: Rules) -> dict[str, NDArray[np.float64]]:
-    """The part of the curves that each key averages, categories last."""
-    most, usual = len(rules.max_detections) - 1, _position(rules.max_detections, 100)
-    precision, recall = drawn.precision, drawn.recall
-    cells = {"ap": precision[:, :, :, 0, most if usual is None else usual]}
-    for key, threshold in (("ap50", 0.5), ("ap75", 0.75)):
-        t = _position(rules.iou_thresholds, threshold)
-        cells[key] = precision[[] if t is None else [t], :, :, 0, most]
-    ranges = {label: a for a, label in enumerate(rules.area_ranges) if a}
-    cells |= {f"ap_{label}": precision[:, :, :, a, most] for label, a in ranges.items()}
-    cells |= {f"ar_{n}": recall[:, :, 0, m] for m, n in enumerate(rules.max_detections)}
-    return cells | {f"ar_{label}": recall[:, :, a, most] for label, a in ranges.items()}
-
-
-def _position(values: Sequence[float], value: float) -> int | None:
-    return values.index(value) if value in values else None
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    defined = values[values > -1]
-    return float(np.mean(defined)) if defined.size else math.nan
-
-
-def _category_means(cell: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What `_mean` says of each category, all at once where whole categories are defined or not."""
-    rows = np.ascontiguousarray(np.moveaxis(cell, -1, 0)).reshape(cell.shape[-1], -1)
-    whole = (rows > -1).all(axis=1) & (rows.shape[1] > 0)
-    means = np.full(len(rows), math.nan)
-    if whole.any():
-        means[whole] = rows[whole].mean(axis=1)
-    for k in np.flatnonzero(~whole & (rows > -1).any(axis=1)).tolist():
-        means[k] = _mean(rows[k])
-    return means
-
-
-class MaskAP:
+class MaskAP(OnDevice[DeviceMasks]):
     """COCO's twelve numbers over masks, boxes or boundaries, and LVIS' thirteen.
 
     Parameters
@@ -152,6 +76,9 @@ class MaskAP:
         The number of categories, where ``categories`` is not given.
     settings
         Any of the rules, by name.
+    device
+        Where to measure masks that are arrays: ``cpu``, ``cuda``, ``cuda:1`` …, or ``auto``, where the first
+        of them are. The scores do not depend on it. RLEs, boxes and boundaries are measured on the CPU.
 
     Attributes
     ----------
@@ -163,7 +90,7 @@ class MaskAP:
     Raises
     ------
     UsageError
-        When one of them cannot be right, or two contradict each other.
+        When one of them cannot be right, two contradict each other, or there is no such device.
 
     >>> import numpy as np
     >>> metric = MaskAP(num_classes=1)
@@ -189,7 +116,9 @@ class MaskAP:
         dilation_ratio: float | None = None,
         num_classes: int | None = None,
         settings: Mapping[str, Any] | None = None,
+        device: str | Device = "auto",
     ) -> None:
+        self._place = Place(device)
         if (categories is None) == (num_classes is None):
             raise UsageError("give categories or num_classes, one of them")
         self.categories, self._dense_ids = as_categories(categories or num_classes or 0)
@@ -220,11 +149,12 @@ class MaskAP:
 
     @property
     def _told_apart(self) -> Categories:
-        return self.categories if self.rules.use_categories else _ONE
+        return self.categories if self.rules.use_categories else ONE
 
     @property
     def warnings(self) -> list[str]:
         """What a reader of the score should know: a line a kind, with how many images have it."""
+        self._fold()
         parts, found = self._images.parts(), texts(self._images.doubts())
         truths = count_truths(parts, len(self._told_apart), len(self.rules.area_ranges))[0]
         missing = np.flatnonzero(truths == 0).tolist() if parts else []
@@ -233,6 +163,9 @@ class MaskAP:
 
     def update(self, pred: Mapping[str, Any], truth: Mapping[str, Any], image_id: object) -> None:
         """Add one image; errors as :func:`measure`.
+
+        Masks on a GPU are not copied, and the update of every 512 images waits once: what is wrong with
+        scores or categories is told when scores are computed.
 
         Parameters
         ----------
@@ -251,9 +184,40 @@ class MaskAP:
             The first time that predictions of unknown categories are left out, a true annotation has id 0, a
             box moves a mask into another area range, or an image has no prediction.
         """
+        counter = self._masks_counter(pred, truth)
+        if counter is not None:
+            counter.add(pred, truth, str(image_id))
+            if len(counter) >= MOST_PENDING:
+                self._fold()
+            return
         stats = self.measure_sample(*samples_of(pred, truth, str(image_id), self._dense_ids))
         self.add(stats)
         warn(stats.doubts, self._told)
+
+    def _masks_counter(self, pred: Mapping[str, Any], truth: Mapping[str, Any]) -> DeviceMasks | None:
+        """What measures masks that are arrays on a device; None for the CPU, and for RLEs."""
+        masks = {f"{what}'s masks": side.get("masks") for what, side in (("pred", pred), ("truth", truth))}
+        dense = [are_dense(one) for one in masks.values()]
+        if not any(dense):
+            return None
+        counter = self._counter_for(**masks)
+        return counter if all(dense) else None
+
+    def _make_counter(self, device: Device) -> DeviceMasks:
+        if self.rules.iou_type != "segm":
+            raise UsageError(
+                f"iou_type {self.rules.iou_type!r} is measured on the CPU alone: bring the masks there"
+            )
+        rules = self.rules
+        return DeviceMasks(
+            device, self._dense_ids, by_category=rules.use_categories, with_crowds=not rules.federated
+        )
+
+    def _add_counter(self, counter: DeviceMasks) -> None:
+        found = [self._measure(*one) for one in counter.images_in()]
+        self._images.extend(found)
+        for stats in found:
+            warn(stats.doubts, self._told)
 
     def measure_sample(
         self, pred: Sample, truth: Sample, index: int | None = None, once: Once | None = None
@@ -263,6 +227,11 @@ class MaskAP:
         check_sizes(pred, truth)
         found = once.get(("pred", iou_type), lambda: pred_regions(pred, iou_type))
         true = once.get(("truth", iou_type), lambda: truth_regions(truth, iou_type))
+        return self._measure(truth, found, true, index)
+
+    def _measure(
+        self, truth: Sample, found: Regions, true: Regions, index: int | None = None
+    ) -> InstanceStats:
         if not self.rules.use_categories:
             found, true = pooled(found, self.categories), pooled(true, self.categories)
         return measure(
@@ -345,10 +314,19 @@ class MaskAP:
             When both hold an image.
         """
         check_same(self, other)
+        self._fold()
+        other._fold()
         self._images.extend(other._images.by_id())
 
     def compute(self) -> Scores:
-        """Score all images so far: ``ap``, ``ap50``, …, ``ar_large``; see :func:`score`."""
+        """Score all images so far: ``ap``, ``ap50``, …, ``ar_large``; see :func:`score`.
+
+        Raises
+        ------
+        DataError
+            When the masks, scores or categories of an image that was measured on a GPU are refused.
+        """
+        self._fold()
         return score(
             self._images.parts(),
             self.categories,
@@ -358,11 +336,13 @@ class MaskAP:
         )
 
     def curves(self) -> Curves:
-        """Return the arrays of COCOeval's ``eval``, −1 where there is no truth."""
+        """Return the arrays of COCOeval's ``eval``, −1 where there is no truth; errors as :meth:`compute`."""
+        self._fold()
         return curves(self._images.parts(), self._told_apart, self.rules)
 
     def matches(self) -> Matches:
-        """Return what was matched, for :mod:`segbench.metrics.operating`."""
+        """Return what was matched, for :mod:`segbench.metrics.operating`; errors as :meth:`compute`."""
+        self._fold()
         over_all = self.rules.limited_by == "category"
         return Matches(
             images=ranked_over_all(self._images.by_id()) if over_all else self._images.parts(),
@@ -375,6 +355,7 @@ class MaskAP:
     def reset(self) -> None:
         """Forget every image."""
         self._images = InstanceImages()
+        self._counter = None
 
 
 def _rules(protocol: str | None, given: Mapping[str, Any]) -> tuple[str, Rules]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench import kernels
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample, Segment
 from segbench.errors import DataError, UsageError, did_you_mean
@@ -40,8 +41,7 @@ def samples_of(
     DataError
         When a mask is malformed or the truth has an unknown category.
     """
-    _check_keys(pred, _PRED_KEYS, ("category_ids", "scores"), "pred")
-    _check_keys(truth, _TRUTH_KEYS, ("category_ids",), "truth")
+    check_columns(pred, truth)
     masks = [_masks(side.get("masks"), image_id) for side in (truth, pred)]
     height, width = next((size for _, size in masks if size is not None), (0, 0))
     sides = []
@@ -57,6 +57,23 @@ def samples_of(
                 f"the truth has unknown category {given}", image_id=image_id, field="category_ids"
             )
     return sides[1], sides[0]
+
+
+def check_columns(pred: Mapping[str, Any], truth: Mapping[str, Any]) -> None:
+    """Refuse columns that are none, or lacking.
+
+    Raises
+    ------
+    UsageError
+        When a column is missing or unknown.
+    """
+    _check_keys(pred, _PRED_KEYS, ("category_ids", "scores"), "pred")
+    _check_keys(truth, _TRUTH_KEYS, ("category_ids",), "truth")
+
+
+def are_dense(masks: Any) -> bool:
+    """Tell whether masks are one array [N, H, W], and not a list."""
+    return kernels.dtype_name(masks) != ""
 
 
 def _check_keys(columns: Mapping[str, Any], known: set[str], needed: tuple[str, ...], what: str) -> None:

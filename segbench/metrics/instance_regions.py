@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from segbench.canonical.sample import Sample, Segment
 
 IouType = Literal["segm", "bbox", "boundary"]
-Shapes = list[bytes] | NDArray[np.float64]
-"""Masks as COCO's compressed RLEs, or boxes float64 [N, 4] ``x, y, w, h``."""
+Shapes = list[bytes] | NDArray[Any]
+"""Masks as COCO's compressed RLEs; or boxes float64 [N, 4] ``x, y, w, h``; or, of masks whose IoUs were
+measured already, rows float64 [D, G] of predicted ones, and the columns' numbers int64 [G] of true ones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -91,6 +92,8 @@ def shape_iou(
     With a ratio of the image's diagonal, it is that of boundaries so wide where that is less and the truth is
     no crowd.
     """
+    if isinstance(pred, np.ndarray) and isinstance(truth, np.ndarray) and truth.dtype == np.int64:
+        return pred[:, truth]
     if isinstance(pred, np.ndarray) or isinstance(truth, np.ndarray):
         return kernels.box_iou(pred, truth, truth_crowd)
     if dilation_ratio is None:
@@ -121,16 +124,7 @@ def pred_regions(pred: Sample, iou_type: IouType) -> Regions:
     DataError
         When a score is missing or not a number, and as :func:`truth_regions`.
     """
-    scores = _column([s.score for s in pred.segments])
-    if np.isnan(scores).any():
-        at = int(np.isnan(scores).argmax())
-        raise DataError(
-            f"prediction {at} has score {pred.segments[at].score}; every prediction needs a number",
-            file=pred.source_path,
-            image_id=pred.image_id,
-            field="score",
-        )
-    boxes = _boxes(pred.segments)
+    scores, boxes = _scores(pred), _boxes(pred.segments)
     found = _regions(pred, iou_type, boxes[:, 2] * boxes[:, 3], scores, box_is_mask=iou_type != "bbox")
     both = [i for i, s in enumerate(pred.segments) if s.bbox is not None and s.source_kind != "box"]
     if iou_type == "bbox" or not both:
@@ -141,6 +135,57 @@ def pred_regions(pred: Sample, iou_type: IouType) -> Regions:
     except ValueError as error:
         raise pred.error(str(error), "segmentation") from None
     return replace(found, mask_areas=mask_areas)
+
+
+def measured_regions(
+    sample: Sample, mask_areas: NDArray[np.float64], shapes: NDArray[Any], is_truth: bool
+) -> Regions:
+    """Read the truth or the predictions of an image whose masks were measured already; see :data:`Shapes`.
+
+    Raises
+    ------
+    DataError
+        When the score of a prediction is missing or not a number.
+    """
+    if is_truth:
+        scores, stated = np.zeros(len(shapes)), _column([s.source_area for s in sample.segments])
+    else:
+        scores, boxes = _scores(sample), _boxes(sample.segments)
+        stated = boxes[:, 2] * boxes[:, 3]
+    areas = np.where(np.isnan(stated), mask_areas, stated)
+    return _columns(sample, areas, areas if is_truth else mask_areas, shapes, scores)
+
+
+def _columns(
+    sample: Sample,
+    areas: NDArray[np.float64],
+    mask_areas: NDArray[np.float64],
+    shapes: Shapes,
+    scores: NDArray[np.float64],
+) -> Regions:
+    return Regions(
+        category_ids=np.array([s.category_id for s in sample.segments], np.int64),
+        ids=np.array([s.id for s in sample.segments], np.int64),
+        areas=areas,
+        mask_areas=mask_areas,
+        shapes=shapes,
+        iscrowd=np.array([s.iscrowd for s in sample.segments], np.bool_),
+        ignore=np.array([s.ignore for s in sample.segments], np.bool_),
+        scores=scores,
+    )
+
+
+def _scores(pred: Sample) -> NDArray[np.float64]:
+    scores = _column([s.score for s in pred.segments])
+    if np.isnan(scores).any():
+        at = int(np.isnan(scores).argmax())
+        raise DataError(
+            f"prediction {at} has score {pred.segments[at].score}; every prediction needs a number",
+            file=pred.source_path,
+            image_id=pred.image_id,
+            field="score",
+        )
+    return scores
 
 
 def _regions(
@@ -165,16 +210,7 @@ def _regions(
         raise DataError(
             f"a segment has no {'box' if iou_type == 'bbox' else 'mask'} to measure IoU on", **where
         )
-    return Regions(
-        category_ids=np.array([s.category_id for s in sample.segments], np.int64),
-        ids=np.array([s.id for s in sample.segments], np.int64),
-        areas=areas,
-        mask_areas=areas,
-        shapes=shapes,
-        iscrowd=np.array([s.iscrowd for s in sample.segments], np.bool_),
-        ignore=np.array([s.ignore for s in sample.segments], np.bool_),
-        scores=scores,
-    )
+    return _columns(sample, areas, areas, shapes, scores)
 
 
 def _rles(sample: Sample, needed: list[int], box_is_mask: bool) -> dict[int, bytes]:

@@ -45,7 +45,7 @@ class DevicePairs:
         with device.turn(pred[0], truth[0]):
             batch = reader.batch(pred, truth, image_id, device.view, device.xp)
             tables = kernels.segment_tables(device, len(batch.image_ids), SLOTS)
-            maps = [device.xp.ascontiguousarray(_kept(side.maps)) for side in (batch.truth, batch.pred)]
+            maps = [kernels.label_batch(device, side.maps) for side in (batch.truth, batch.pred)]
             kernels.add_segment_pairs(device, maps[0], maps[1], tables)
         without_maps = (side._replace(maps=None) for side in (batch.pred, batch.truth))
         self._batches.append((tables, Batch(batch.image_ids, *without_maps)))
@@ -68,10 +68,6 @@ class DevicePairs:
                 pred = reader.segments_of(batch.pred, i, pred_ids)
                 truth = reader.segments_of(batch.truth, i, truth_ids)
                 yield ImagePairs(image_id, (counted, pred), (counted, truth))
-
-
-def _kept(maps: Any) -> Any:
-    return maps if maps.dtype.name in kernels.LABEL_TYPES else maps.astype(np.int64)
 
 
 def _check(lost: list[int], image_id: str | None) -> None:

@@ -65,7 +65,12 @@ class DeviceTables:
                 scores = device.xp.ascontiguousarray(logits.scores)
                 counts = self._table(len(maps), image_id)
                 kernels.add_logits(
-                    device, _kept(device, maps), scores, logits.kind, ignore_index=self._ignore, counts=counts
+                    device,
+                    kernels.label_batch(device, maps),
+                    scores,
+                    logits.kind,
+                    ignore_index=self._ignore,
+                    counts=counts,
                 )
             else:
                 other = as_labels(device.view(pred, "pred"), "pred")
@@ -74,7 +79,7 @@ class DeviceTables:
                         f"it is {other.shape} pixels, the truth {maps.shape}", image_id=image_id, field="mask"
                     )
                 counts = self._table(len(maps) if maps.ndim == 3 else 1, image_id)
-                sides = _kept(device, maps), _kept(device, other)
+                sides = kernels.label_batch(device, maps), kernels.label_batch(device, other)
                 kernels.add_confusion(device, *sides, ignore_index=self._ignore, counts=counts)
         self._updates += 1
 
@@ -101,10 +106,3 @@ class DeviceTables:
 
     def _read(self, table: Any) -> list[Cells]:
         return [Cells.of_table(one) for one in self._device.to_host(table).astype(np.int64)]
-
-
-def _kept(device: Device, maps: Any) -> Any:
-    """A label map as a kernel reads it: [B, H, W], contiguous, of a type that has a number."""
-    if maps.dtype.name not in kernels.LABEL_TYPES:
-        maps = maps.astype(np.int64)
-    return device.xp.ascontiguousarray(maps[None] if maps.ndim == 2 else maps)

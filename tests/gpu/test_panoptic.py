@@ -9,7 +9,7 @@ from gpu.arrays import LIBRARIES
 from gpu.test_overlap import blocks
 from segbench.errors import DataError, UsageError
 from segbench.metrics import PanopticQuality
-from segbench.metrics.panoptic_device import MOST_PENDING, SLOTS
+from segbench.metrics.panoptic_device import SLOTS
 
 pytestmark = pytest.mark.filterwarnings("ignore::segbench.errors.SegbenchWarning")  # of areas and of void
 
@@ -117,10 +117,11 @@ def test_merging_adds_exactly(device):
     same_scores(second, whole)
 
 
-def test_many_images_are_brought_to_the_cpu(device):
+def test_many_images_are_brought_to_the_cpu(device, monkeypatch):
+    monkeypatch.setattr("segbench.metrics.panoptic.MOST_PENDING", 8)
     metric, on_cpu = (PanopticQuality(CATEGORIES, device=where) for where in (device, "cpu"))
     (maps, segments), _ = image(0, size=(2, 3))
-    many = np.repeat(maps[None], MOST_PENDING // 2, 0)
+    many = np.repeat(maps[None], 4, 0)
     for _ in range(3):
         metric.update(*[(device.xp.asarray(many), [segments] * len(many))] * 2)
         on_cpu.update(*[(many, [segments] * len(many))] * 2)
