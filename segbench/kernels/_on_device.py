@@ -20,6 +20,10 @@ MAX_CLASSES = 32766
 """Classes are so few that a pair of them fits 30 bits."""
 
 THREADS = 256
+_MANY_THREADS = 512
+"""Of blocks whose counters take so much memory that few blocks fit."""
+
+_MUCH_MEMORY = 32 << 10
 _WAVES = 8
 
 
@@ -59,7 +63,7 @@ def add_confusion(device: Device, truth: Any, pred: Any, *, ignore_index: int, c
         np.int64(side - 2), np.int64(ignore_index), np.int32(shared > 0), counts,
     )  # fmt: skip
     grid = blocks(device, pixels, group, images)
-    device.launch("confusion", grid, THREADS, args, shared)
+    device.launch("confusion", grid, threads(shared), args, shared)
 
 
 def add_logits(device: Device, truth: Any, logits: Any, kind: str, *, ignore_index: int, counts: Any) -> None:
@@ -90,7 +94,7 @@ def add_logits(device: Device, truth: Any, logits: Any, kind: str, *, ignore_ind
     )  # fmt: skip
     short = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}[kind]
     grid = blocks(device, rows * columns, 8, images)
-    device.launch(f"logits_confusion_{short}", grid, THREADS, args, shared)
+    device.launch(f"logits_confusion_{short}", grid, threads(shared), args, shared)
 
 
 def segment_tables(device: Device, images: int, slots: int) -> tuple[Any, Any, Any]:
@@ -140,6 +144,11 @@ def address(array: Any) -> int:
 def shared_bytes(device: Device, counters: int) -> int:
     """Bytes of so many counters in shared memory; 0 where they do not fit."""
     return 4 * counters if 4 * counters <= device.shared_bytes else 0
+
+
+def threads(shared: int) -> int:
+    """Threads of a block of so much shared memory."""
+    return _MANY_THREADS if shared > _MUCH_MEMORY else THREADS
 
 
 def blocks(device: Device, pixels: int, group: int, images: int) -> tuple[int, int]:

@@ -3,7 +3,8 @@
 
 #include "labels.h"
 
-#define SEG_KERNEL(name) extern "C" __global__ void name
+// A kernel, for blocks of up to 512 threads.
+#define SEG_KERNEL(name) extern "C" __global__ void __launch_bounds__(512) name
 
 // The shared memory of the block, as long as the launch says.
 #if defined(SEG_EMULATED)

@@ -45,7 +45,7 @@ class Cuda:
         self._index = index
         attributes = cupy.cuda.Device(index).attributes
         self.processors: int = attributes["MultiProcessorCount"]
-        self.shared_bytes: int = attributes["MaxSharedMemoryPerBlockOptin"]
+        self.shared_bytes: int = attributes["MaxSharedMemoryPerBlockOptin"] // 2  # so that two blocks fit
         self._functions: dict[str, Any] = {}
         self._last: Any = None  # the stream of the last turn
 
@@ -93,7 +93,7 @@ class Cuda:
         function = self._functions.get(kernel)
         if function is None:
             function = self._functions[kernel] = _module(self._index).get_function(kernel)
-        if shared > max(_PLAIN_SHARED, function.max_dynamic_shared_size_bytes):
+        if shared > _PLAIN_SHARED and shared > function.max_dynamic_shared_size_bytes:
             function.max_dynamic_shared_size_bytes = shared
         function(grid, (block,), tuple(args), shared_mem=shared)
 
