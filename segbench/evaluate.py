@@ -15,6 +15,7 @@ from segbench.canonical.dataset import Dataset
 from segbench.environment import environment, provenance
 from segbench.errors import UsageError
 from segbench.formats import open_dataset
+from segbench.metrics.place import open_device
 from segbench.pairing import Reading, choose_protocols, open_both
 from segbench.panel import Panel
 from segbench.protocols import Protocol
@@ -104,7 +105,7 @@ def score(
     model
         What the record calls the predictions.
     device
-        ``cpu``, or ``auto``.
+        ``cpu``, or ``auto``, which is the CPU too: the record says so.
     threads
         Images measured at a time; by default one for each core. The result does not depend on it.
     out
@@ -185,7 +186,7 @@ def run(
     settings
         What differs from the protocol's own settings, as in :func:`score`.
     device
-        ``cpu`` or ``auto``.
+        ``cpu``, or ``auto``, which is the CPU too: the record says so.
     batch_size
         Images a call. Official rows use 1: larger batches change the scores of some models.
     ignore
@@ -238,8 +239,13 @@ def run(
 
 
 def _check_device(device: str) -> str:
+    """Where files are counted, for the record: on the CPU, which decodes them, whatever GPUs there are."""
     if device not in ("cpu", "auto"):
-        raise UsageError(f"device {device!r} is not available in this version; use 'cpu' or 'auto'")
+        open_device(device)  # says what is unknown, or what to install
+        raise UsageError(
+            f"files are decoded and counted on the CPU: use 'cpu' or 'auto', not {device!r}; metrics count on "
+            "a GPU what is there, see MeanIoU.update"
+        )
     return "cpu"
 
 

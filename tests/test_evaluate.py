@@ -141,10 +141,20 @@ def test_tasks_that_do_not_meet_are_refused():
         segbench.score(make("panoptic", 0), make("panoptic", 1), protocol="panoptic-api")
 
 
-@pytest.mark.parametrize("device", ["cuda", "cuda:0", "tpu"])
-def test_a_device_that_is_not_there_is_refused(device):
-    with pytest.raises(segbench.UsageError, match="not available"):
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [("cuda", "segbench.cuda12|on the CPU"), ("cuda:0", "segbench.cuda12|on the CPU"), ("tpu", "unknown")],
+)
+def test_a_device_that_is_not_there_is_refused(device, message):
+    """Where there is a GPU, metrics take its arrays; files are counted on the CPU even so."""
+    with pytest.raises(segbench.UsageError, match=message):
         segbench.score(make("semantic", 0), make("semantic", 1), device=device)
+
+
+@pytest.mark.parametrize("device", ["cpu", "auto"])
+def test_the_record_says_where_files_were_counted(device):
+    record = segbench.score(make("semantic", 0), make("semantic", 1), device=device)
+    assert record.env["device"] == "cpu"
 
 
 class Plugin:
