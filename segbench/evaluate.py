@@ -243,8 +243,8 @@ def _check_device(device: str) -> str:
     if device not in ("cpu", "auto"):
         open_device(device)  # says what is unknown, or what to install
         raise UsageError(
-            f"files are decoded and counted on the CPU: use 'cpu' or 'auto', not {device!r}; metrics count on "
-            "a GPU what is there, see MeanIoU.update"
+            f"files are decoded and counted on the CPU: use 'cpu' or 'auto', not {device!r}; metrics count "
+            "on a GPU what is there, see MeanIoU.update"
         )
     return "cpu"
 

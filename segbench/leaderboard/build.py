@@ -15,6 +15,8 @@ from segbench.canonical.atomic import replace_file
 from segbench.errors import DataError, UsageError, did_you_mean
 from segbench.leaderboard.boards import Board, Leaderboard, LeftOut, Row
 from segbench.leaderboard.evidence import PRIMARY, RunEvidence, primary, rankable, read_evidence
+from segbench.leaderboard.pooled import Product
+from segbench.leaderboard.product import product_on
 from segbench.leaderboard.rank import FEW_IMAGES, Ranking, bootstrap, rank_models
 from segbench.results import RunRecord, find_records, read_record
 
@@ -35,6 +37,7 @@ def build_leaderboard(
     formats: Sequence[str] = ("md", "csv", "html"),
     n_boot: int = 2000,
     seed: int = 0,
+    device: str = "cpu",
 ) -> Leaderboard:
     """Rank the run records below ``results`` and write tables and a page into ``out``.
 
@@ -51,11 +54,14 @@ def build_leaderboard(
         Which of ``md``, ``csv`` and ``html`` to write.
     n_boot, seed
         Resamples of the images, and the seed that draws them.
+    device
+        Where resamples are multiplied by what the images count, ``cpu`` or ``cuda``: worth it for many
+        thousands of images. Boards of pixel counts are the same to the last bit.
 
     Raises
     ------
     UsageError
-        For an unknown format, or fewer than 100 resamples.
+        For an unknown format, fewer than 100 resamples, or a device that is not there.
     DataError
         When no run can be ranked.
     """
@@ -64,10 +70,11 @@ def build_leaderboard(
             raise UsageError(f"unknown format {name!r}.{did_you_mean(name, FORMATS)}")
     if n_boot < 100:
         raise UsageError(f"n_boot is {n_boot}: an interval needs 100 resamples or more")
+    product = product_on(device)
     runs, left_out = _read_all(Path(results))
     boards: list[Board] = []
     for _, group in sorted(_groups(runs).items()):
-        board, more = _board(group, n_boot, seed)
+        board, more = _board(group, Resampling(n_boot, seed, product))
         boards += [board] if board else []
         left_out += more
     if not boards:
@@ -96,6 +103,15 @@ def _write(leaderboard: Leaderboard, out: Path, name: str) -> Path:
     with replace_file(out / file) as part:
         part.write_bytes(text.encode("utf-8", errors="replace"))
     return out / file
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How :func:`segbench.leaderboard.rank.bootstrap` draws and multiplies."""
+
+    n_boot: int
+    seed: int
+    product: Product
 
 
 @dataclass(frozen=True)
@@ -144,7 +160,7 @@ def _groups(runs: Sequence[_Run]) -> dict[tuple[str, ...], list[_Run]]:
     return groups
 
 
-def _board(group: Sequence[_Run], n_boot: int, seed: int) -> tuple[Board | None, list[LeftOut]]:
+def _board(group: Sequence[_Run], how: Resampling) -> tuple[Board | None, list[LeftOut]]:
     ranked: dict[str, tuple[_Run, RunEvidence]] = {}
     left_out: list[LeftOut] = []
     for run in group:
@@ -156,7 +172,7 @@ def _board(group: Sequence[_Run], n_boot: int, seed: int) -> tuple[Board | None,
         except DataError as error:
             left_out.append(run.left_out(str(error)))
     pairs, more = _same_images(list(ranked.values()))
-    return (_ranked(pairs, n_boot, seed) if pairs else None), left_out + more
+    return (_ranked(pairs, how) if pairs else None), left_out + more
 
 
 def _evidence(run: _Run) -> RunEvidence:
@@ -182,12 +198,14 @@ def _same_images(
     return kept, [run.left_out("its images are not those of the other runs of the board") for run in others]
 
 
-def _ranked(pairs: list[tuple[_Run, RunEvidence]], n_boot: int, seed: int) -> Board:
+def _ranked(pairs: list[tuple[_Run, RunEvidence]], how: Resampling) -> Board:
     metric = primary(pairs[0][0].record)
     pairs = sorted(pairs, key=lambda pair: _order(pair[0].record, metric))
     records, evidence = [run.record for run, _ in pairs], [found for _, found in pairs]
     values = np.array([record.metrics[metric].value for record in records], dtype=np.float64)
-    replicates = bootstrap([found.pooled for found in evidence], n_boot=n_boot, seed=seed)
+    replicates = bootstrap(
+        [found.pooled for found in evidence], n_boot=how.n_boot, seed=how.seed, product=how.product
+    )
     n_images = len(evidence[0].image_ids)
     ranking = rank_models(values, replicates, n_images)
     first = records[0]

@@ -7,7 +7,7 @@ unless the protocol averages those in the truth alone, or a fixed number of them
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+Product = Callable[[Floats, Floats], Floats]
+"""What multiplies the weights of resamples [r, n_images] by statistics [n_images, k]."""
 
 BLOCK = 1 << 22  # numbers in the largest array: 32 MiB
 
@@ -50,13 +53,16 @@ class Ratios:
         """Numbers that one resample needs at once."""
         return max(1, min(len(np.unique(self.categories)), BLOCK // max(1, self.n_images)))
 
-    def scores(self, weights: Floats) -> Floats:
+    def scores(self, weights: Floats, product: Product = np.matmul) -> Floats:
         """Pooled score of each resample.
 
         Parameters
         ----------
         weights
             float64 [r, n_images]: how often each resample holds each image.
+        product
+            What multiplies them by the statistics of the images. Sums of whole numbers are exact, so that
+            they are the same of any.
 
         Returns
         -------
@@ -64,9 +70,11 @@ class Ratios:
         """
         total, count = np.zeros(len(weights)), np.zeros(len(weights))
         for numerators, denominators, present in self._blocks():
-            below = weights @ denominators
-            seen = (below if present is None else weights @ present) > 0
-            total += np.divide(weights @ numerators, below, out=np.zeros_like(below), where=seen).sum(axis=1)
+            below = product(weights, denominators)
+            seen = (below if present is None else product(weights, present)) > 0
+            total += np.divide(product(weights, numerators), below, out=np.zeros_like(below), where=seen).sum(
+                axis=1
+            )
             count += seen.sum(axis=1)
         if self.n_averaged is not None:
             count = np.where(count > 0, float(self.n_averaged), 0.0)

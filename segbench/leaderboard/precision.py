@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.leaderboard.pooled import Floats, Ints
+from segbench.leaderboard.pooled import Floats, Ints, Product
 
 RECALLS = np.linspace(0, 1, 101)
 
@@ -61,13 +61,15 @@ class Detections:
         longest = max([len(category.images) for category in self._categories], default=0)
         return longest + len(RECALLS if self.recalls is None else self.recalls)
 
-    def scores(self, weights: Floats) -> Floats:
+    def scores(self, weights: Floats, product: Product = np.matmul) -> Floats:  # noqa: ARG002 - sums run by score
         """AP of each resample.
 
         Parameters
         ----------
         weights
             float64 [r, n_images]: how often each resample holds each image.
+        product
+            Not used: what is summed here is sorted.
 
         Returns
         -------

@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.leaderboard.pooled import BLOCK, Floats, Ints
+from segbench.leaderboard.pooled import BLOCK, Floats, Ints, Product
 
 ALPHA = 0.05
 FEW_IMAGES = 50
@@ -34,7 +34,7 @@ class Evidence(Protocol):
     def width(self) -> int:
         """Numbers that one resample needs at once."""
 
-    def scores(self, weights: Floats) -> Floats:
+    def scores(self, weights: Floats, product: Product = np.matmul) -> Floats:
         """Scores [r] of resamples that hold each image ``weights`` [r, n_images] times."""
 
 
@@ -79,8 +79,8 @@ def resamples(n_images: int, n_boot: int, seed: int, rows: int) -> Iterator[Floa
         yield np.bincount(place.ravel(), minlength=n * n_images).reshape(n, n_images).astype(np.float64)
 
 
-def bootstrap(models: Sequence[Evidence], *, n_boot: int, seed: int) -> Floats:
-    """Score every model on the same resamples.
+def bootstrap(models: Sequence[Evidence], *, n_boot: int, seed: int, product: Product = np.matmul) -> Floats:
+    """Score every model on the same resamples; see :meth:`Ratios.scores` for ``product``.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def bootstrap(models: Sequence[Evidence], *, n_boot: int, seed: int) -> Floats:
     n_images = models[0].n_images
     rows = max(1, min(n_boot, BLOCK // max(n_images, *(model.width for model in models))))
     blocks = [
-        np.array([model.scores(weights) for model in models])
+        np.array([model.scores(weights, product) for model in models])
         for weights in resamples(n_images, n_boot, seed, rows)
     ]
     replicates = np.round(np.concatenate(blocks, axis=1), 12)
