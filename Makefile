@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+CUDA ?= 13
 
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c tests/constraints.txt
@@ -13,7 +14,7 @@ BUILT_FROM := pyproject.toml tests/constraints.txt $(filter-out %.py %.pyi,$(wil
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench fuzz fuzz-native leaderboards clean
+.PHONY: help demo test lint bench fuzz fuzz-native gpu leaderboards clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -37,6 +38,10 @@ fuzz: $(VENV)/.test ## random cases beside the reference tools; ARGS="--cases 20
 
 fuzz-native: $(VENV)/.test ## random bytes for the C++ kernels (clang, libFuzzer, sanitizers); ARGS="--seconds 600"
 	PYTHONPATH=tests $(BIN)/python -m fuzz.native $(ARGS)
+
+gpu: $(VENV)/.test ## all that needs an NVIDIA GPU: cases, compute-sanitizer, times; CUDA=12 for older drivers
+	$(PIP_INSTALL) 'cupy-cuda$(CUDA)x[ctk]>=14' torchvision
+	$(BIN)/python -m tests.gpu $(ARGS)
 
 leaderboards: $(VENV)/.package ## make the boards in leaderboards/ anew
 	$(BIN)/segbench demo --out build/demo
