@@ -94,8 +94,9 @@ def plain_tensor(values: Any) -> Any:
         return values
     import torch
 
+    integers = {torch.bfloat16: torch.int16, torch.bool: torch.uint8}
     tensor = values.detach()
-    return tensor.view(torch.int16) if tensor.dtype == torch.bfloat16 else tensor
+    return tensor.view(integers[tensor.dtype]) if tensor.dtype in integers else tensor
 
 
 def host_view(values: Any, what: str) -> NDArray[Any]:

@@ -50,7 +50,8 @@ __device__ T warp_most(T value) {
 }
 
 // Counters of a block in shared memory, added to the whole's when the block is done; or, where they do not
-// fit, the whole's alone. All threads of the block must begin and end.
+// fit, the whole's alone. All threads of the block must begin and end; each counter is set to 0 and is added by one
+// thread, which may begin again at once.
 struct Counters {
   unsigned* local;  // null where they do not fit
   Count* whole;
@@ -74,7 +75,6 @@ struct Counters {
     for (int64_t i = threadIdx.x; i < n; i += blockDim.x) {
       if (local[i]) atomicAdd(whole + i, static_cast<Count>(local[i]));
     }
-    __syncthreads();
   }
 };
 

@@ -62,6 +62,8 @@ class Cuda:
             raise UsageError(
                 f"{what} is on {place}, and what it is counted with on {self.name}: move one of them"
             )
+        if type(values) is self.xp.ndarray:
+            return values
         with self.xp.cuda.Device(self._index):
             return self.xp.from_dlpack(plain_tensor(values))
 

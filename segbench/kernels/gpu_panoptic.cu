@@ -22,7 +22,7 @@ __device__ inline int64_t pair_slot(Count* pairs, int64_t slots, Count pair, int
   return -1;
 }
 
-// The table of an image and that of a block.
+// The table of an image and that of a block, of which a thread empties the places that it has added, as Counters.
 struct PairTables {
   Count* pairs;
   Count* counts;
@@ -64,7 +64,6 @@ struct PairTables {
     for (int64_t i = threadIdx.x; i < local_pairs; i += blockDim.x) {
       if (local_count[i]) add_whole(local_pair[i], local_count[i]);
     }
-    __syncthreads();
   }
 };
 

@@ -17,7 +17,7 @@ from segbench.metrics.doubts import absent, texts, warn
 from segbench.metrics.federated import Federation, without_frequency
 from segbench.metrics.inputs import as_categories, check_protocol, check_same
 from segbench.metrics.instance_curves import Curves, Rules, count_truths, curves
-from segbench.metrics.instance_device import MOST_PENDING, DeviceMasks
+from segbench.metrics.instance_device import DeviceMasks
 from segbench.metrics.instance_images import InstanceImages
 from segbench.metrics.instance_inputs import are_dense, samples_of
 from segbench.metrics.instance_match import (
@@ -41,7 +41,7 @@ from segbench.metrics.instance_table import SpanStats, measure_tables
 from segbench.metrics.once import Once
 from segbench.metrics.operating import Matches
 from segbench.metrics.over_all import ranked_over_all
-from segbench.metrics.place import OnDevice, Place
+from segbench.metrics.place import MOST_PENDING, OnDevice, Place
 from segbench.metrics.scores import Scores, signature
 
 if TYPE_CHECKING:

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from segbench.canonical.sample import Sample
     from segbench.kernels import Device
 
-MOST_PENDING = 512
-"""Images whose measures wait there; those of more are brought to the CPU, and the update waits for them."""
-
 
 class ImageMasks(NamedTuple):
     """One image: its truth without masks, and what was measured of predictions and truth."""

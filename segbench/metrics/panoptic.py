@@ -15,11 +15,11 @@ from segbench.errors import SegbenchWarning, UsageError
 from segbench.metrics.doubts import absent, texts, warn
 from segbench.metrics.images import ImageStats
 from segbench.metrics.inputs import as_array, as_categories, check_protocol, check_same
-from segbench.metrics.panoptic_device import MOST_PENDING, DevicePairs
+from segbench.metrics.panoptic_device import DevicePairs
 from segbench.metrics.panoptic_inputs import Reader, SegmentLike, maps_in
 from segbench.metrics.panoptic_match import PanopticStats, measure
 from segbench.metrics.panoptic_rules import PANOPTIC_RULES, PANOPTICAPI, PanopticRules
-from segbench.metrics.place import OnDevice, Place
+from segbench.metrics.place import MOST_PENDING, OnDevice, Place
 from segbench.metrics.rules import checked
 from segbench.metrics.scores import Scores, class_rows, prefixed, running_mean, signature
 

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 SLOTS = 8192
 """Pairs of segments that one image can have on a device: 128 KiB each."""
 
-MOST_PENDING = 512
-"""Images whose pairs wait there; those of more are brought to the CPU, and the update waits for them."""
-
 
 class ImagePairs(NamedTuple):
     """One image: its id, and ``(counted pairs, segments)`` of both sides."""

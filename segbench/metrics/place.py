@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 C = TypeVar("C")
 
+MOST_PENDING = 512
+"""Images kept apart on a device; those of more are brought to the CPU, and the update waits for them."""
+
 
 class OnDevice(ABC, Generic[C]):
     """A metric that counts on a device where its arrays are there, and adds up on the CPU when it is asked.

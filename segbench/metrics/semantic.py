@@ -24,7 +24,7 @@ from segbench.metrics.inputs import (
     label_map,
     named_categories,
 )
-from segbench.metrics.place import OnDevice, Place
+from segbench.metrics.place import MOST_PENDING, OnDevice, Place
 from segbench.metrics.rules import checked
 from segbench.metrics.scores import Scores, signature
 from segbench.metrics.semantic_device import DeviceTables
@@ -179,8 +179,8 @@ class MeanIoU(OnDevice[DeviceTables]):
         Cityscapes, for its protocol. Where a score needs single images and ``image_id`` is not given, they
         count in the order of their updates.
 
-        On a GPU nothing is copied and nothing waits: ids that are no category are told when scores are
-        computed.
+        On a GPU nothing is copied and nothing waits (where a score needs single images, the update of every
+        512 of them does once): ids that are no category are told when scores are computed.
 
         Warns
         -----
@@ -191,6 +191,8 @@ class MeanIoU(OnDevice[DeviceTables]):
         counter = self._counter_for(pred=pred, truth=truth)
         if counter is not None:
             counter.add(pred, truth, name)
+            if counter.kept_apart >= MOST_PENDING:
+                self._fold()
             return
         for maps in self._split(pred, truth, instances):
             stats = self._measure(*maps, image_id=name)

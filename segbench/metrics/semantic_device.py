@@ -83,6 +83,11 @@ class DeviceTables:
                 kernels.add_confusion(device, *sides, ignore_index=self._ignore, counts=counts)
         self._updates += 1
 
+    @property
+    def kept_apart(self) -> int:
+        """Images that have a table of their own."""
+        return sum(len(table) for table, _ in self._tables)
+
     def _table(self, images: int, image_id: str | None) -> Any:
         """The table to add to: one for each image where they are kept apart."""
         if self._by_image:

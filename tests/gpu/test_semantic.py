@@ -108,6 +108,14 @@ def test_scores_may_be_asked_between_updates(device):
     assert np.isnan(metric.compute()["miou"])
 
 
+def test_many_images_are_brought_to_the_cpu(device, monkeypatch):
+    monkeypatch.setattr("segbench.metrics.semantic.MOST_PENDING", 3)
+    metric = MeanIoU(4, protocol="image-level", device=device)
+    fed(metric, batches(5), device.xp.asarray)
+    assert metric._counter is None
+    same_scores(metric, fed(MeanIoU(4, protocol="image-level"), batches(5)))
+
+
 def test_ids_that_are_no_category_are_told_when_scores_are_asked(device):
     metric = MeanIoU(2, device=device)
     good, bad = device.xp.asarray(np.uint8([[0, 1]])), device.xp.asarray(np.uint8([[0, 7]]))
