@@ -17,7 +17,8 @@ class LabelTable:
     Attributes
     ----------
     load
-        Reads the runs of a map, of the type that goes with ``ignore_index``; called from several threads.
+        Reads the runs of a map, of the type that goes with ``ignore_index``; called from several threads. It
+        may leave ids in that are neither a category nor ignored.
     ignore_index
         Id of pixels that are never scored.
     """

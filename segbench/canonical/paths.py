@@ -45,10 +45,11 @@ def read_bytes(file: str | Path) -> bytes:
     """Return the bytes of a file, in half the time of ``Path.read_bytes``; errors as those of ``os.open``."""
     handle = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
-        size = max(os.fstat(handle).st_size, 1 << 16)
-        parts = []
-        while part := os.read(handle, size + 1):
-            parts.append(part)
+        stated = os.fstat(handle).st_size
+        parts = [os.read(handle, stated + 1)]
+        if len(parts[0]) != stated or stated == 0:  # a pipe, a file of the kernel's, or one that grows
+            while part := os.read(handle, 1 << 16):
+                parts.append(part)
     finally:
         os.close(handle)
     return parts[0] if len(parts) == 1 else b"".join(parts)

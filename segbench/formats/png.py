@@ -168,12 +168,14 @@ def read_predictions(
 
 def _table(names: Sequence[str], files: Mapping[str, str], ids: IdReader) -> LabelTable:
     return LabelTable(
-        lambda index: _read_mask(names[index], files[names[index]], ids), ids.categories.ignore_index
+        lambda index: _read_mask(names[index], files[names[index]], ids, refuse=False),
+        ids.categories.ignore_index,
     )
 
 
-def _read_mask(name: str, file: str, ids: IdReader) -> LabelRuns:
-    return ids.decode(read_file(file, image_id=name, field="mask"), file=file, image_id=name)
+def _read_mask(name: str, file: str, ids: IdReader, *, refuse: bool = True) -> LabelRuns:
+    data = read_file(file, image_id=name, field="mask")
+    return ids.decode(data, refuse=refuse, file=file, image_id=name)
 
 
 def _sample(

@@ -76,8 +76,10 @@ class IdReader:
         categories = Categories.from_id2label({i: str(i) for i in range(n)})
         return cls(categories, ignore_index=ignore_index, notes=(note,), **options)
 
-    def decode(self, data: bytes, **where: Any) -> LabelRuns:
+    def decode(self, data: bytes, *, refuse: bool = True, **where: Any) -> LabelRuns:
         """Decode a PNG to the runs of its dense ids, uint8 or uint16.
+
+        Without ``refuse``, an id that means nothing may stay as it is where all others are what they mean.
 
         Raises
         ------
@@ -88,6 +90,8 @@ class IdReader:
             return self._from_colors(data, where)
         stored = codec.decode_label_runs(data, **where)
         meaning = self._meanings[256 if stored.values.dtype == np.uint8 else 65_536]
+        if meaning.same and not refuse:
+            return stored
         value = stored.first_unknown(meaning.known)
         if value is not None:
             raise DataError(

@@ -50,7 +50,8 @@ def measure_span(
     columns = zip(*(cells[1:] for cells in images), strict=True)
     cells = Cells(num_classes, *map(np.concatenate, columns))
     true = cells.truth < num_classes
-    if (cells.truth > num_classes).any() or (cells.pred[true] >= num_classes).any():
+    outside = max(cells.truth.max(initial=0), cells.pred.max(initial=0)) > num_classes
+    if outside or (cells.pred[true] >= num_classes).any():
         raise ValueError("an id is no category, or an ignored one is predicted")
     cells, image = cells.where(true), image[true]
     table = _by_image(cells, image, len(images), rules)
