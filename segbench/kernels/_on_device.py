@@ -86,15 +86,17 @@ def add_logits(device: Device, truth: Any, logits: Any, kind: str, *, ignore_ind
     rows, columns = truth.shape[1:]
     if truth.size == 0:
         return
-    shared = shared_bytes(device, (classes + 2) ** 2)
+    shared = shared_bytes(device, (classes + 2) ** 2, 4 * _MANY_THREADS)
+    n = threads(shared)
     args = (
         logits, np.int64(images), np.int32(classes), np.int32(height), np.int32(width), *labels(truth),
         np.int32(rows), np.int32(columns), np.int64(ignore_index), np.int32(len(counts) == 1),
         np.int32(shared > 0), counts,
     )  # fmt: skip
     short = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}[kind]
-    grid = blocks(device, rows * columns, 8, images)
-    device.launch(f"logits_confusion_{short}", grid, threads(shared), args, shared)
+    grid = blocks(device, rows * columns, 16, images)
+    rows = 8 * 16 * (n // 32)  # of a tile, for each warp
+    device.launch(f"logits_confusion_{short}", grid, n, args, shared + rows)
 
 
 def segment_tables(device: Device, images: int, slots: int) -> tuple[Any, Any, Any]:
@@ -141,9 +143,9 @@ def address(array: Any) -> int:
     return int(interface["data"][0])
 
 
-def shared_bytes(device: Device, counters: int) -> int:
-    """Bytes of so many counters in shared memory; 0 where they do not fit."""
-    return 4 * counters if 4 * counters <= device.shared_bytes else 0
+def shared_bytes(device: Device, counters: int, beside: int = 0) -> int:
+    """Bytes of so many counters in shared memory; 0 where they do not fit, with other bytes beside them."""
+    return 4 * counters if 4 * counters + beside <= device.shared_bytes else 0
 
 
 def threads(shared: int) -> int:

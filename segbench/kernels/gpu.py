@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segbench.errors import UsageError
 from segbench.kernels._device import place_of, plain_tensor
+from segbench.kernels._machine_code import machine_code
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-OPTIONS = ("--std=c++17", f"--include-path={Path(__file__).parent}")
-"""Of the compiler."""
-
 INSTALL = "pip install 'segbench[cuda12]' for CUDA 12, 'segbench[cuda13]' for CUDA 13"
 
 _PLAIN_SHARED = 48 << 10  # what a block can have without asking
-
-
-@cache
-def source() -> str:
-    """Return gpu.cu under a hash of all that it includes: caches of compiled kernels know it by its text."""
-    folder = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted([*folder.glob("*.h"), *folder.glob("*.cu")]):
-        digest.update(path.read_bytes())
-    return f"// {digest.hexdigest()}\n{(folder / 'gpu.cu').read_text(encoding='utf-8')}"
 
 
 class Cuda:
@@ -120,8 +106,8 @@ class _TorchStream:
 def _module(index: int) -> Any:
     import cupy
 
-    with cupy.cuda.Device(index):
-        return cupy.RawModule(code=source(), options=OPTIONS, backend="nvrtc")
+    with cupy.cuda.Device(index) as device:
+        return cupy.RawModule(path=str(machine_code(cupy.cuda.nvrtc, int(device.compute_capability))))
 
 
 def cuda(index: int = 0) -> Cuda:

@@ -14,7 +14,7 @@ SEG_KERNEL(confusion)
     KeptBack kept;
     for_each_pair(from_pixel({truth, truth_type}, image * pixels), from_pixel({pred, pred_type}, image * pixels),
                   pixels, group,
-                  [=](int64_t id) { return static_cast<uint32_t>(class_bin(id, classes, ignore)); },
+                  ClassBins{static_cast<int32_t>(classes), ignore},
                   [&](uint32_t t, uint32_t p) { kept.add(counters, t * static_cast<uint32_t>(side) + p); });
     kept.flush(counters);
     counters.end();

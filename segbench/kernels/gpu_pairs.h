@@ -18,7 +18,10 @@ __device__ void for_each_pair(Labels truth, Labels pred, int64_t pixels, Number 
     for (int k = 0; k < n; ++k) visit(truths[k], preds[k]);
   }
   for (int64_t i = groups * n + thread_number(); i < pixels; i += thread_count()) {
-    visit(number(label_at(truth, i)), number(label_at(pred, i)));
+    uint32_t one[2][1];
+    read_labels<1>(truth, i, number, one[0]);
+    read_labels<1>(pred, i, number, one[1]);
+    visit(one[0][0], one[1][0]);
   }
 }
 

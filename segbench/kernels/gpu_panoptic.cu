@@ -8,7 +8,6 @@ namespace seg {
 constexpr Count no_pair = ~0ull;
 constexpr int64_t local_pairs = 1024;
 constexpr int64_t local_tries = 8;
-constexpr uint32_t no_id = 0xFFFFFFFFu;  // for ids that do not fit 32 bits, and for this one
 
 // Place of a pair in a table of so many slots, a power of two; it is taken if the pair is new. -1 if it is not
 // found in so many tries.
@@ -84,7 +83,7 @@ SEG_KERNEL(segment_pairs)
     unsigned kept = 0;
     for_each_pair(from_pixel({truth, truth_type}, image * pixels), from_pixel({pred, pred_type}, image * pixels),
                   pixels, group,
-                  [](int64_t id) { return id >= 0 && id < no_id ? static_cast<uint32_t>(id) : no_id; },
+                  SegmentIds{},
                   [&](uint32_t next_t, uint32_t next_p) {
                     if (kept && (next_t != t || next_p != p)) {
                       tables.add(t, p, kept);

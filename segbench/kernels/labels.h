@@ -15,47 +15,90 @@ struct Labels {
   int32_t type;
 };
 
+template <class T>
+struct PlainType {
+  using type = T;
+};
+template <class T>
+struct PlainType<const T&> {
+  using type = T;
+};
+
 // Neighbouring values, read at once: their address must be a multiple of their length.
 template <class T, int n>
 struct alignas(sizeof(T) * n) Group {
   T values[n];
 };
 
-// Numbers of 32 bits that stand for ids: what is kept of a group that is read, whatever its type.
-template <class T, int n, class Number>
-SEG_FN void read_group(const void* at, int64_t group, Number number, uint32_t (&numbers)[n]) {
-  Group<T, n> read = static_cast<const Group<T, n>*>(at)[group];
-  for (int k = 0; k < n; ++k) numbers[k] = number(static_cast<int64_t>(read.values[k]));
+// Calls visit(pointer to the first id), of its type.
+template <class Visit>
+__device__ void with_type(Labels labels, Visit visit) {
+  switch (labels.type) {
+    case label_u8: return visit(static_cast<const uint8_t*>(labels.at));
+    case label_i8: return visit(static_cast<const signed char*>(labels.at));
+    case label_u16: return visit(static_cast<const uint16_t*>(labels.at));
+    case label_i16: return visit(static_cast<const short*>(labels.at));
+    case label_u32: return visit(static_cast<const uint32_t*>(labels.at));
+    case label_i32: return visit(static_cast<const int32_t*>(labels.at));
+    default: return visit(static_cast<const int64_t*>(labels.at));
+  }
 }
+
+// What is kept of an id, whatever its type: class_bin. Short ids are compared as short numbers.
+struct ClassBins {
+  int32_t classes;
+  int64_t ignore;
+
+  template <class T>
+  SEG_FN uint32_t operator()(T id) const {
+    if constexpr (sizeof(T) < 4) {
+      auto never = static_cast<int32_t>(0x80000000u);
+      int32_t short_ignore = ignore == static_cast<int32_t>(ignore) ? static_cast<int32_t>(ignore) : never;
+      return static_cast<uint32_t>(class_bin<int32_t>(id, classes, short_ignore));
+    } else {
+      return static_cast<uint32_t>(class_bin<int64_t>(static_cast<int64_t>(id), classes, ignore));
+    }
+  }
+};
+
+constexpr uint32_t no_id = 0xFFFFFFFFu;
+
+// Or the id itself; no_id stands for those that do not fit 32 bits, and for this one.
+struct SegmentIds {
+  template <class T>
+  SEG_FN uint32_t operator()(T id) const {
+    auto wide = static_cast<int64_t>(id);
+    return wide >= 0 && wide < static_cast<int64_t>(no_id) ? static_cast<uint32_t>(id) : no_id;
+  }
+};
 
 // number(id) of each of group number `group` of n neighbours.
 template <int n, class Number>
-SEG_FN void read_labels(Labels labels, int64_t group, Number number, uint32_t (&numbers)[n]) {
-  switch (labels.type) {
-    case label_u8: return read_group<uint8_t, n>(labels.at, group, number, numbers);
-    case label_i8: return read_group<signed char, n>(labels.at, group, number, numbers);
-    case label_u16: return read_group<uint16_t, n>(labels.at, group, number, numbers);
-    case label_i16: return read_group<short, n>(labels.at, group, number, numbers);
-    case label_u32: return read_group<uint32_t, n>(labels.at, group, number, numbers);
-    case label_i32: return read_group<int32_t, n>(labels.at, group, number, numbers);
-    default: return read_group<int64_t, n>(labels.at, group, number, numbers);
-  }
+__device__ void read_labels(Labels labels, int64_t group, Number number, uint32_t (&numbers)[n]) {
+  with_type(labels, [&](auto* ids) {
+    auto read = reinterpret_cast<const Group<typename PlainType<decltype(*ids)>::type, n>*>(ids)[group];
+    for (int k = 0; k < n; ++k) numbers[k] = number(read.values[k]);
+  });
 }
 
-SEG_FN int64_t label_at(Labels labels, int64_t i) {
-  switch (labels.type) {
-    case label_u8: return static_cast<const uint8_t*>(labels.at)[i];
-    case label_i8: return static_cast<const signed char*>(labels.at)[i];
-    case label_u16: return static_cast<const uint16_t*>(labels.at)[i];
-    case label_i16: return static_cast<const short*>(labels.at)[i];
-    case label_u32: return static_cast<const uint32_t*>(labels.at)[i];
-    case label_i32: return static_cast<const int32_t*>(labels.at)[i];
-    default: return static_cast<const int64_t*>(labels.at)[i];
-  }
+// number(id) of the first `count` of n ids that lie `step` apart.
+template <int n, class Number>
+__device__ void read_column(Labels labels, int64_t step, int32_t count, Number number, uint32_t (&numbers)[n]) {
+  with_type(labels, [&](auto* ids) {
+    for (int k = 0; k < n; ++k) {
+      if (k < count) numbers[k] = number(ids[k * step]);
+    }
+  });
+}
+
+__device__ inline int64_t label_at(Labels labels, int64_t i) {
+  int64_t id = 0;
+  with_type(labels, [&](auto* ids) { id = static_cast<int64_t>(ids[i]); });
+  return id;
 }
 
 // The map from some pixel on.
-SEG_FN Labels from_pixel(Labels labels, int64_t pixel) {
+__device__ inline Labels from_pixel(Labels labels, int64_t pixel) {
   return {static_cast<const char*>(labels.at) + (pixel << (labels.type / 2)), labels.type};
 }
 

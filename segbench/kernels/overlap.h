@@ -10,7 +10,8 @@
 namespace seg {
 
 // Row or column of the confusion table: the class, K for pixels to ignore, K + 1 for ids out of range.
-SEG_FN int64_t class_bin(int64_t id, int64_t classes, int64_t ignore) {
+template <class I>
+SEG_FN I class_bin(I id, I classes, I ignore) {
   if (id == ignore) return classes;
   return id >= 0 && id < classes ? id : classes + 1;
 }

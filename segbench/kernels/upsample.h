@@ -51,6 +51,16 @@ SEG_FN float float_of_bits(uint32_t bits) {
 #endif
 }
 
+SEG_FN uint32_t bits_of_float(float value) {
+#if defined(__CUDA_ARCH__)
+  return __float_as_uint(value);
+#else
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return bits;
+#endif
+}
+
 // Half-precision numbers as their bits.
 struct Half {
   uint16_t bits;
@@ -76,21 +86,23 @@ SEG_FN float to_float(Half value) {
 // another's `low` by more cannot win there.
 struct Bounds {
   float low, high;
-  bool tame;  // all are numbers, and far from where products overflow
+  float none;  // 0, or not a number if one of the scores is none or infinite
 
   SEG_FN void add(float score) {
     low = fminf(low, score);
     high = fmaxf(high, score);
-    tame = tame && fabsf(score) < 1e37f;
+    none = fmaf(score, 0.0f, none);
   }
+  // Whether all are numbers, and far from where products overflow.
+  SEG_FN bool tame() const { return none == 0 && low > -1e37f && high < 1e37f; }
 };
 
-SEG_FN Bounds no_bounds() { return {3e38f, -3e38f, true}; }
+SEG_FN Bounds no_bounds() { return {3e38f, -3e38f, 0.0f}; }
 
 // Whether a class of these bounds cannot win where another's scores are at least `floor`.
 SEG_FN bool cannot_win(Bounds bounds, float floor) {
   float slack = (fabsf(bounds.high) + fabsf(floor)) * 1e-6f + 1e-30f;
-  return bounds.tame && bounds.high + slack < floor;
+  return bounds.tame() && bounds.high + slack < floor;
 }
 
 }  // namespace seg

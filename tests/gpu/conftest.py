@@ -42,4 +42,4 @@ def device(request):
 @pytest.fixture
 def small_device():
     """A device whose blocks have next to no shared memory."""
-    return open_device("emulator", shared_bytes=64)
+    return open_device("emulator", shared_bytes=1024)

@@ -48,6 +48,8 @@ class Stream:
 class Device:
     """CuPy's, with two GPUs."""
 
+    compute_capability = "90"
+
     def __init__(self, index):
         self.attributes = {"MultiProcessorCount": 2, "MaxSharedMemoryPerBlockOptin": 192 << 10}
 
@@ -66,7 +68,11 @@ class Cupy(ModuleType):
         self.emulator, self.shared = emulator, []
         runtime = SimpleNamespace(getDeviceCount=lambda: 2, CUDARuntimeError=RuntimeError)
         self.cuda = SimpleNamespace(
-            Device=Device, runtime=runtime, Stream=Stream, get_current_stream=lambda: Stream.current
+            Device=Device,
+            runtime=runtime,
+            Stream=Stream,
+            get_current_stream=lambda: Stream.current,
+            nvrtc="its compiler",
         )
 
     def __getattr__(self, name):
@@ -78,8 +84,8 @@ class Cupy(ModuleType):
     def asnumpy(self, array):
         return array.copy()
 
-    def RawModule(self, code, options, backend):  # noqa: N802 - CuPy's name
-        assert code == gpu.source()
+    def RawModule(self, path):  # noqa: N802 - CuPy's name
+        assert path == "its compiler 90"
         return SimpleNamespace(get_function=lambda name: Function(name, self))
 
 
@@ -101,6 +107,7 @@ class Function:
 def cupy(monkeypatch):
     stand_in = Cupy(open_device("emulator", shared_bytes=96 << 10))
     monkeypatch.setitem(sys.modules, "cupy", stand_in)
+    monkeypatch.setattr(gpu, "machine_code", lambda nvrtc, capability: f"{nvrtc} {capability}")
     Stream.current = Stream(0)
     for cached in (gpu._device, gpu._module):
         cached.cache_clear()
