@@ -61,8 +61,9 @@ def test_one_less_is_none():
 
 
 def test_nothing_is_found_in_ours():
-    """Compilers are left out: they run as they are in other tests."""
-    folders = [str(HERE.parent / "gpu"), str(HERE / "test_emulator.py")]
-    done = sanitized("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", SANITIZABLE, *folders)
+    """Every kernel over its own cases; compilers are left out, they run as they are in other tests."""
+    cases = [HERE.parent / "gpu" / f"test_{name}.py" for name in ("overlap", "logits", "shapes")]
+    files = [str(path) for path in (*cases, HERE / "test_emulator.py")]
+    done = sanitized("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", SANITIZABLE, *files)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert " passed" in done.stdout
