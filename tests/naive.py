@@ -121,6 +121,41 @@ def rle_merge(rles, height, width, intersect=False):
     return rle_from_mask(np.all(masks, 0) if intersect else np.any(masks, 0))
 
 
+def flood(mask, corners):
+    """Yield the sets of pixels of a mask [H, W] that hang together, by corners too or by sides alone."""
+    left = set(zip(*(axis.tolist() for axis in np.nonzero(mask)), strict=True))
+    steps = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if corners or not (dy and dx)]
+    while left:
+        group, edge = set(), [left.pop()]
+        while edge:
+            y, x = edge.pop()
+            group.add((y, x))
+            near = {(y + dy, x + dx) for dy, dx in steps} & left
+            left -= near
+            edge += near
+        yield group
+
+
+def holes(mask):
+    """The sets of pixels that a mask encloses: outside pixels that no way leads from to the border."""
+    around = np.pad(mask, 1) == 0
+    return [{(y - 1, x - 1) for y, x in group} for group in flood(around, False) if (0, 0) not in group]
+
+
+def rle_topology(rle, height, width):
+    """Numbers of parts and of holes."""
+    mask = rle_to_mask(rle, height, width)
+    return len(list(flood(mask, True))), len(holes(mask))
+
+
+def rle_fill_holes(rle, height, width):
+    """The mask and its holes."""
+    mask = rle_to_mask(rle, height, width)
+    for y, x in (pixel for hole in holes(mask) for pixel in hole):
+        mask[y, x] = 1
+    return rle_from_mask(mask)
+
+
 def mask_iou(pred, truth, crowd):
     """IoU of two masks; with a crowd over the prediction's area."""
     common = np.count_nonzero(pred & truth)

@@ -65,6 +65,7 @@ from segbench.kernels._rle import (
     rle_to_runs,
 )
 from segbench.kernels._runs import LabelRuns
+from segbench.kernels._topology import rle_fill_holes, rle_topology
 
 __all__ = [
     "LABEL_TYPES",
@@ -110,6 +111,7 @@ __all__ = [
     "rle_boundary",
     "rle_boundary_iou",
     "rle_check",
+    "rle_fill_holes",
     "rle_from_box",
     "rle_from_mask",
     "rle_from_polygons",
@@ -119,6 +121,7 @@ __all__ = [
     "rle_merge",
     "rle_to_mask",
     "rle_to_runs",
+    "rle_topology",
     "segment_boxes",
     "segment_rles",
     "segment_tables",
