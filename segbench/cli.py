@@ -5,17 +5,16 @@ Whatever a command needs is imported when it runs, so that ``segbench --help`` i
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from segbench.errors import SegbenchError, UsageError
+from segbench.cli_data import convert, formats, inspect, validate
+from segbench.cli_options import PATH, pairs, print_json, progress
+from segbench.errors import SegbenchError
 
-PATH = click.Path(path_type=Path)
 EXIT_CODES = """\
 Exit codes: 0 ok, 1 internal, 2 usage, 3 data invalid, 4 plugin failed, 5 partial, 6 threshold not met,
 130 interrupted."""
@@ -45,18 +44,8 @@ def main() -> None:
     """Convert any segmentation data set, score any model, publish a leaderboard that can be trusted."""
 
 
-def _option_pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
-    """Turn KEY=VALUE words into a dict; values are read as JSON where they are JSON, else as text."""
-    options: dict[str, Any] = {}
-    for word in values:
-        key, equals, text = word.partition("=")
-        if not equals:
-            raise UsageError(f"{word!r} is no KEY=VALUE")
-        try:
-            options[key] = json.loads(text)
-        except ValueError:
-            options[key] = text
-    return options
+for command in (convert, formats, inspect, validate):
+    main.add_command(command)
 
 
 def _protocol_list(_: click.Context, __: click.Parameter, text: str | None) -> str | list[str] | None:
@@ -68,129 +57,6 @@ _PROTOCOL = click.option(
     "--protocol", metavar="P[,P]...", callback=_protocol_list,
     help="Rules to score by; several are compared in one pass. See `segbench protocols`.",
 )  # fmt: skip
-
-
-def _pairs(name: str, what: str, into: str = "options") -> Callable[[Any], Any]:
-    return click.option(
-        name, into, multiple=True, metavar="KEY=VALUE", callback=_option_pairs, help=f"Setting of {what}."
-    )
-
-
-def _progress(what: str, total: int | None = None) -> Callable[[Iterable[Any]], Any]:
-    """A bar on a terminal, nothing elsewhere."""
-
-    def wrap(items: Iterable[Any]) -> Any:
-        if not sys.stderr.isatty():
-            return iter(items)
-        from tqdm import tqdm
-
-        return iter(tqdm(items, desc=what, unit="image", total=total, file=sys.stderr))
-
-    return wrap
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
-
-
-@main.command()
-@click.argument("source", type=PATH)
-@click.argument("target", type=PATH)
-@click.option("--from", "source_format", metavar="F", help="Format of SOURCE; recognised by default.")
-@click.option(
-    "--to", "target_format", metavar="F", default="segbench", show_default=True, help="Format to write."
-)
-@click.option("--split", "splits", metavar="S", multiple=True, help="Convert this split; may be repeated.")
-@click.option(
-    "--images", type=click.Choice(["link", "copy", "none"]), default="link", show_default=True,
-    help="Hard-link the pictures, copy them, or leave them out.",
-)  # fmt: skip
-@click.option("--packed", is_flag=True, help="Write the canonical form as Parquet shards.")
-@click.option("--allow-loss", is_flag=True, help="Convert even if pixels, instances or ids are lost.")
-@click.option("--overwrite", is_flag=True, help="Replace TARGET if it is there.")
-@click.option("--dry-run", is_flag=True, help="Say what would be lost, and stop.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@_pairs("--option", "SOURCE's format, such as reduce_zero_label=true")
-def convert(
-    source: Path,
-    target: Path,
-    splits: tuple[str, ...],
-    options: dict[str, Any],
-    as_json: bool,
-    **settings: Any,
-) -> None:
-    """Convert a data set, after saying what would be lost."""
-    from segbench.conversion import convert as run_convert
-
-    report = run_convert(
-        source, target, splits=splits or None, options=options, progress=_progress("convert"), **settings
-    )
-    _print_json(report.to_dict()) if as_json else click.echo(str(report))
-
-
-@main.command()
-@click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print the matrix as JSON.")
-def formats(name: str | None, as_json: bool) -> None:
-    """List what each format carries, or show one's layout."""
-    from segbench.formats import FEATURES, FORMATS, carries, load_format
-
-    if as_json:
-        _print_json({n: carries(n) for n in ([name] if name else FORMATS)})
-    elif name:
-        module = load_format(name)
-        click.echo(f"{module.TITLE}\n\n{module.LAYOUT}\n")
-        for feature, kept in carries(name).items():
-            click.echo(f"  {'keeps' if kept else 'loses'}  {FEATURES[feature]}")
-    else:
-        width = max(map(len, FEATURES)) + 2
-        click.echo(" " * width + "  ".join(FORMATS))
-        for feature in FEATURES:
-            cells = [("yes" if carries(n)[feature] else "–").ljust(len(n)) for n in FORMATS]
-            click.echo(feature.ljust(width) + "  ".join(cells).rstrip())
-
-
-@main.command()
-@click.argument("dataset", type=PATH)
-@click.option("--from", "source_format", metavar="F", help="Format of DATASET; recognised by default.")
-@click.option("--split", metavar="S", help="Only this split.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-@_pairs("--option", "the format")
-def inspect(
-    dataset: Path, source_format: str | None, split: str | None, as_json: bool, options: dict[str, Any]
-) -> None:
-    """Count images, sizes, categories and segments."""
-    from segbench.formats import open_dataset
-    from segbench.health import summarize
-
-    opened = open_dataset(dataset, format=source_format, split=split, options=options)
-    summary = summarize(opened, _progress("inspect", len(opened)))
-    _print_json(summary.to_dict()) if as_json else click.echo(str(summary))
-
-
-@main.command()
-@click.argument("dataset", type=PATH)
-@click.option("--from", "source_format", metavar="F", help="Format of DATASET; recognised by default.")
-@click.option("--json", "as_json", is_flag=True, help="Print the problems as JSON.")
-@_pairs("--option", "the format")
-def validate(dataset: Path, source_format: str | None, as_json: bool, options: dict[str, Any]) -> None:
-    """Report every problem of a data set.
-
-    Each line names file, image id and field. Exit code 3 if one is an error.
-    """
-    from segbench.formats import open_dataset
-    from segbench.health import validate as check
-
-    opened = open_dataset(dataset, format=source_format, options=options)
-    problems = list(check(opened, _progress("validate", len(opened))))
-    if as_json:
-        _print_json([{"level": p.level, "message": p.message} for p in problems])
-    else:
-        for problem in problems:
-            click.echo(f"{problem.level}: {problem.message}")
-        click.echo(f"images: {len(opened)}, problems: {len(problems)}")
-    if any(problem.level == "error" for problem in problems):
-        sys.exit(3)
 
 
 @main.command()
@@ -206,14 +72,14 @@ def validate(dataset: Path, source_format: str | None, as_json: bool, options: d
 @click.option("--threads", metavar="N", type=click.IntRange(1), help="Images at a time; default: all cores.")
 @click.option("--out", type=PATH, default="results", show_default=True, help="Folder of run records.")
 @click.option("--json", "as_json", is_flag=True, help="Print run.json alone on stdout.")
-@_pairs("--setting", "the protocol, such as max_detections=[1,10,300]", "settings")
-@_pairs("--truth-option", "TRUTH's format, such as ignore_index=11", "truth_options")
-@_pairs("--predictions-option", "the format of PREDICTIONS", "predictions_options")
+@pairs("--setting", "the protocol, such as max_detections=[1,10,300]", "settings")
+@pairs("--truth-option", "TRUTH's format, such as ignore_index=11", "truth_options")
+@pairs("--predictions-option", "the format of PREDICTIONS", "predictions_options")
 def score(truth: Path, predictions: Path, as_json: bool, **options: Any) -> None:
     """Score files of predictions, and keep a record."""
     from segbench.evaluate import score as run_score
 
-    result = run_score(truth, predictions, progress=_progress("score"), **options)
+    result = run_score(truth, predictions, progress=progress("score"), **options)
     _print_result(result, as_json)
 
 
@@ -233,7 +99,7 @@ def score(truth: Path, predictions: Path, as_json: bool, **options: Any) -> None
 )
 @click.option("--out", type=PATH, default="results", show_default=True, help="Folder of run records.")
 @click.option("--json", "as_json", is_flag=True, help="Print run.json alone on stdout.")
-@_pairs("--setting", "the protocol, such as max_detections=[1,10,300]", "settings")
+@pairs("--setting", "the protocol, such as max_detections=[1,10,300]", "settings")
 def run(model: str, dataset: Path, as_json: bool, **options: Any) -> None:
     """Score a model plugin, and keep a record.
 
@@ -241,7 +107,7 @@ def run(model: str, dataset: Path, as_json: bool, **options: Any) -> None:
     """
     from segbench.evaluate import run as run_model
 
-    _print_result(run_model(model, dataset, progress=_progress("run"), **options), as_json)
+    _print_result(run_model(model, dataset, progress=progress("run"), **options), as_json)
 
 
 @main.command()
@@ -307,7 +173,7 @@ def curves(
             precision_recall(run, points, **which).to_csv(part, index=False)
         click.echo(f"curves: {out}", err=True)
     if as_json:
-        _print_json(shown.astype(object).where(shown.notna(), None).to_dict("records"))
+        print_json(shown.astype(object).where(shown.notna(), None).to_dict("records"))
     else:
         click.echo(shown.drop(columns="category_id").to_string(index=False, na_rep="–", float_format="%.4f"))
 

@@ -3,9 +3,11 @@
 ::
 
     {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health}
-    ← {protocols, results, store, environment} ← {collect, pairing, comparison} ← panel ← stepping
+    ← {protocols, results, store, environment} ← {collect, pairing, comparison, losses}
+    ← {panel, conversion_report} ← stepping
     ← {evaluate, conversion, curves}
-    ← engines ← leaderboard ← (the lazy names of segbench itself) ← {demo, demo_models, printed} ← cli
+    ← engines ← leaderboard ← (the lazy names of segbench itself) ← {demo, demo_models, printed}
+    ← cli_options ← cli_data ← cli
 
 Imports inside functions and under ``if TYPE_CHECKING`` count too: a name that is needed only for a type
 is still a name that a reader has to go and look up, and a cycle of types is a cycle of ideas.
@@ -27,14 +29,16 @@ LAYERS = (
     ("canonical",),
     ("formats", "metrics", "models", "health"),
     ("protocols", "results", "store", "environment", "columns"),
-    ("collect", "pairing", "comparison"),
-    ("panel",),
+    ("collect", "pairing", "comparison", "losses"),
+    ("panel", "conversion_report"),
     ("stepping",),
     ("evaluate", "conversion", "curves"),
     ("engines",),
     ("leaderboard",),
     ("",),
     ("demo", "demo_models", "printed"),
+    ("cli_options",),
+    ("cli_data",),
     ("cli",),
 )
 # Modules whose rule is not their place above.

@@ -1,0 +1,54 @@
+"""What the commands share: options, progress bars, JSON on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from segbench.errors import UsageError
+
+PATH = click.Path(path_type=Path)
+
+
+def _option_pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    """Turn KEY=VALUE words into a dict; values are read as JSON where they are JSON, else as text."""
+    options: dict[str, Any] = {}
+    for word in values:
+        key, equals, text = word.partition("=")
+        if not equals:
+            raise UsageError(f"{word!r} is no KEY=VALUE")
+        try:
+            options[key] = json.loads(text)
+        except ValueError:
+            options[key] = text
+    return options
+
+
+def pairs(name: str, what: str, into: str = "options") -> Callable[[Any], Any]:
+    """An option KEY=VALUE that may be repeated."""
+    return click.option(
+        name, into, multiple=True, metavar="KEY=VALUE", callback=_option_pairs, help=f"Setting of {what}."
+    )
+
+
+def progress(what: str, total: int | None = None) -> Callable[[Iterable[Any]], Any]:
+    """A bar on a terminal, nothing elsewhere."""
+
+    def wrap(items: Iterable[Any]) -> Any:
+        if not sys.stderr.isatty():
+            return iter(items)
+        from tqdm import tqdm
+
+        return iter(tqdm(items, desc=what, unit="image", total=total, file=sys.stderr))
+
+    return wrap
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
