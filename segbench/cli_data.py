@@ -37,13 +37,30 @@ def convert(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Convert a data set, after saying what would be lost."""
+    """Convert a data set, after saying what would be lost.
+
+    What TARGET's format cannot carry is counted first; loss of pixels, instances or ids is refused (exit code
+    3) unless allowed. The report is kept beside TARGET, as TARGET.report.
+    """
     from segbench.conversion import convert as run_convert
 
-    report = run_convert(
-        source, target, splits=splits or None, options=options, progress=progress("convert"), **settings
-    )
-    print_json(report.to_dict()) if as_json else click.echo(str(report))
+    reports: list[Any] = []
+
+    def announce(report: Any) -> None:
+        reports.append(report)
+        if not as_json:
+            click.echo(str(report))
+
+    try:
+        run_convert(
+            source, target, splits=splits or None, options=options, progress=progress("convert"),
+            announce=announce, **settings,
+        )  # fmt: skip
+    finally:
+        if as_json and reports:
+            print_json(reports[0].to_dict())
+    if reports[0].written and not as_json:
+        click.echo(f"written: {target}, {reports[0].n_segments} segments; report: {reports[0].path}")
 
 
 @click.command()

@@ -4,97 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from segbench import kernels
-from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset, concat
+from segbench.canonical.place import check_mode
 from segbench.canonical.sample import Sample
+from segbench.conversion_report import ConversionReport
 from segbench.errors import DataError, LossError, UsageError
-from segbench.formats import FEATURES, load_format, open_dataset
+from segbench.formats import load_format, open_dataset
+from segbench.losses import find_losses
+
+__all__ = ["ConversionReport", "convert"]
 
 Progress = Callable[[Iterator[Sample]], Iterator[Sample]]
-Counter = Callable[[Sample, Categories], int]
-GRAVE = frozenset({"stuff", "instances", "overlap", "crowd", "ignore", "ids"})
-"""Losses of pixels, instances or ids: refused unless allowed."""
+Announce = Callable[[ConversionReport], None]
 
-_EXAMPLES = 3
 _MADE = {"instance": ("semantic", "panoptic"), "panoptic": ("semantic", "instance")}
 """What a task's annotations can be made into by a named policy."""
-
-
-@dataclass
-class Loss:
-    """What one feature loses: how often, on how many images, the first of them."""
-
-    feature: str
-    meaning: str
-    count: int = 0
-    images: int = 0
-    examples: list[str] = field(default_factory=list)
-
-    @property
-    def grave(self) -> bool:
-        """Whether pixels, instances or ids are lost."""
-        return self.feature in GRAVE
-
-    def add(self, image_id: str, count: int) -> None:
-        """Count the loss of one image."""
-        if count:
-            self.count += count
-            self.images += 1
-            if self.images <= _EXAMPLES:
-                self.examples.append(f"image {image_id}")
-
-    def __str__(self) -> str:
-        more = ", …" if self.images > _EXAMPLES else ""
-        return f"{self.meaning}: {self.count} ({', '.join(self.examples)}{more})"
-
-
-@dataclass(kw_only=True)
-class ConversionReport:
-    """What a conversion did, or would do.
-
-    Attributes
-    ----------
-    source, target, source_format, target_format
-        From where to where.
-    n_images, n_segments
-        What was read.
-    losses
-        One for each feature of the data that the target cannot carry.
-    notes
-        What the reader of the source had to say.
-    written
-        False for a dry run.
-    """
-
-    source: str
-    target: str
-    source_format: str
-    target_format: str
-    n_images: int
-    n_segments: int = 0
-    losses: list[Loss] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    written: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        head = (
-            f"{self.source} ({self.source_format}) → {self.target} ({self.target_format}): "
-            f"{self.n_images} images, {self.n_segments} segments"
-        )
-        losses = [f"  lost: {loss}" for loss in self.losses]
-        return "\n".join(
-            [head, *(f"  note: {note}" for note in self.notes), *(losses or ["  nothing is lost"])]
-        )
 
 
 def convert(
@@ -111,8 +39,12 @@ def convert(
     dry_run: bool = False,
     options: Mapping[str, Any] | None = None,
     progress: Progress = iter,
+    announce: Announce | None = None,
 ) -> ConversionReport:
     """Convert a data set; the target appears whole or not at all.
+
+    What the target cannot carry is counted first. The report is written beside the target, as
+    ``<target>.report``.
 
     Parameters
     ----------
@@ -136,6 +68,8 @@ def convert(
         Settings of the source's format; see :func:`segbench.open_dataset`.
     progress
         Wraps the iterator of samples, to show how far it is.
+    announce
+        Called with the report before anything is written or refused.
 
     Returns
     -------
@@ -149,6 +83,7 @@ def convert(
         When the source is damaged, or an option unknown.
     """
     module = load_format(target_format)
+    check_mode(images)
     if packed and target_format != "segbench":
         raise UsageError(f"packed is a layout of the canonical form; {target_format} has none")
     if not isinstance(source, Dataset):
@@ -163,9 +98,12 @@ def convert(
         source_format=dataset.format,
         target_format=target_format,
         n_images=len(dataset),
+        policies={"images": images},
         notes=list(dataset.notes),
     )
-    _look_for_losses(dataset, module, report)
+    report.losses, report.n_segments = find_losses(dataset, module)
+    if announce is not None:
+        announce(report)
     if dry_run:
         return report
     if not allow_loss:
@@ -174,6 +112,7 @@ def convert(
     extra = {"packed": packed, "source": _source(dataset, options)} if target_format == "segbench" else {}
     module.write(dataset, Path(target), images=images, progress=_counted(progress, report), **extra)
     report.written = True
+    report.write()
     return report
 
 
@@ -215,17 +154,6 @@ def _only(dataset: Dataset, splits: list[str]) -> Dataset:
     return parts[0] if len(parts) == 1 else concat(parts, dataset.name, dataset.path or Path())
 
 
-def _look_for_losses(dataset: Dataset, module: ModuleType, report: ConversionReport) -> None:
-    counters = {feature: count for feature, count in COUNTERS.items() if feature not in module.CARRIES}
-    counters |= getattr(module, "LOSES", {})
-    losses = {feature: Loss(feature, FEATURES[feature]) for feature in FEATURES if feature in counters}
-    for sample in dataset if losses else ():
-        report.n_segments += len(sample.segments)
-        for feature, loss in losses.items():
-            loss.add(sample.image_id, counters[feature](sample, dataset.categories))
-    report.losses = [loss for loss in losses.values() if loss.count]
-
-
 def _counted(progress: Progress, report: ConversionReport) -> Progress:
     def count(samples: Iterator[Sample]) -> Iterator[Sample]:
         for sample in progress(samples):
@@ -242,49 +170,3 @@ def _refuse_grave(report: ConversionReport, dataset: Dataset) -> None:
             "(allow_loss=True) to convert all the same; --dry-run shows the whole report",
             file=dataset.path,
         )
-
-
-def _stuff(sample: Sample, categories: Categories) -> int:
-    if sample.kind == "semantic":
-        return 1
-    return sum(categories[s.category_id].isthing is False for s in sample.segments)
-
-
-def _overlap(sample: Sample, _: Categories) -> int:
-    """Pixels that several segments cover, counted once for each but the first."""
-    size = sample.height, sample.width
-    drawn = [rle.counts for s in sample.segments if sample.overlap and (rle := s.to_rle(*size)) is not None]
-    if len(drawn) < 2:
-        return 0
-    union = kernels.rle_merge(drawn, *size)
-    areas, _boxes = kernels.rle_measure([*drawn, union], *size)
-    return int(areas[:-1].sum() - areas[-1])
-
-
-def _ignored(sample: Sample, _: Categories) -> int:
-    if sample.kind == "semantic":
-        return int((sample.mask == sample.ignore_index).any())
-    return sum(s.ignore for s in sample.segments)
-
-
-def _isthing(sample: Sample, categories: Categories) -> int:
-    return sum(categories[s.category_id].isthing is not None for s in sample.segments)
-
-
-def _federated(sample: Sample, _: Categories) -> int:
-    return int((sample.neg_category_ids, sample.not_exhaustive_category_ids) != (None, None))
-
-
-COUNTERS: dict[str, Counter] = {
-    "stuff": _stuff,
-    "instances": lambda sample, _: len(sample.segments),
-    "overlap": _overlap,
-    "crowd": lambda sample, _: sum(s.iscrowd for s in sample.segments),
-    "ignore": _ignored,
-    "ids": lambda sample, _: len(sample.segments),
-    "isthing": _isthing,
-    "scores": lambda sample, _: sum(s.score is not None for s in sample.segments),
-    "attributes": lambda sample, _: sum(bool(s.attributes) for s in sample.segments),
-    "federated": _federated,
-}
-"""How often a sample has a feature; every feature that some format lacks is here."""

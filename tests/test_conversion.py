@@ -6,92 +6,12 @@ import json
 import pytest
 from click.testing import CliRunner
 from formats import tiny
+from rich import put_rich
 
 import segbench
 from segbench.cli import main
-from segbench.conversion import COUNTERS, GRAVE
 from segbench.errors import DataError, LossError, UsageError
-from segbench.formats import FEATURES, FORMATS, carries, load_format
-
-
-def put_rich(root):
-    """Instances with one of everything that a format could lose."""
-    content = tiny.instances()
-    content["annotations"][0] |= {"ignore": 1, "score": 0.5}
-    content["images"][0]["neg_category_ids"] = [90]
-    content["categories"][2]["isthing"] = 0
-    content["annotations"].append(
-        {
-            "id": 14,
-            "image_id": 2,
-            "category_id": 90,
-            "segmentation": tiny.rle(tiny.square((5, 5), 4, 0, 5, 5)),
-        }
-    )
-    return tiny.put_instances(root, content)
-
-
-def losses(source, target_format, **options):
-    report = segbench.convert(source, "nowhere", target_format=target_format, dry_run=True, **options)
-    assert not report.written
-    return {loss.feature: (loss.count, loss.examples) for loss in report.losses}
-
-
-def test_every_feature_that_some_format_lacks_has_a_counter():
-    for name in FORMATS:
-        lacking = {feature for feature, kept in carries(name).items() if not kept}
-        assert lacking <= COUNTERS.keys(), name
-    assert FEATURES.keys() >= GRAVE
-
-
-@pytest.mark.parametrize(
-    ("target", "expected"),
-    [
-        ("segbench", {}),
-        ("coco", {"stuff": (1, ["image 2"])}),
-        (
-            "coco-panoptic",
-            {
-                "overlap": (4 + 2, ["image 1", "image 2"]),
-                "ignore": (1, ["image 1"]),
-                "federated": (1, ["image 1"]),
-            },
-        ),
-        (
-            "png",
-            {
-                "instances": (4, ["image 1", "image 2"]),
-                "overlap": (4 + 2, ["image 1", "image 2"]),
-                "crowd": (1, ["image 2"]),
-                "ids": (4, ["image 1", "image 2"]),
-                "isthing": (1, ["image 2"]),
-                "scores": (1, ["image 1"]),
-                "attributes": (1, ["image 1"]),
-                "federated": (1, ["image 1"]),
-            },
-        ),
-    ],
-)
-def test_losses_of_instances_are_counted(target, expected, tmp_path):
-    assert losses(put_rich(tmp_path), target) == expected
-
-
-def test_losses_of_panoptic_are_counted(tmp_path):
-    source = tiny.put_panoptic(tmp_path)
-    assert losses(source, "coco-panoptic") == {}
-    assert losses(source, "coco") == {"stuff": (2, ["image 1", "image 2"])}
-    both = ["image 1", "image 2"]
-    assert losses(source, "png") == {
-        "instances": (4, both),
-        "crowd": (1, ["image 2"]),
-        "ids": (4, both),
-        "isthing": (4, both),
-    }
-
-
-def test_label_maps_lose_nothing_where_they_can_go(tmp_path):
-    source = tiny.put_labels(tmp_path)
-    assert losses(source, "segbench") == losses(source, "png") == {}
+from segbench.formats import FEATURES, FORMATS, load_format
 
 
 @pytest.mark.parametrize("target", ["coco", "coco-panoptic"])
@@ -105,38 +25,14 @@ def test_label_maps_have_no_instances(target, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_hidden_instances_are_announced(tmp_path):
-    content = tiny.instances()
-    whole = tiny.rle(tiny.square((4, 6), 0, 0, 4, 6))
-    content["annotations"][0] |= {"segmentation": whole}
-    content["annotations"][1] |= {"segmentation": whole, "iscrowd": 1}
-    assert losses(tiny.put_instances(tmp_path, content), "coco-panoptic")["instances"] == (1, ["image 1"])
-
-
 def test_instances_that_do_not_overlap_become_panoptic_unasked(tmp_path):
     content = tiny.instances()
     del content["annotations"][0]
     source = tiny.put_instances(tmp_path, content)
     report = segbench.convert(source, tmp_path / "out.json", target_format="coco-panoptic")
-    assert report.losses == []
+    assert [loss.feature for loss in report.losses] == ["stated"]
     merged = segbench.open_dataset(tmp_path / "out.json")
     assert [s.id for sample in merged for s in sample.segments] == [12, 13]
-
-
-def test_examples_are_the_first_three_images(tmp_path):
-    source = tiny.put_masks(tmp_path / "set", {i: tiny.masks()[1] for i in range(5)})
-    dataset = segbench.open_dataset(source)
-    content = tiny.panoptic()
-    content["images"] = [content["images"][0] | {"id": i, "file_name": f"{i}.png"} for i in range(5)]
-    content["annotations"] = [
-        content["annotations"][0] | {"image_id": i, "file_name": f"{i}.png"} for i in range(5)
-    ]
-    source = tiny.put_panoptic(tmp_path / "p", content, {i: tiny.segment_maps()[1] for i in range(5)})
-    report = segbench.convert(source, tmp_path / "out", target_format="png", dry_run=True)
-    assert [str(loss) for loss in report.losses][:1] == [
-        "objects told apart: 10 (image 0, image 1, image 2, …)"
-    ]
-    assert report.losses[0].images == len(dataset) == 5
 
 
 def test_grave_losses_are_refused_and_others_are_not(tmp_path):
@@ -195,7 +91,7 @@ def test_a_failure_on_the_way_leaves_the_old_target(tmp_path):
     with pytest.raises(DataError):
         segbench.convert(source, tmp_path / "out", overwrite=True)
     assert {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()} == before
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "out"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "out", "out.report"]
 
 
 def test_an_interruption_leaves_nothing(tmp_path):
@@ -252,6 +148,7 @@ def test_the_report_as_text_and_json(tmp_path):
         "count": 4,
         "images": 2,
         "examples": ["image 1", "image 2"],
+        "grave": True,
     }
     assert set(load_format("png").CARRIES).isdisjoint(loss["feature"] for loss in report["losses"])
 
@@ -262,3 +159,47 @@ def test_the_canonical_form_says_what_it_was_made_from(tmp_path):
     said = json.loads((tmp_path / "out" / "dataset.json").read_text())["source"]
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
     assert said == {"format": "coco-panoptic", "options": {"images": "val"}, "files": {source.name: digest}}
+
+
+def test_the_report_stands_beside_the_target(tmp_path):
+    source = put_rich(tmp_path / "in")
+    report = segbench.convert(source, tmp_path / "out.json", target_format="coco", allow_loss=True)
+    assert report.path == tmp_path / "out.json.report"
+    assert json.loads(report.path.read_text()) == report.to_dict()
+    assert report.to_dict()["policies"]["images"] == "link"
+    assert report.written
+    segbench.convert(source, tmp_path / "dry", target_format="png", dry_run=True)
+    with pytest.raises(LossError):
+        segbench.convert(source, tmp_path / "refused", target_format="png")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "out.json", "out.json.report"]
+
+
+def test_reports_are_no_data(tmp_path):
+    source = tiny.put_instances(tmp_path / "in")
+    segbench.convert(source, tmp_path / "set/annotations/instances_val.json", target_format="coco")
+    assert segbench.open_dataset(tmp_path / "set").splits == {"val": 2}
+
+
+def test_a_refusal_prints_its_report_first(tmp_path):
+    arguments = ["convert", str(put_rich(tmp_path / "in")), str(tmp_path / "out"), "--to", "png"]
+    shown = CliRunner().invoke(main, arguments)
+    assert shown.exit_code == 3
+    assert "lost: objects told apart: 4 (image 1, image 2)" in shown.stdout
+    assert "Pass --allow-loss" in shown.stderr
+    printed = CliRunner().invoke(main, [*arguments, "--json"])
+    assert printed.exit_code == 3
+    report = json.loads(printed.stdout)
+    assert report["written"] is False
+    assert report["losses"][0]["feature"] == "instances"
+
+
+def test_the_report_is_announced_before_a_byte_is_written(tmp_path):
+    there = []
+
+    def announce(report):
+        there.append((report.written, (tmp_path / "out").exists(), len(report.losses)))
+
+    segbench.convert(
+        put_rich(tmp_path / "in"), tmp_path / "out", target_format="png", allow_loss=True, announce=announce
+    )
+    assert there == [(False, False, 11)]

@@ -4,8 +4,10 @@ Each format is one module with ``TITLE``, ``TASKS`` (kinds of truth that it stor
 ``sniff(path)``, ``read(path)`` and ``write(dataset, target)``. Where its files can be predictions it has
 ``read_predictions(path, truth)`` and, where much of that needs no truth, ``read_ahead(path)``, whose result
 ``read_predictions(path, truth, ahead)`` asks for. Where it carries a feature but not always: ``LOSES``,
-feature -> function that counts what a sample would lose; where it writes beside its target,
-``outputs(target)``. Adding one is a file, its test and a line in ``FORMATS``.
+feature -> function that counts what a sample would lose, or a class that is called so and made anew for each
+split; of a feature of the data set as a whole (``LISTERS`` of :mod:`segbench.losses`), a function that names
+what the data set would lose. Where it writes beside its target, ``outputs(target)``. Adding one is a file,
+its test and a line in ``FORMATS``.
 
 A path is recognised in two steps, so that tens of formats cost no time: what an :class:`Entry` says of names
 alone, and then ``sniff`` of the modules that are left.
@@ -64,13 +66,23 @@ FEATURES = {
     "overlap": "pixels that several objects cover",
     "holes": "objects with holes",
     "parts": "objects of several parts",
+    "polygons": "outlines as they were drawn",
     "crowd": "group regions (iscrowd)",
     "ignore": "regions that are never scored",
     "ids": "segment ids of the source",
+    "repeated_ids": "segment ids that repeat, unless numbered anew",
+    "category_ids": "category ids of the source",
+    "category_fields": "colours, parents and other fields of categories",
+    "wide_ids": "categories beyond the 255 that 8 bits hold",
     "isthing": "thing or stuff, said of each category",
+    "stated": "areas and boxes as the source states them",
     "scores": "confidence of predictions",
     "attributes": "other fields of a segment",
+    "tracks": "identity in a video",
     "federated": "negative and not exhaustive categories of an image",
+    "extra": "other fields of an image",
+    "about": "what is said of the data set as a whole",
+    "splits": "splits by name",
     "images": "the pictures",
 }
 """What a format can carry or lose."""

@@ -36,6 +36,7 @@ __all__ = [
     "CARRIES",
     "KIND",
     "LAYOUT",
+    "LOSES",
     "TASKS",
     "TITLE",
     "read",
@@ -50,10 +51,12 @@ TASKS = ("instance",)
 KIND = "instances"
 CARRIES = frozenset(
     {
-        "instances", "overlap", "holes", "parts", "crowd", "ignore", "ids", "isthing", "scores", "attributes",
-        "federated", "images",
+        "instances", "overlap", "holes", "parts", "polygons", "crowd", "ignore", "ids", "category_ids",
+        "category_fields", "wide_ids", "isthing", "stated", "scores", "attributes", "federated", "extra",
+        "about", "splits", "images",
     }
 )  # fmt: skip
+LOSES = {"ids": out.count_text_ids}
 LAYOUT = """\
 instances_val2017.json      {"images": […], "annotations": […], "categories": […]}
 val2017/000000000139.jpg    pictures: beside the JSON or one level up, in images/ or a folder of the split

@@ -43,6 +43,22 @@ def count_hidden(sample: Sample, _: Categories) -> int:
     return sum(not s.ignore for s in sample.segments) - len(_paint(sample)[1])
 
 
+def count_renumbered(sample: Sample, _: Categories) -> int:
+    """Instances that :func:`to_panoptic` gives another id."""
+    if sample.kind != "instance":
+        return 0
+    ids = [s.id for s in sample.segments]
+    kept = len(set(ids)) == len(ids) and all(i in SEGMENT_IDS for i in ids)
+    return 0 if kept else len(ids)
+
+
+def count_restated(sample: Sample, _: Categories) -> int:
+    """Instances whose stated area or box :func:`to_panoptic` replaces by that of what is seen."""
+    if sample.kind != "instance":
+        return 0
+    return sum(s.source_area is not None or s.bbox is not None for s in sample.segments)
+
+
 def as_things(categories: Categories) -> Categories:
     """Say of categories whose kind the source does not state that they are things: they have instances."""
     return Categories(c if c.isthing is not None else replace(c, isthing=True) for c in categories)

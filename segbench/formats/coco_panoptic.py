@@ -24,9 +24,9 @@ from segbench.errors import DataError
 from segbench.formats import coco_common as common
 from segbench.formats import coco_fields as fields
 from segbench.formats import coco_layout as layout
-from segbench.formats.coco_merge import SEGMENT_IDS, count_hidden
+from segbench.formats.coco_merge import SEGMENT_IDS, count_hidden, count_renumbered, count_restated
 from segbench.formats.coco_panoptic_write import KNOWN, outputs, write_json
-from segbench.formats.coco_write import PANOPTIC, png_name
+from segbench.formats.coco_write import PANOPTIC, count_text_ids, png_name
 from segbench.formats.jsonfile import Items, JsonFile, first_mention, starts_with
 from segbench.kernels import LabelRuns
 
@@ -49,9 +49,18 @@ KIND = "panoptic"
 _EXACT = 1 << 53
 _SERVED = ("panoptic", "semantic")
 CARRIES = frozenset(
-    {"stuff", "instances", "holes", "parts", "crowd", "ids", "isthing", "scores", "attributes", "images"}
-)
-LOSES = {"instances": count_hidden}
+    {
+        "stuff", "instances", "holes", "parts", "crowd", "ids", "repeated_ids", "category_ids",
+        "category_fields", "wide_ids", "isthing", "stated", "scores", "attributes", "extra",
+        "about", "splits", "images",
+    }
+)  # fmt: skip
+LOSES = {
+    "instances": count_hidden,
+    "ids": count_text_ids,
+    "repeated_ids": count_renumbered,
+    "stated": count_restated,
+}
 LAYOUT = """\
 panoptic_val2017.json              {"images": […], "annotations": […], "categories": […]}
                                    an annotation is {"image_id", "file_name", "segments_info": […]}

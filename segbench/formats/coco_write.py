@@ -106,6 +106,11 @@ def source_id(image_id: str, string_ids: bool) -> int | str:
     return image_id if string_ids else int(image_id)
 
 
+def count_text_ids(sample: Sample, _: Categories) -> int:
+    """Segments that have an id that is no integer, for which COCO has no field."""
+    return sum(s.source_id is not None for s in sample.segments)
+
+
 def has_string_ids(dataset: Dataset) -> bool:
     """Tell whether ids must stay strings: because the source had strings, or they are no plain integers."""
     return bool(split_extra(dataset).get("string_ids")) or not are_integers(dataset.image_ids)

@@ -18,14 +18,15 @@ from segbench.canonical.paths import files_below
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError, UsageError
 from segbench.formats.png_ids import IdReader, colors_from_file, labels_from_file, read_file
-from segbench.formats.png_write import write
+from segbench.formats.png_write import list_renumbered, write
 from segbench.kernels import LabelRuns
 
-__all__ = ["CARRIES", "LAYOUT", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
+__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
 
 TITLE = "PNG label maps (folders of images and masks)"
 TASKS = ("semantic",)
-CARRIES = frozenset({"stuff", "holes", "parts", "ignore", "images"})
+CARRIES = frozenset({"stuff", "holes", "parts", "ignore", "category_ids", "wide_ids", "splits", "images"})
+LOSES = {"category_ids": list_renumbered}
 LAYOUT = """\
 id2label.json               {"0": "road", "1": "sidewalk", …}   optional; ids may be sparse
 images/[split/]0001.jpg     optional

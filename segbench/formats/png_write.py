@@ -51,6 +51,16 @@ def write(
         (folder / "id2label.json").write_text(text + "\n", encoding="utf-8")
 
 
+def list_renumbered(dataset: Dataset) -> list[str]:
+    """Name the categories whose source id is not written, since one of the data set does not fit 16 bits."""
+    keys = [c.key for c in dataset.categories]
+    return [] if _fit(keys) else [f"{c.name} is {c.key}" for c in dataset.categories if c.key != c.id]
+
+
+def _fit(keys: list[int]) -> bool:
+    return all(0 <= key < 65_535 for key in keys)
+
+
 @dataclass(frozen=True, slots=True)
 class _Writer:
     """Puts masks and pictures in their places."""
@@ -93,7 +103,7 @@ def _source_ids(categories: Categories) -> tuple[NDArray[np.int32], dict[str, st
     65,535 is ignore.
     """
     keys = [c.key for c in categories]
-    if not all(0 <= key < 65_535 for key in keys):
+    if not _fit(keys):
         keys = [c.id for c in categories]
     ignore = 255 if max(keys, default=0) < 255 else 65_535
     lookup = np.full(65_536, -1, np.int32)

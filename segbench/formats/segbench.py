@@ -13,8 +13,9 @@ TITLE = "segbench's canonical form"
 TASKS = ("semantic", "instance", "panoptic")
 CARRIES = frozenset(
     {
-        "stuff", "instances", "overlap", "holes", "parts", "crowd", "ignore", "ids", "isthing",
-        "scores", "attributes", "federated", "images",
+        "stuff", "instances", "overlap", "holes", "parts", "polygons", "crowd", "ignore", "ids",
+        "repeated_ids", "category_ids", "category_fields", "wide_ids", "isthing", "stated", "scores",
+        "attributes", "tracks", "federated", "extra", "about", "splits", "images",
     }
 )  # fmt: skip
 LAYOUT = """\

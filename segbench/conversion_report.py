@@ -1,0 +1,68 @@
+"""The report of a conversion: what is read, lost and chosen; also as a file beside the target."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from segbench.canonical.atomic import replace_file
+from segbench.losses import Loss
+
+
+@dataclass(kw_only=True)
+class ConversionReport:
+    """What a conversion did, or would do.
+
+    Attributes
+    ----------
+    source, target, source_format, target_format
+        From where to where.
+    n_images, n_segments
+        What is written; segments are known once samples were looked at.
+    losses
+        One for each feature of the data that the target cannot carry.
+    policies
+        How it is done where there is a choice: ``{"images": "link", …}``.
+    notes
+        What the reader of the source had to say.
+    written
+        False for a dry run, and before it is done.
+    """
+
+    source: str
+    target: str
+    source_format: str
+    target_format: str
+    n_images: int
+    n_segments: int = 0
+    losses: list[Loss] = field(default_factory=list)
+    policies: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    written: bool = False
+
+    @property
+    def path(self) -> Path:
+        """The file beside the target that the report is written to."""
+        target = Path(self.target)
+        return target.with_name(f"{target.name}.report")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            **asdict(self),
+            "losses": [{**asdict(loss), "grave": loss.grave} for loss in self.losses],
+        }
+
+    def write(self) -> None:
+        """Write it beside the target, as JSON; its name does not end so, lest it be taken for data."""
+        with replace_file(self.path) as part:
+            part.write_text(json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def __str__(self) -> str:
+        counts = f"{self.n_images} images" + f", {self.n_segments} segments" * bool(self.n_segments)
+        lines = [f"{self.source} ({self.source_format}) → {self.target} ({self.target_format}): {counts}"]
+        lines += [f"  note: {note}" for note in self.notes]
+        lines += [f"  lost: {loss}" for loss in self.losses] or ["  nothing is lost"]
+        return "\n".join(lines)

@@ -1,0 +1,251 @@
+"""What a format cannot carry, counted on the data set that is to be written in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from segbench import kernels
+from segbench.canonical.categories import Categories
+from segbench.canonical.dataset import Dataset
+from segbench.canonical.rle import Rle
+from segbench.canonical.sample import Sample
+from segbench.formats import FEATURES
+
+Counter = Callable[[Sample, Categories], int]
+Lister = Callable[[Dataset], list[str]]
+GRAVE = frozenset(
+    {"stuff", "instances", "overlap", "holes", "parts", "crowd", "ignore", "ids", "wide_ids"}
+)  # fmt: skip
+"""Losses of pixels, instances or ids: refused unless allowed."""
+
+_EXAMPLES = 3
+_WITHIN = {"ids": ("repeated_ids",), "instances": ("polygons", "stated")}
+"""What is not told apart where the whole is lost."""
+_KEPT_APART = {"category_fields", "string_ids", "split_extra"}
+"""Keys of ``Dataset.extra`` that say how the source is written, or have a feature of their own."""
+
+
+@dataclass
+class Loss:
+    """What one feature loses: how often, on how many images, the first of them.
+
+    ``images`` is 0 where the data set loses it as a whole, and the examples are names then.
+    """
+
+    feature: str
+    meaning: str
+    count: int = 0
+    images: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    @property
+    def grave(self) -> bool:
+        """Whether pixels, instances or ids are lost."""
+        return self.feature in GRAVE
+
+    def add(self, image_id: str, count: int) -> None:
+        """Count the loss of one image."""
+        if count:
+            self.count += count
+            self.images += 1
+            if self.images <= _EXAMPLES:
+                self.examples.append(f"image {image_id}")
+
+    def add_names(self, names: list[str]) -> None:
+        """Count the loss of something of the data set as a whole."""
+        self.count += len(names)
+        self.examples += names[:_EXAMPLES]
+
+    def __str__(self) -> str:
+        more = ", …" if max(self.images, self.count * (not self.images)) > _EXAMPLES else ""
+        return f"{self.meaning}: {self.count} ({', '.join(self.examples)}{more})"
+
+
+class LossCount:
+    """Counts, sample by sample, what a format loses of a data set.
+
+    Parameters
+    ----------
+    dataset
+        What is to be written.
+    module
+        The format: see :mod:`segbench.formats`.
+    wanted
+        Features that are counted though the format carries them.
+    """
+
+    def __init__(self, dataset: Dataset, module: ModuleType, wanted: frozenset[str] = frozenset()) -> None:
+        lacking = FEATURES.keys() - module.CARRIES
+        lacking -= {part for whole, parts in _WITHIN.items() if whole in lacking for part in parts}
+        exact: Mapping[str, Any] = getattr(module, "LOSES", {})
+        self._counters = {f: c for f, c in COUNTERS.items() if f in lacking | wanted} | {
+            f: c for f, c in exact.items() if f not in LISTERS
+        }
+        listers = {f: list_ for f, list_ in LISTERS.items() if f in lacking} | {
+            f: c for f, c in exact.items() if f in LISTERS
+        }
+        self._losses = {f: Loss(f, FEATURES[f]) for f in FEATURES if f in self._counters | listers}
+        for feature, names in listers.items():
+            self._losses[feature].add_names(names(dataset))
+        self._categories = dataset.categories
+        self._started: dict[str, Counter] = {}
+        self.start_split()
+
+    def __bool__(self) -> bool:
+        """Whether samples have to be looked at."""
+        return bool(self._counters)
+
+    @property
+    def losses(self) -> list[Loss]:
+        """What was lost, in the order of ``FEATURES``."""
+        return [loss for loss in self._losses.values() if loss.count]
+
+    def start_split(self) -> None:
+        """Forget, in counters that are classes, the samples of the split before."""
+        self._started = {f: c() if isinstance(c, type) else c for f, c in self._counters.items()}
+
+    def add(self, sample: Sample) -> None:
+        """Count one sample."""
+        for feature, count in self._started.items():
+            self._losses[feature].add(sample.image_id, count(sample, self._categories))
+
+
+def find_losses(dataset: Dataset, module: ModuleType) -> tuple[list[Loss], int]:
+    """Return what a format would lose of a data set, and how many segments were seen: 0 if none had to be."""
+    count = LossCount(dataset, module)
+    n_segments = 0
+    samples = iter(dataset)
+    for n_images in dataset.splits.values() if count else ():
+        count.start_split()
+        for sample in islice(samples, n_images):
+            n_segments += len(sample.segments)
+            count.add(sample)
+    return count.losses, n_segments
+
+
+class RepeatedIds:
+    """Counts segments whose id an earlier segment of the split has."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+
+    def __call__(self, sample: Sample, _: Categories) -> int:
+        """Return how many of this sample's ids stood already."""
+        before = len(self._seen)
+        self._seen.update(s.id for s in sample.segments)
+        return len(sample.segments) - (len(self._seen) - before)
+
+
+def drawn(sample: Sample) -> Iterator[Rle]:
+    """Yield the masks of a sample's segments; a semantic sample has none."""
+    size = sample.height, sample.width
+    if sample.kind == "panoptic":
+        ids = np.array([s.id for s in sample.segments], np.int64)
+        yield from (Rle(*size, counts) for counts in kernels.segment_rles(sample.segment_map, ids))
+        return
+    try:
+        yield from (rle for s in sample.segments if (rle := s.to_rle(*size)) is not None)
+    except ValueError as error:
+        raise sample.error(str(error), "segments") from None
+
+
+def _stuff(sample: Sample, categories: Categories) -> int:
+    if sample.kind == "semantic":
+        return 1
+    return sum(categories[s.category_id].isthing is False for s in sample.segments)
+
+
+def _overlap(sample: Sample, _: Categories) -> int:
+    """Pixels that several segments cover, counted once for each but the first."""
+    size = sample.height, sample.width
+    masks = [rle.counts for rle in drawn(sample)] if sample.overlap else []
+    if len(masks) < 2:
+        return 0
+    union = kernels.rle_merge(masks, *size)
+    areas, _boxes = kernels.rle_measure([*masks, union], *size)
+    return int(areas[:-1].sum() - areas[-1])
+
+
+def _holes(sample: Sample, _: Categories) -> int:
+    masks = [rle.counts for rle in drawn(sample)]
+    return int(np.count_nonzero(kernels.rle_topology(masks, sample.height, sample.width)[1]))
+
+
+def _parts(sample: Sample, _: Categories) -> int:
+    masks = [rle.counts for rle in drawn(sample)]
+    return int(np.count_nonzero(kernels.rle_topology(masks, sample.height, sample.width)[0] > 1))
+
+
+def _ignored(sample: Sample, _: Categories) -> int:
+    if sample.kind == "semantic":
+        return int((sample.mask == sample.ignore_index).any())
+    return sum(s.ignore for s in sample.segments)
+
+
+def _isthing(sample: Sample, categories: Categories) -> int:
+    return sum(categories[s.category_id].isthing is not None for s in sample.segments)
+
+
+def _stated(sample: Sample, _: Categories) -> int:
+    return sum(s.source_area is not None or s.bbox is not None for s in sample.segments)
+
+
+def _tracks(sample: Sample, _: Categories) -> int:
+    in_video = (sample.video_id, sample.frame) != (None, None)
+    return sum(s.track_id is not None for s in sample.segments) or int(in_video)
+
+
+def _federated(sample: Sample, _: Categories) -> int:
+    return int((sample.neg_category_ids, sample.not_exhaustive_category_ids) != (None, None))
+
+
+COUNTERS: dict[str, Counter | type] = {
+    "stuff": _stuff,
+    "instances": lambda sample, _: len(sample.segments),
+    "overlap": _overlap,
+    "holes": _holes,
+    "parts": _parts,
+    "polygons": lambda sample, _: sum(s.polygons is not None for s in sample.segments),
+    "crowd": lambda sample, _: sum(s.iscrowd for s in sample.segments),
+    "ignore": _ignored,
+    "ids": lambda sample, _: len(sample.segments),
+    "repeated_ids": RepeatedIds,
+    "isthing": _isthing,
+    "stated": _stated,
+    "scores": lambda sample, _: sum(s.score is not None for s in sample.segments),
+    "attributes": lambda sample, _: sum(bool(s.attributes) for s in sample.segments),
+    "tracks": _tracks,
+    "federated": _federated,
+    "extra": lambda sample, _: int(bool(sample.extra)),
+    "images": lambda sample, _: int(sample.image_file is not None),
+}
+"""How often a sample has a feature; a class where counting needs memory of the samples before."""
+
+
+def _category_ids(dataset: Dataset) -> list[str]:
+    return [f"{c.name} is {c.key}" for c in dataset.categories if c.key != c.id]
+
+
+def _category_fields(dataset: Dataset) -> list[str]:
+    others = dataset.extra.get("category_fields", {})
+    return [
+        c.name
+        for c in dataset.categories
+        if c.color or c.parent or c.synset or c.frequency or others.get(str(c.key))
+    ]
+
+
+LISTERS: dict[str, Lister] = {
+    "category_ids": _category_ids,
+    "category_fields": _category_fields,
+    "wide_ids": lambda dataset: [c.name for c in dataset.categories[255:]],
+    "splits": lambda dataset: list(dataset.splits) if len(dataset.splits) > 1 else [],
+    "about": lambda dataset: [key for key in dataset.extra if key not in _KEPT_APART],
+}
+"""What a data set as a whole has of a feature, by name. Each feature is here or among ``COUNTERS``."""
