@@ -23,6 +23,20 @@ from segbench.cli_options import PATH, pairs, print_json, progress
     "--images", type=click.Choice(["link", "copy", "none"]), default="link", show_default=True,
     help="Hard-link the pictures, copy them, or leave them out.",
 )  # fmt: skip
+@click.option(
+    "--overlap",
+    type=click.Choice(["score", "area", "order", "error"]),
+    help="Which object maps show where several overlap: of higher score, smaller area (default), the later.",
+)
+@click.option(
+    "--crowd",
+    type=click.Choice(["ignore", "merge", "drop"]),
+    help="Make group regions ignore regions, objects like others, or leave them out.",
+)
+@click.option(
+    "--holes", type=click.Choice(["seam", "drop", "error"]),
+    help="Keep holes by a seam where outlines have none (default), fill them, or refuse them.",
+)  # fmt: skip
 @click.option("--packed", is_flag=True, help="Write the canonical form as Parquet shards.")
 @click.option("--allow-loss", is_flag=True, help="Convert even if pixels, instances or ids are lost.")
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it is there.")

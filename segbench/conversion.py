@@ -14,7 +14,9 @@ from segbench.canonical.sample import Sample
 from segbench.conversion_report import ConversionReport
 from segbench.errors import DataError, LossError, UsageError
 from segbench.formats import load_format, open_dataset
-from segbench.losses import find_losses
+from segbench.losses import Loss, find_losses
+from segbench.reshape import Step, apply
+from segbench.reshape.policies import policy_steps
 
 __all__ = ["ConversionReport", "convert"]
 
@@ -33,6 +35,9 @@ def convert(
     target_format: str = "segbench",
     splits: Iterable[str] | None = None,
     images: str = "link",
+    overlap: str | None = None,
+    crowd: str | None = None,
+    holes: str | None = None,
     packed: bool = False,
     allow_loss: bool = False,
     overwrite: bool = False,
@@ -56,6 +61,14 @@ def convert(
         Only these splits.
     images
         ``link`` the original pictures (copied where a link cannot be made), ``copy`` them, or ``none``.
+    overlap
+        Where objects overlap, maps show the one of higher ``score``, of smaller ``area`` (the default), or
+        the later in ``order``; or any overlap is an ``error``.
+    crowd
+        Group regions become ``ignore`` regions, objects like others (``merge``), or are left out (``drop``).
+    holes
+        Where outlines cannot have holes, keep them by a ``seam`` (the default), ``drop`` them, which fills
+        them in any format; or any hole is an ``error``.
     packed
         Write the canonical form as Parquet shards.
     allow_loss
@@ -90,40 +103,57 @@ def convert(
         source = open_dataset(source, format=source_format, options=options)
     dataset = source if splits is None else _only(source, list(splits))
     _check_tasks(dataset, module, target_format)
+    steps = policy_steps(overlap, crowd, holes)
     if not dry_run:
         _check_target(module, Path(target), dataset, overwrite)
-    report = ConversionReport(
-        source=str(dataset.path or dataset.name),
-        target=str(target),
-        source_format=dataset.format,
-        target_format=target_format,
-        n_images=len(dataset),
-        policies={"images": images},
-        notes=list(dataset.notes),
-    )
-    report.losses, report.n_segments = find_losses(dataset, module)
+    policies = {"overlap": overlap, "crowd": crowd, "holes": holes, "images": images}
+    report = _new_report(dataset, target, target_format, policies)
+    refused = _look(dataset, module, steps, report)
     if announce is not None:
         announce(report)
     if dry_run:
         return report
-    if not allow_loss:
-        _refuse_grave(report, dataset)
+    _refuse(report, refused, dataset, allow_loss)
     report.n_segments = 0
-    extra = {"packed": packed, "source": _source(dataset, options)} if target_format == "segbench" else {}
-    module.write(dataset, Path(target), images=images, progress=_counted(progress, report), **extra)
+    extra = {"packed": packed, **_made(dataset, options, report)} if target_format == "segbench" else {}
+    module.write(
+        apply(dataset, steps), Path(target), images=images, progress=_counted(progress, report), **extra
+    )
     report.written = True
     report.write()
     return report
 
 
-def _source(dataset: Dataset, options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What ``dataset.json`` says of the source: the options it was read with, and its hash if a file."""
+def _new_report(
+    dataset: Dataset, target: str | Path, target_format: str, policies: dict[str, Any]
+) -> ConversionReport:
+    return ConversionReport(
+        source=str(dataset.path or dataset.name),
+        target=str(target),
+        source_format=dataset.format,
+        target_format=target_format,
+        n_images=len(dataset),
+        policies=policies,
+        notes=list(dataset.notes),
+    )
+
+
+def _look(dataset: Dataset, module: ModuleType, steps: list[Step], report: ConversionReport) -> list[Loss]:
+    """Complete the report by what is lost and changed; return what a policy ``error`` refuses."""
+    refused = frozenset(name for name in ("overlap", "holes") if report.policies[name] == "error")
+    found = find_losses(dataset, module, steps, refused)
+    report.losses, report.changes, report.n_segments = found.losses, found.changes, found.n_segments
+    return found.refused
+
+
+def _made(dataset: Dataset, options: Mapping[str, Any] | None, report: ConversionReport) -> dict[str, Any]:
+    """What ``dataset.json`` says: options that the source was read with, its hash if a file, policies."""
     files = {}
     if dataset.path is not None and dataset.path.is_file():
         with dataset.path.open("rb") as handle:
             files[dataset.path.name] = hashlib.file_digest(handle, "sha256").hexdigest()
     named = {k: Path(v).name if isinstance(v, Path) else v for k, v in (options or {}).items()}
-    return {"options": named, "files": files}
+    return {"source": {"options": named, "files": files}, "made": {"policies": report.policies}}
 
 
 def _check_tasks(dataset: Dataset, module: ModuleType, target_format: str) -> None:
@@ -163,8 +193,13 @@ def _counted(progress: Progress, report: ConversionReport) -> Progress:
     return count
 
 
-def _refuse_grave(report: ConversionReport, dataset: Dataset) -> None:
-    if grave := [loss for loss in report.losses if loss.grave]:
+def _refuse(report: ConversionReport, refused: list[Loss], dataset: Dataset, allow_loss: bool) -> None:
+    if refused:
+        raise LossError(
+            f"has {'; '.join(map(str, refused))}. That is an error by --overlap or --holes; name other ones",
+            file=dataset.path,
+        )
+    if not allow_loss and (grave := [loss for loss in report.losses if loss.grave]):
         raise LossError(
             f"{report.target_format} cannot carry {'; '.join(map(str, grave))}. Pass --allow-loss "
             "(allow_loss=True) to convert all the same; --dry-run shows the whole report",

@@ -23,6 +23,8 @@ class ConversionReport:
         What is written; segments are known once samples were looked at.
     losses
         One for each feature of the data that the target cannot carry.
+    changes
+        What was asked for and changes the data, such as crowds that become ignore regions.
     policies
         How it is done where there is a choice: ``{"images": "link", …}``.
     notes
@@ -38,6 +40,7 @@ class ConversionReport:
     n_images: int
     n_segments: int = 0
     losses: list[Loss] = field(default_factory=list)
+    changes: list[Loss] = field(default_factory=list)
     policies: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     written: bool = False
@@ -50,10 +53,8 @@ class ConversionReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return {
-            **asdict(self),
-            "losses": [{**asdict(loss), "grave": loss.grave} for loss in self.losses],
-        }
+        losses = [{**asdict(loss), "grave": loss.grave} for loss in self.losses]
+        return {**asdict(self), "losses": losses}
 
     def write(self) -> None:
         """Write it beside the target, as JSON; its name does not end so, lest it be taken for data."""
@@ -64,5 +65,6 @@ class ConversionReport:
         counts = f"{self.n_images} images" + f", {self.n_segments} segments" * bool(self.n_segments)
         lines = [f"{self.source} ({self.source_format}) → {self.target} ({self.target_format}): {counts}"]
         lines += [f"  note: {note}" for note in self.notes]
+        lines += [f"  changed: {change}" for change in self.changes]
         lines += [f"  lost: {loss}" for loss in self.losses] or ["  nothing is lost"]
         return "\n".join(lines)

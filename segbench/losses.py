@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from types import ModuleType
@@ -16,6 +16,7 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample
 from segbench.formats import FEATURES
+from segbench.reshape import Step, apply
 
 Counter = Callable[[Sample, Categories], int]
 Lister = Callable[[Dataset], list[str]]
@@ -116,17 +117,62 @@ class LossCount:
             self._losses[feature].add(sample.image_id, count(sample, self._categories))
 
 
-def find_losses(dataset: Dataset, module: ModuleType) -> tuple[list[Loss], int]:
-    """Return what a format would lose of a data set, and how many segments were seen: 0 if none had to be."""
-    count = LossCount(dataset, module)
-    n_segments = 0
+@dataclass(kw_only=True)
+class Findings:
+    """What was found when every sample was looked at.
+
+    Attributes
+    ----------
+    losses
+        What the format cannot carry of the data set as it is to be written.
+    changes
+        What the steps that were asked for change, counted before they do.
+    refused
+        Of the features that were to be refused, those that the data set has.
+    n_segments
+        Segments to be written; 0 where no sample had to be looked at.
+    """
+
+    losses: list[Loss]
+    changes: list[Loss]
+    refused: list[Loss]
+    n_segments: int = 0
+
+
+def find_losses(
+    dataset: Dataset, module: ModuleType, steps: Sequence[Step] = (), refused: frozenset[str] = frozenset()
+) -> Findings:
+    """Count what a format would lose of a data set, after the steps that change it.
+
+    Parameters
+    ----------
+    dataset
+        The data set before the steps.
+    module
+        The format to write.
+    steps
+        What was asked for.
+    refused
+        Features that must not occur, whether or not the format carries them.
+    """
+    count = LossCount(apply(dataset, steps), module, refused)
+    changes = [Loss(step.feature, step.meaning) for step in steps]
+    found = Findings(losses=[], changes=changes, refused=[])
     samples = iter(dataset)
-    for n_images in dataset.splits.values() if count else ():
+    for n_images in dataset.splits.values() if count or steps else ():
         count.start_split()
-        for sample in islice(samples, n_images):
-            n_segments += len(sample.segments)
+        for before in islice(samples, n_images):
+            sample = before
+            for step, change in zip(steps, changes, strict=True):
+                change.add(sample.image_id, step.count(sample))
+                sample = step.change(sample)
+            found.n_segments += len(sample.segments)
             count.add(sample)
-    return count.losses, n_segments
+    found.refused = [loss for loss in count.losses if loss.feature in refused]
+    carried = refused & module.CARRIES - getattr(module, "LOSES", {}).keys()
+    found.losses = [loss for loss in count.losses if loss.feature not in carried]
+    found.changes = [change for change in changes if change.count]
+    return found
 
 
 class RepeatedIds:

@@ -2,7 +2,7 @@
 
 ::
 
-    {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health}
+    {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health, reshape}
     ← {protocols, results, store, environment} ← {collect, pairing, comparison, losses}
     ← {panel, conversion_report} ← stepping
     ← {evaluate, conversion, curves}
@@ -27,7 +27,7 @@ LAYERS = (
     ("errors", "_version"),
     ("kernels",),
     ("canonical",),
-    ("formats", "metrics", "models", "health"),
+    ("formats", "metrics", "models", "health", "reshape"),
     ("protocols", "results", "store", "environment", "columns"),
     ("collect", "pairing", "comparison", "losses"),
     ("panel", "conversion_report"),

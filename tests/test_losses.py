@@ -170,13 +170,13 @@ def test_ids_that_repeat_count_within_a_split():
         tasks=("instance",),
         splits={"train": 1, "val": 1},
     )
-    assert find_losses(dataset, load_format("coco"))[0] == []
-    assert [loss.feature for loss in find_losses(dataset.split("train"), load_format("coco"))[0]] == []
+    assert find_losses(dataset, load_format("coco")).losses == []
+    assert [loss.feature for loss in find_losses(dataset.split("train"), load_format("coco")).losses] == []
     together = Dataset(
         name="one", categories=dataset.categories, image_ids=["a", "b"], load=samples.__getitem__,
         tasks=("instance",),
     )  # fmt: skip
-    [loss] = find_losses(together, load_format("coco"))[0]
+    [loss] = find_losses(together, load_format("coco")).losses
     assert (loss.feature, loss.count, loss.grave) == ("repeated_ids", 1, False)
 
 
@@ -187,6 +187,6 @@ def test_tracks_and_text_ids_are_lost_by_coco():
         name="video", categories=Categories.from_id2label({0: "a"}), image_ids=["1"],
         load=[sample].__getitem__, tasks=("instance",),
     )  # fmt: skip
-    losses, n_segments = find_losses(dataset, load_format("coco"))
-    assert {loss.feature: loss.count for loss in losses} == {"ids": 1, "tracks": 1}
-    assert n_segments == 1
+    found = find_losses(dataset, load_format("coco"))
+    assert {loss.feature: loss.count for loss in found.losses} == {"ids": 1, "tracks": 1}
+    assert found.n_segments == 1

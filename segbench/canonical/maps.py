@@ -15,8 +15,14 @@ from segbench.kernels import LabelRuns
 if TYPE_CHECKING:
     from segbench.canonical.sample import Segment
 
-OVERLAP_POLICY = "area"
-"""Where instances overlap, the smaller is on top and crowds lie at the bottom; ignore regions are void."""
+OVERLAP_POLICIES = ("area", "score", "order")
+"""Which of overlapping instances is on top: the smaller, that of higher score, or the later in the source.
+
+With ``area`` and ``score`` crowds lie at the bottom, and the later is on top of its equal. Ignore regions are
+void in any case.
+"""
+OVERLAP_POLICY = OVERLAP_POLICIES[0]
+"""Where none is named."""
 
 
 def mask_dtype(ignore_index: int) -> np.dtype[Any]:
@@ -40,22 +46,55 @@ def fit(ids: NDArray[Any], ignore_index: int, **where: Any) -> NDArray[Any]:
     return ids.astype(dtype, copy=False)
 
 
+def paint_segments(
+    canvas: NDArray[np.int32],
+    segments: Sequence[Segment],
+    values: Sequence[int],
+    policy: str = OVERLAP_POLICY,
+) -> None:
+    """Paint the segments that have a mask into a map [H, W], each with its value, by a policy of overlaps.
+
+    Raises
+    ------
+    ValueError
+        When a segment cannot be drawn, or lacks the score that the policy asks for.
+    """
+    height, width = canvas.shape
+    drawn = [
+        (rle.counts, s, v) for s, v in zip(segments, values, strict=True) if (rle := s.to_rle(height, width))
+    ]
+    if drawn:
+        order = _bottom_to_top([s for _, s, _ in drawn], [c for c, _, _ in drawn], canvas.shape, policy)
+        kernels.paint(
+            canvas, [drawn[i][0] for i in order], np.asarray([drawn[i][2] for i in order], np.int32)
+        )
+
+
+def _bottom_to_top(
+    segments: Sequence[Segment], counts: Sequence[bytes], size: tuple[int, ...], policy: str
+) -> list[int]:
+    if policy == "order":
+        return list(range(len(segments)))
+    if policy == "score":
+        for s in segments:
+            if s.score is None and not s.iscrowd:
+                raise ValueError(f"segment {s.id} has no score, which --overlap score asks for")
+        rank = np.array([0.0 if s.score is None else s.score for s in segments])
+    else:
+        rank = -kernels.rle_measure(counts, *size)[0]
+    return np.lexsort((rank, np.array([not s.iscrowd for s in segments]))).tolist()
+
+
 def mask_from_segments(
-    segments: Sequence[Segment], height: int, width: int, ignore_index: int
+    segments: Sequence[Segment], height: int, width: int, ignore_index: int, policy: str = OVERLAP_POLICY
 ) -> NDArray[Any]:
-    """Paint segments into a label map [H, W], crowds first, then from the largest on (policy ``area``).
+    """Paint segments into a label map [H, W] by a policy of overlaps; errors as :func:`paint_segments`.
 
     Pixels of no segment, and those of ignore regions, hold ``ignore_index``.
     """
-    drawn = [(rle, s) for s in segments if (rle := s.to_rle(height, width)) is not None]
     canvas = np.full((height, width), ignore_index, np.int32)
-    if drawn:
-        areas, _ = kernels.rle_measure([rle.counts for rle, _ in drawn], height, width)
-        order = np.lexsort((-areas, np.array([not s.iscrowd for _, s in drawn]))).tolist()
-        values = [ignore_index if s.ignore else s.category_id for _, s in drawn]
-        kernels.paint(
-            canvas, [drawn[i][0].counts for i in order], np.asarray([values[i] for i in order], np.int32)
-        )
+    values = [ignore_index if s.ignore else s.category_id for s in segments]
+    paint_segments(canvas, segments, values, policy)
     return canvas.astype(mask_dtype(ignore_index))
 
 

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from segbench.canonical import images as codec
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.maps import OVERLAP_POLICIES, OVERLAP_POLICY
 from segbench.canonical.paths import inside
 from segbench.canonical.rows import FOLDER_SCHEMA, PACKED_SCHEMA, sample_from_row
 from segbench.canonical.sample import ImageFile, Sample
@@ -63,7 +64,7 @@ def read_dataset(path: str | Path) -> Dataset:
         name=description["name"],
         categories=Categories.from_json(description["categories"], file=root / "dataset.json"),
         image_ids=_image_ids(groups),
-        load=partial(_load, _Table(groups), description["ignore_index"]),
+        load=partial(_load, _Table(groups), description["ignore_index"], _policy(description, root)),
         tasks=description["tasks"],
         format="segbench",
         path=root,
@@ -94,6 +95,14 @@ def _read_description(file: Path) -> dict[str, Any]:
     if description["layout"] not in _SCHEMAS:
         raise DataError(f"is none of {', '.join(_SCHEMAS)}", file=file, field="layout")
     return description
+
+
+def _policy(description: dict[str, Any], root: Path) -> str:
+    policy = description.get("overlap_policy") or OVERLAP_POLICY
+    if policy not in OVERLAP_POLICIES:
+        known = ", ".join(OVERLAP_POLICIES)
+        raise DataError(f"is {policy!r}, none of {known}", file=root / "dataset.json", field="overlap_policy")
+    return str(policy)
 
 
 def _split_files(root: Path, split: str, layout: str) -> list[Path]:
@@ -172,11 +181,12 @@ class _Table:
             return self._kept[at][index - self._starts[at]], group.file
 
 
-def _load(table: _Table, ignore_index: int, index: int) -> Sample:
+def _load(table: _Table, ignore_index: int, overlap_policy: str, index: int) -> Sample:
     row, file = table.row(index)
     pictures = _pictures_in_folder if "file_name" in row else _pictures_in_row
+    given: dict[str, Any] = {"ignore_index": ignore_index, "overlap_policy": overlap_policy}
     try:
-        sample = sample_from_row(row, ignore_index=ignore_index, **pictures(row, file))
+        sample = sample_from_row(row, **given, **pictures(row, file))
         for segment in sample.segments:
             if segment.rle is not None:
                 segment.rle.check(field=f"segment {segment.id}: rle")

@@ -131,6 +131,8 @@ class Sample:
         Instances, or the segments of the segment map; empty for semantic data.
     overlap
         True where segments may overlap (COCO instances): then they are the truth, and maps derive from them.
+    overlap_policy
+        Which of overlapping segments maps show: see :data:`segbench.canonical.maps.OVERLAP_POLICIES`.
     ignore_index
         Mask value of pixels that are never scored.
     image_file
@@ -154,6 +156,7 @@ class Sample:
     width: int
     segments: Sequence[Segment] = ()
     overlap: bool = False
+    overlap_policy: str = maps.OVERLAP_POLICY
     ignore_index: int = 255
     image_file: ImageFile | None = None
     load_mask: Callable[[], LabelMap | LabelRuns] | None = None
@@ -222,8 +225,8 @@ class Sample:
     def mask(self) -> LabelMap:
         """Category ids, uint8 or uint16 [H, W], ``ignore_index`` for void.
 
-        Read from the data set where it has one, else derived: from the segment map, or by painting crowds
-        and then the other segments from the largest to the smallest. Ignore regions are void.
+        Read from the data set where it has one, else derived: from the segment map, or by painting segments
+        by ``overlap_policy``. Ignore regions are void.
 
         Raises
         ------
@@ -251,7 +254,9 @@ class Sample:
         if self.load_segment_map is not None:
             return maps.mask_from_segment_runs(self.segment_runs, self.segments, self.ignore_index)
         try:
-            return maps.mask_from_segments(self.segments, self.height, self.width, self.ignore_index)
+            return maps.mask_from_segments(
+                self.segments, self.height, self.width, self.ignore_index, self.overlap_policy
+            )
         except ValueError as error:
             raise self.error(str(error), "segments") from None
 

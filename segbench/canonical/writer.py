@@ -37,6 +37,7 @@ def write_dataset(
     images: str = "link",
     packed: bool = False,
     source: Mapping[str, Any] | None = None,
+    made: Mapping[str, Any] | None = None,
     progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
 ) -> str:
     """Write a data set in the canonical form and return its fingerprint.
@@ -53,6 +54,8 @@ def write_dataset(
         Write Parquet shards that hold the pictures, instead of a folder of files.
     source
         ``{format, options, files}`` for ``dataset.json``.
+    made
+        What else ``dataset.json`` says of how it was made: ``policies``, ``labels`` …
     progress
         Wraps the iterator of samples, to show how far it is.
 
@@ -75,7 +78,8 @@ def write_dataset(
             layout.close()
         next(samples, None)  # lets a progress bar end
         found = fingerprint(dataset.categories, hashes)
-        _write_description(dataset, folder, found, packed, source or {})
+        how = {"source": {"format": dataset.format, **(source or {})}, **(made or {})}
+        _write_description(dataset, folder, found, packed, how)
     return found
 
 
@@ -269,7 +273,7 @@ def _key(file: str) -> str:
 
 
 def _write_description(
-    dataset: Dataset, folder: Path, found: str, packed: bool, source: Mapping[str, Any]
+    dataset: Dataset, folder: Path, found: str, packed: bool, how: Mapping[str, Any]
 ) -> None:
     from segbench._version import __version__
 
@@ -281,8 +285,8 @@ def _write_description(
         "categories": dataset.categories.to_json(),
         "ignore_index": dataset.ignore_index,
         "splits": dataset.splits,
-        "overlap_policy": maps.OVERLAP_POLICY if "instance" in dataset.tasks else None,
-        "source": {"format": dataset.format, **source},
+        "overlap_policy": dataset[0].overlap_policy if "instance" in dataset.tasks else None,
+        **how,
         "extra": dataset.extra,
         "segbench": __version__,
         "fingerprint": found,

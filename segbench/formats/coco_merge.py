@@ -1,4 +1,4 @@
-"""Instances, which may overlap, made into the segments of one map by the named policy ``area``."""
+"""Instances, which may overlap, made into the segments of one map by their named policy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from segbench import kernels
 from segbench.canonical.categories import Categories
+from segbench.canonical.maps import paint_segments
 from segbench.canonical.sample import Sample, Segment
 from segbench.formats.coco_write import SOURCE_ID
 
@@ -19,8 +20,8 @@ SEGMENT_IDS = range(1, 1 << 24)
 def to_panoptic(sample: Sample) -> Sample:
     """Return a sample whose truth is a segment map; one that has a segment map is returned as it is.
 
-    Crowds lie at the bottom, then come the other instances from the largest to the smallest; pixels of ignore
-    regions and of nothing are void. Instances that are hidden, or have no mask, are dropped. Areas and boxes
+    Which of overlapping instances is on top, ``overlap_policy`` says; pixels of ignore regions and of nothing
+    are void. Instances that are hidden, or have no mask, are dropped. Areas and boxes
     are those of what is seen. Ids are kept where all are distinct and fit 24 bits; else they are 1 … N, and
     the id of the source stands beside each as ``source_id``.
     """
@@ -66,16 +67,12 @@ def as_things(categories: Categories) -> Categories:
 
 def _paint(sample: Sample) -> tuple[NDArray[np.int32], dict[int, Segment]]:
     """A map of 1 + each segment's place in the sample, 0 for void, and the segments seen in it by value."""
-    size = sample.height, sample.width
-    canvas = np.zeros(size, np.int32)
-    drawn = [(i, rle) for i, s in enumerate(sample.segments, 1) if (rle := s.to_rle(*size)) is not None]
-    if not drawn:
-        return canvas, {}
-    areas, _ = kernels.rle_measure([rle.counts for _, rle in drawn], *size)
-    above = np.array([not sample.segments[i - 1].iscrowd for i, _ in drawn])
-    order = np.lexsort((-areas, above)).tolist()
-    values = [0 if sample.segments[drawn[at][0] - 1].ignore else drawn[at][0] for at in order]
-    kernels.paint(canvas, [drawn[at][1].counts for at in order], np.array(values, np.int32))
+    canvas = np.zeros((sample.height, sample.width), np.int32)
+    values = [0 if s.ignore else i for i, s in enumerate(sample.segments, 1)]
+    try:
+        paint_segments(canvas, sample.segments, values, sample.overlap_policy)
+    except ValueError as error:
+        raise sample.error(str(error), "segments") from None
     present, _ = kernels.id_counts(canvas)
     return canvas, {i: sample.segments[i - 1] for i in present.tolist() if i}
 

@@ -159,7 +159,7 @@ def read_predictions(path: Path, truth: Dataset, *, maps: Path | None = None) ->
 def write(dataset: Dataset, target: Path, *, images: str = "link", progress: layout.Progress = iter) -> None:
     """Write a panoptic file (``*.json``) and beside it the folder of its PNGs, or a folder in COCO's layout.
 
-    Instances are merged into one map by the policy ``area`` (see :mod:`segbench.formats.coco_merge`).
+    Instances are merged into one map by their policy of overlaps (see :mod:`segbench.formats.coco_merge`).
     """
     layout.write_layout(dataset, target, KIND, write_json, images=images, progress=progress)
 

@@ -47,9 +47,11 @@ def write(
     images: str = "link",
     packed: bool = False,
     source: Mapping[str, Any] | None = None,
+    made: Mapping[str, Any] | None = None,
     progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
 ) -> None:
     """Write the canonical form; see :func:`segbench.canonical.writer.write_dataset`."""
     from segbench.canonical.writer import write_dataset
 
-    write_dataset(dataset, target, images=images, packed=packed, source=source, progress=progress)
+    given: dict[str, Any] = {"packed": packed, "source": source, "made": made}
+    write_dataset(dataset, target, images=images, progress=progress, **given)
