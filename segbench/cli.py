@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from segbench.cli_data import convert, formats, inspect, validate
+from segbench.cli_data import convert, formats, inspect, labels, validate
 from segbench.cli_options import PATH, pairs, print_json, progress
 from segbench.errors import SegbenchError
 
@@ -44,7 +44,7 @@ def main() -> None:
     """Convert any segmentation data set, score any model, publish a leaderboard that can be trusted."""
 
 
-for command in (convert, formats, inspect, validate):
+for command in (convert, formats, labels, inspect, validate):
     main.add_command(command)
 
 

@@ -37,6 +37,10 @@ from segbench.cli_options import PATH, pairs, print_json, progress
     "--holes", type=click.Choice(["seam", "drop", "error"]),
     help="Keep holes by a seam where outlines have none (default), fill them, or refuse them.",
 )  # fmt: skip
+@click.option(
+    "--labels", metavar="MAP",
+    help="Other categories: MAP.toml, a name that `segbench labels` lists, or TABLE.tsv#COLUMN.",
+)  # fmt: skip
 @click.option("--packed", is_flag=True, help="Write the canonical form as Parquet shards.")
 @click.option("--allow-loss", is_flag=True, help="Convert even if pixels, instances or ids are lost.")
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it is there.")
@@ -75,6 +79,27 @@ def convert(
             print_json(reports[0].to_dict())
     if reports[0].written and not as_json:
         click.echo(f"written: {target}, {reports[0].n_segments} segments; report: {reports[0].path}")
+
+
+@click.command()
+@click.argument("name", metavar="[MAP]", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def labels(name: str | None, as_json: bool) -> None:
+    """List maps of labels, or print one.
+
+    MAP is a TOML file, a name of the list, or TABLE.tsv#COLUMN; `convert --labels MAP` goes by it.
+    """
+    from segbench.reshape.label_files import read_labels, shipped
+    from segbench.reshape.labels import description
+
+    if name is None:
+        known = shipped()
+        width = max(map(len, known))
+        text = "\n".join(f"{known_name:<{width}}  {about}" for known_name, about in known.items())
+        print_json(known) if as_json else click.echo(text)
+        return
+    labels = read_labels(name)
+    print_json(description(labels)) if as_json else click.echo(f"{labels.about}\n\n{labels.table()}".lstrip())
 
 
 @click.command()

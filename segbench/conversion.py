@@ -16,7 +16,10 @@ from segbench.errors import DataError, LossError, UsageError
 from segbench.formats import load_format, open_dataset
 from segbench.losses import Loss, find_losses
 from segbench.reshape import Step, apply
+from segbench.reshape.label_files import read_labels
+from segbench.reshape.labels import description
 from segbench.reshape.policies import policy_steps
+from segbench.reshape.relabel import label_step
 
 __all__ = ["ConversionReport", "convert"]
 
@@ -38,6 +41,7 @@ def convert(
     overlap: str | None = None,
     crowd: str | None = None,
     holes: str | None = None,
+    labels: str | Path | None = None,
     packed: bool = False,
     allow_loss: bool = False,
     overwrite: bool = False,
@@ -69,6 +73,9 @@ def convert(
     holes
         Where outlines cannot have holes, keep them by a ``seam`` (the default), ``drop`` them, which fills
         them in any format; or any hole is an ``error``.
+    labels
+        Other categories: a TOML file, the name of a map that is shipped, or columns of a table; see
+        :func:`segbench.reshape.label_files.read_labels`.
     packed
         Write the canonical form as Parquet shards.
     allow_loss
@@ -103,11 +110,13 @@ def convert(
         source = open_dataset(source, format=source_format, options=options)
     dataset = source if splits is None else _only(source, list(splits))
     _check_tasks(dataset, module, target_format)
-    steps = policy_steps(overlap, crowd, holes)
+    steps, said = _label_steps(dataset, labels)
+    steps += policy_steps(overlap, crowd, holes)
     if not dry_run:
         _check_target(module, Path(target), dataset, overwrite)
     policies = {"overlap": overlap, "crowd": crowd, "holes": holes, "images": images}
     report = _new_report(dataset, target, target_format, policies)
+    report.labels = said
     refused = _look(dataset, module, steps, report)
     if announce is not None:
         announce(report)
@@ -138,6 +147,16 @@ def _new_report(
     )
 
 
+def _label_steps(dataset: Dataset, given: str | Path | None) -> tuple[list[Step], dict[str, Any] | None]:
+    """The step that gives other categories, if any is asked for, and what the report says of it."""
+    if given is None:
+        return [], None
+    labels = read_labels(given)
+    step, bound = label_step(labels, dataset)
+    said = {**description(labels), "not_in_source": list(bound.unknown), "table": labels.table()}
+    return [step], said
+
+
 def _look(dataset: Dataset, module: ModuleType, steps: list[Step], report: ConversionReport) -> list[Loss]:
     """Complete the report by what is lost and changed; return what a policy ``error`` refuses."""
     refused = frozenset(name for name in ("overlap", "holes") if report.policies[name] == "error")
@@ -153,7 +172,10 @@ def _made(dataset: Dataset, options: Mapping[str, Any] | None, report: Conversio
         with dataset.path.open("rb") as handle:
             files[dataset.path.name] = hashlib.file_digest(handle, "sha256").hexdigest()
     named = {k: Path(v).name if isinstance(v, Path) else v for k, v in (options or {}).items()}
-    return {"source": {"options": named, "files": files}, "made": {"policies": report.policies}}
+    made = {"policies": report.policies}
+    if report.labels is not None:
+        made["labels"] = {k: v for k, v in report.labels.items() if k not in ("table", "not_in_source")}
+    return {"source": {"options": named, "files": files}, "made": made}
 
 
 def _check_tasks(dataset: Dataset, module: ModuleType, target_format: str) -> None:

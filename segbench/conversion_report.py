@@ -25,6 +25,8 @@ class ConversionReport:
         One for each feature of the data that the target cannot carry.
     changes
         What was asked for and changes the data, such as crowds that become ignore regions.
+    labels
+        The map of labels: its name, hash, categories and table, where one was given.
     policies
         How it is done where there is a choice: ``{"images": "link", …}``.
     notes
@@ -41,6 +43,7 @@ class ConversionReport:
     n_segments: int = 0
     losses: list[Loss] = field(default_factory=list)
     changes: list[Loss] = field(default_factory=list)
+    labels: dict[str, Any] | None = None
     policies: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     written: bool = False
@@ -61,10 +64,21 @@ class ConversionReport:
         with replace_file(self.path) as part:
             part.write_text(json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
+    def _labels_text(self) -> list[str]:
+        if self.labels is None:
+            return []
+        lines = [f"  labels: {self.labels['name']} (sha256 {self.labels['sha256'][:12]}…)"]
+        lines += [f"    {line}" for line in self.labels["table"].splitlines()]
+        if absent := self.labels["not_in_source"]:
+            shown = ", ".join(absent[:5]) + ", …" * (len(absent) > 5)
+            lines.append(f"    not in this data set: {len(absent)} ({shown})")
+        return lines
+
     def __str__(self) -> str:
         counts = f"{self.n_images} images" + f", {self.n_segments} segments" * bool(self.n_segments)
         lines = [f"{self.source} ({self.source_format}) → {self.target} ({self.target_format}): {counts}"]
         lines += [f"  note: {note}" for note in self.notes]
+        lines += self._labels_text()
         lines += [f"  changed: {change}" for change in self.changes]
         lines += [f"  lost: {loss}" for loss in self.losses] or ["  nothing is lost"]
         return "\n".join(lines)

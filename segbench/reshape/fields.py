@@ -1,0 +1,102 @@
+"""What an expression can ask of a segment and its image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from segbench import kernels
+from segbench.canonical.categories import Categories
+from segbench.canonical.sample import Sample, Segment
+
+FIELDS: dict[str, type] = {
+    "category": str, "category_id": float, "parent": str, "isthing": bool,
+    "id": float, "area": float, "iscrowd": bool, "ignore": bool, "score": float, "track_id": float,
+    "image_id": str, "file_name": str, "split": str, "video_id": str,
+    "width": float, "height": float, "segments": float,
+}  # fmt: skip
+"""Field -> type. ``category_id`` is that of the source, ``area`` the pixels of the mask, ``width`` and
+``height`` those of the image, ``segments`` how many it has."""
+
+_OF_SEGMENT = (
+    "category",
+    "category_id",
+    "parent",
+    "isthing",
+    "id",
+    "area",
+    "iscrowd",
+    "ignore",
+    "score",
+    "track_id",
+)
+
+
+def asks_of_segments(fields: frozenset[str]) -> bool:
+    """Tell whether one of these fields is that of a segment, and not of its image."""
+    return not fields.isdisjoint(_OF_SEGMENT)
+
+
+def values_of(
+    sample: Sample, categories: Categories, fields: frozenset[str], split: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield the values of the fields of each segment of a sample; of label maps, of each category in them.
+
+    An image without segments yields the values of the image alone.
+    """
+    segments, areas = _segments(sample, categories, "area" in fields)
+    image = {
+        "image_id": sample.image_id,
+        "file_name": sample.image_file.name if sample.image_file else sample.source_path,
+        "split": split,
+        "video_id": sample.video_id,
+        "width": sample.width,
+        "height": sample.height,
+        "segments": len(segments),
+    }
+    for segment, area in zip(segments, areas, strict=True):
+        yield image | _values(segment, categories, area)
+    if not segments:
+        yield image
+
+
+def _values(segment: Segment, categories: Categories, area: int | None) -> dict[str, Any]:
+    category = categories[segment.category_id]
+    return {
+        "category": category.name,
+        "category_id": category.key,
+        "parent": category.parent,
+        "isthing": category.isthing,
+        "id": segment.id,
+        "area": area,
+        "iscrowd": segment.iscrowd,
+        "ignore": segment.ignore,
+        "score": segment.score,
+        "track_id": segment.track_id,
+    }
+
+
+def _segments(
+    sample: Sample, categories: Categories, with_areas: bool
+) -> tuple[Sequence[Segment], Sequence[int | None]]:
+    if sample.kind == "semantic":
+        pixels = np.bincount(sample.mask.ravel(), minlength=len(categories))[: len(categories)].tolist()
+        found = [i for i, count in enumerate(pixels) if count]
+        return [Segment(id=i, category_id=i) for i in found], [pixels[i] for i in found]
+    segments = sample.segments
+    return segments, areas_of(sample) if with_areas else [None] * len(segments)
+
+
+def areas_of(sample: Sample) -> list[int | None]:
+    """Return the pixels of each segment, drawn or on the segment map; None where it is a box alone."""
+    if sample.kind == "panoptic":
+        ids, counts = kernels.id_counts(sample.segment_map)
+        found = dict(zip(ids.tolist(), counts.tolist(), strict=True))
+        return [found.get(s.id, 0) for s in sample.segments]
+    try:
+        masks = [s.to_rle(sample.height, sample.width) for s in sample.segments]
+    except ValueError as error:
+        raise sample.error(str(error), "segments") from None
+    return [None if rle is None else rle.area for rle in masks]
