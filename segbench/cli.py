@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from segbench.cli_data import convert, formats, inspect, labels, validate
+from segbench.cli_convert import convert, labels
+from segbench.cli_data import formats, inspect, validate
 from segbench.cli_options import PATH, pairs, print_json, progress
 from segbench.errors import SegbenchError
 

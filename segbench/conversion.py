@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from segbench.canonical.dataset import Dataset, concat
+from segbench.canonical.dataset import Dataset
 from segbench.canonical.place import check_mode
 from segbench.canonical.sample import Sample
 from segbench.conversion_report import ConversionReport
 from segbench.errors import DataError, LossError, UsageError
-from segbench.formats import load_format, open_dataset
+from segbench.formats import load_format
+from segbench.gathering import Source, gather, label_steps, paths_of, reduce_to
 from segbench.losses import Loss, find_losses
 from segbench.reshape import Step, apply
-from segbench.reshape.label_files import read_labels
-from segbench.reshape.labels import description
 from segbench.reshape.policies import policy_steps
-from segbench.reshape.relabel import label_step
+from segbench.reshape.splits import SplitRule
 
 __all__ = ["ConversionReport", "convert"]
 
@@ -31,7 +30,7 @@ _MADE = {"instance": ("semantic", "panoptic"), "panoptic": ("semantic", "instanc
 
 
 def convert(
-    source: str | Path | Dataset,
+    source: Source | Sequence[Source],
     target: str | Path,
     *,
     source_format: str | None = None,
@@ -42,6 +41,10 @@ def convert(
     crowd: str | None = None,
     holes: str | None = None,
     labels: str | Path | None = None,
+    where: str | None = None,
+    image_list: str | Path | None = None,
+    max_images: int | None = None,
+    split_by: SplitRule | None = None,
     packed: bool = False,
     allow_loss: bool = False,
     overwrite: bool = False,
@@ -58,7 +61,8 @@ def convert(
     Parameters
     ----------
     source, target
-        A file or folder in any readable format (or an open data set), and what to write.
+        A file or folder in any readable format (or an open data set), and what to write. Of several sources
+        all are merged: see :func:`segbench.reshape.merge.merge`.
     source_format, target_format
         Names of formats; the source's is recognised where it is not given.
     splits
@@ -76,6 +80,16 @@ def convert(
     labels
         Other categories: a TOML file, the name of a map that is shipped, or columns of a table; see
         :func:`segbench.reshape.label_files.read_labels`.
+    where
+        Only images that have a segment for which this holds, with all their segments:
+        ``category=person and area>1024``; see :mod:`segbench.reshape.where`. Categories are those that
+        ``labels`` gives.
+    image_list
+        Only the images that this text file names.
+    max_images
+        At most so many of each split, the first.
+    split_by
+        Make splits anew; see :func:`segbench.reshape.splits.parse_split_rule`.
     packed
         Write the canonical form as Parquet shards.
     allow_loss
@@ -102,20 +116,16 @@ def convert(
     DataError, UsageError
         When the source is damaged, or an option unknown.
     """
-    module = load_format(target_format)
-    check_mode(images)
-    if packed and target_format != "segbench":
-        raise UsageError(f"packed is a layout of the canonical form; {target_format} has none")
-    if not isinstance(source, Dataset):
-        source = open_dataset(source, format=source_format, options=options)
-    dataset = source if splits is None else _only(source, list(splits))
+    module = _writable(target_format, images, packed)
+    chosen: dict[str, Any] = {"where": where, "image_list": image_list, "max_images": max_images}
+    dataset = reduce_to(gather(source, source_format, options, splits), labels, split_by, **chosen)
     _check_tasks(dataset, module, target_format)
-    steps, said = _label_steps(dataset, labels)
+    steps, said = label_steps(dataset, labels)
     steps += policy_steps(overlap, crowd, holes)
     if not dry_run:
-        _check_target(module, Path(target), dataset, overwrite)
-    policies = {"overlap": overlap, "crowd": crowd, "holes": holes, "images": images}
-    report = _new_report(dataset, target, target_format, policies)
+        _check_target(module, Path(target), paths_of(source), overwrite)
+    report = _new_report(dataset, target, target_format)
+    report.policies = {"overlap": overlap, "crowd": crowd, "holes": holes, "images": images}
     report.labels = said
     refused = _look(dataset, module, steps, report)
     if announce is not None:
@@ -123,38 +133,40 @@ def convert(
     if dry_run:
         return report
     _refuse(report, refused, dataset, allow_loss)
-    report.n_segments = 0
-    extra = {"packed": packed, **_made(dataset, options, report)} if target_format == "segbench" else {}
-    module.write(
-        apply(dataset, steps), Path(target), images=images, progress=_counted(progress, report), **extra
-    )
-    report.written = True
-    report.write()
+    extra: dict[str, Any] = {"images": images}
+    if target_format == "segbench":
+        made = _made(report, {**chosen, "split_by": split_by})
+        extra |= {"packed": packed, "source": _source(dataset, options), "made": made}
+    _write(module, apply(dataset, steps), report, progress, extra)
     return report
 
 
-def _new_report(
-    dataset: Dataset, target: str | Path, target_format: str, policies: dict[str, Any]
-) -> ConversionReport:
+def _writable(target_format: str, images: str, packed: bool) -> ModuleType:
+    """The module of a format, once it is clear that it can be written so."""
+    check_mode(images)
+    if packed and target_format != "segbench":
+        raise UsageError(f"packed is a layout of the canonical form; {target_format} has none")
+    return load_format(target_format)
+
+
+def _write(
+    module: ModuleType, dataset: Dataset, report: ConversionReport, progress: Progress, extra: dict[str, Any]
+) -> None:
+    report.n_segments = 0
+    module.write(dataset, Path(report.target), progress=_counted(progress, report), **extra)
+    report.written = True
+    report.write()
+
+
+def _new_report(dataset: Dataset, target: str | Path, target_format: str) -> ConversionReport:
     return ConversionReport(
         source=str(dataset.path or dataset.name),
         target=str(target),
         source_format=dataset.format,
         target_format=target_format,
         n_images=len(dataset),
-        policies=policies,
         notes=list(dataset.notes),
     )
-
-
-def _label_steps(dataset: Dataset, given: str | Path | None) -> tuple[list[Step], dict[str, Any] | None]:
-    """The step that gives other categories, if any is asked for, and what the report says of it."""
-    if given is None:
-        return [], None
-    labels = read_labels(given)
-    step, bound = label_step(labels, dataset)
-    said = {**description(labels), "not_in_source": list(bound.unknown), "table": labels.table()}
-    return [step], said
 
 
 def _look(dataset: Dataset, module: ModuleType, steps: list[Step], report: ConversionReport) -> list[Loss]:
@@ -165,17 +177,27 @@ def _look(dataset: Dataset, module: ModuleType, steps: list[Step], report: Conve
     return found.refused
 
 
-def _made(dataset: Dataset, options: Mapping[str, Any] | None, report: ConversionReport) -> dict[str, Any]:
-    """What ``dataset.json`` says: options that the source was read with, its hash if a file, policies."""
+def _source(dataset: Dataset, options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What ``dataset.json`` says of the source: the options it was read with, and its hash if a file."""
     files = {}
     if dataset.path is not None and dataset.path.is_file():
         with dataset.path.open("rb") as handle:
             files[dataset.path.name] = hashlib.file_digest(handle, "sha256").hexdigest()
     named = {k: Path(v).name if isinstance(v, Path) else v for k, v in (options or {}).items()}
-    made = {"policies": report.policies}
+    return {"options": named, "files": files}
+
+
+def _made(report: ConversionReport, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``dataset.json`` says of how it was made: policies, labels, and which images were chosen."""
+    made: dict[str, Any] = {"policies": report.policies}
     if report.labels is not None:
         made["labels"] = {k: v for k, v in report.labels.items() if k not in ("table", "not_in_source")}
-    return {"source": {"options": named, "files": files}, "made": made}
+    plain = {
+        key: Path(value).name if isinstance(value, Path) else str(value) if key == "split_by" else value
+        for key, value in chosen.items()
+        if value is not None
+    }
+    return {**made, "chosen": plain} if plain else made
 
 
 def _check_tasks(dataset: Dataset, module: ModuleType, target_format: str) -> None:
@@ -188,22 +210,16 @@ def _check_tasks(dataset: Dataset, module: ModuleType, target_format: str) -> No
         )
 
 
-def _check_target(module: ModuleType, target: Path, dataset: Dataset, overwrite: bool) -> None:
-    """Refuse to replace what is there unless that is asked for, and the source itself in any case."""
+def _check_target(module: ModuleType, target: Path, sources: Sequence[Path], overwrite: bool) -> None:
+    """Refuse to replace what is there unless that is asked for, and a source itself in any case."""
     outputs = module.outputs(target) if hasattr(module, "outputs") else [target]
     for output in outputs:
         taken = output.is_file() or (output.is_dir() and any(output.iterdir()))
         if taken and not overwrite:
             raise UsageError(f"{output} is there already; pass --overwrite (overwrite=True) to replace it")
-        if taken and dataset.path is not None and dataset.path.resolve().is_relative_to(output.resolve()):
-            raise UsageError(f"{output} holds the source {dataset.path}; name another target")
-
-
-def _only(dataset: Dataset, splits: list[str]) -> Dataset:
-    parts = [dataset.split(split) for split in dict.fromkeys(splits)]
-    if not parts:
-        raise UsageError("no split was chosen")
-    return parts[0] if len(parts) == 1 else concat(parts, dataset.name, dataset.path or Path())
+        for source in sources if taken else ():
+            if source.resolve().is_relative_to(output.resolve()):
+                raise UsageError(f"{output} holds the source {source}; name another target")
 
 
 def _counted(progress: Progress, report: ConversionReport) -> Progress:

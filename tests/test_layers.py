@@ -4,10 +4,10 @@
 
     {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health, reshape}
     ← {protocols, results, store, environment} ← {collect, pairing, comparison, losses}
-    ← {panel, conversion_report} ← stepping
+    ← {panel, conversion_report, gathering} ← stepping
     ← {evaluate, conversion, curves}
     ← engines ← leaderboard ← (the lazy names of segbench itself) ← {demo, demo_models, printed}
-    ← cli_options ← cli_data ← cli
+    ← cli_options ← {cli_data, cli_convert} ← cli
 
 Imports inside functions and under ``if TYPE_CHECKING`` count too: a name that is needed only for a type
 is still a name that a reader has to go and look up, and a cycle of types is a cycle of ideas.
@@ -30,7 +30,7 @@ LAYERS = (
     ("formats", "metrics", "models", "health", "reshape"),
     ("protocols", "results", "store", "environment", "columns"),
     ("collect", "pairing", "comparison", "losses"),
-    ("panel", "conversion_report"),
+    ("panel", "conversion_report", "gathering"),
     ("stepping",),
     ("evaluate", "conversion", "curves"),
     ("engines",),
@@ -38,7 +38,7 @@ LAYERS = (
     ("",),
     ("demo", "demo_models", "printed"),
     ("cli_options",),
-    ("cli_data",),
+    ("cli_data", "cli_convert"),
     ("cli",),
 )
 # Modules whose rule is not their place above.

@@ -1,0 +1,115 @@
+"""Subsets of a data set: by an expression, by a list of images, and no more than so many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from segbench.canonical.dataset import Dataset
+from segbench.canonical.sample import Sample
+from segbench.canonical.views import split_of_each
+from segbench.errors import DataError, UsageError
+from segbench.reshape.fields import values_of
+from segbench.reshape.where import Where
+
+
+def choose(
+    dataset: Dataset, *, where: Where | None = None, listed: Path | None = None, max_images: int | None = None
+) -> list[int]:
+    """Return the places of the images to keep, in the order of the data set.
+
+    Parameters
+    ----------
+    dataset
+        Read once where there is an expression, else not at all.
+    where
+        Images are kept that have a segment for which it holds, with all their segments.
+    listed
+        A text file of image ids, a line each; names of pictures, with or without folder and ending, will do.
+    max_images
+        At most so many of each split: the first.
+
+    Raises
+    ------
+    UsageError
+        When ``max_images`` is below 1, or nothing is left.
+    DataError
+        When the list cannot be read, or names an image that is not there.
+    """
+    kept: Iterable[int] = range(len(dataset))
+    if listed is not None:
+        named = set(read_list(listed, dataset))
+        kept = [i for i in kept if i in named]
+    split_of = split_of_each(dataset)
+    if where is not None:
+        kept = [i for i in kept if _has(dataset, dataset[i], where, split_of[i])]
+    if max_images is not None:
+        kept = _first(kept, split_of, max_images)
+    chosen = list(kept)
+    if not chosen:
+        raise UsageError(f"no image of {dataset.path or dataset.name} is left by what was asked for")
+    return chosen
+
+
+def read_list(file: Path, dataset: Dataset) -> list[int]:
+    """Return the places of the images that a text file names.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read, names an image that is not there, or a name that several have.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read the list: {error}", file=file) from None
+    places = {image_id: i for i, image_id in enumerate(dataset.image_ids)}
+    names: dict[str, list[int]] | None = None
+    found = []
+    for number, line in enumerate(map(str.strip, lines), 1):
+        if not line:
+            continue
+        if line in places:
+            found.append(places[line])
+            continue
+        names = _names(dataset) if names is None else names
+        meant = names.get(line, [])
+        if len(meant) != 1:
+            problem = f"{len(meant)} images are called" if meant else "there is no image"
+            raise DataError(f"{problem} {line!r}", file=file, field=f"line {number}")
+        found += meant
+    return found
+
+
+def _names(dataset: Dataset) -> dict[str, list[int]]:
+    """Places by each name that a picture goes by."""
+    names: dict[str, list[int]] = {}
+    for place, sample in enumerate(dataset):
+        for name in set(names_of(sample)) - {sample.image_id}:
+            names.setdefault(name, []).append(place)
+    return names
+
+
+def names_of(sample: Sample) -> Sequence[str]:
+    """Return what an image may be called: its id, and its file with and without folder and ending."""
+    name = sample.image_file.name if sample.image_file is not None else sample.source_path
+    if name is None:
+        return [sample.image_id]
+    path = Path(name)
+    return [sample.image_id, name, path.name, path.with_suffix("").as_posix(), path.stem]
+
+
+def _has(dataset: Dataset, sample: Sample, where: Where, split: str) -> bool:
+    return any(map(where.holds, values_of(sample, dataset.categories, where.fields, split)))
+
+
+def _first(kept: Iterable[int], split_of: Sequence[str], most: int) -> list[int]:
+    if most < 1:
+        raise UsageError(f"max_images must be at least 1, not {most}")
+    counts: dict[str, int] = {}
+    chosen = []
+    for i in kept:
+        counts[split_of[i]] = counts.get(split_of[i], 0) + 1
+        if counts[split_of[i]] <= most:
+            chosen.append(i)
+    return chosen
