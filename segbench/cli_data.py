@@ -37,10 +37,21 @@ def formats(name: str | None, as_json: bool) -> None:
 @click.argument("dataset", type=PATH)
 @click.option("--from", "source_format", metavar="F", help="Format of DATASET; recognised by default.")
 @click.option("--split", metavar="S", help="Only this split.")
+@click.option("--html", type=PATH, metavar="PAGE", help="Write a page of pictures with their truth.")
+@click.option(
+    "--pictures", metavar="N", type=click.IntRange(0), default=24, show_default=True, help="Of that page."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @pairs("--option", "the format")
 def inspect(
-    dataset: Path, source_format: str | None, split: str | None, as_json: bool, options: dict[str, Any]
+    dataset: Path,
+    *,
+    source_format: str | None,
+    split: str | None,
+    html: Path | None,
+    pictures: int,
+    as_json: bool,
+    options: dict[str, Any],
 ) -> None:
     """Count images, sizes, categories and segments."""
     from segbench.formats import open_dataset
@@ -49,27 +60,38 @@ def inspect(
     opened = open_dataset(dataset, format=source_format, split=split, options=options)
     summary = summarize(opened, progress("inspect", len(opened)))
     print_json(summary.to_dict()) if as_json else click.echo(str(summary))
+    if html is not None:
+        from segbench.gallery import write_gallery
+
+        click.echo(f"page: {write_gallery(opened, summary, html, pictures)}", err=True)
 
 
 @click.command()
 @click.argument("dataset", type=PATH)
 @click.option("--from", "source_format", metavar="F", help="Format of DATASET; recognised by default.")
+@click.option(
+    "--tiny", metavar="N", type=click.IntRange(0), default=4, show_default=True,
+    help="Tell of segments of fewer pixels.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the problems as JSON.")
 @pairs("--option", "the format")
-def validate(dataset: Path, source_format: str | None, as_json: bool, options: dict[str, Any]) -> None:
+def validate(
+    dataset: Path, source_format: str | None, tiny: int, as_json: bool, options: dict[str, Any]
+) -> None:
     """Report every problem of a data set.
 
     Each line names file, image id and field. Exit code 3 if one is an error.
     """
     from segbench.formats import open_dataset
-    from segbench.health import validate as check
+    from segbench.validation import validate as check
 
     opened = open_dataset(dataset, format=source_format, options=options)
-    problems = list(check(opened, progress("validate", len(opened))))
+    found = list(check(opened, progress("validate", len(opened)), tiny=tiny))
+    problems = [problem for problem in found if problem.level != "note"]
     if as_json:
-        print_json([{"level": p.level, "message": p.message} for p in problems])
+        print_json([{"level": p.level, "message": p.message} for p in found])
     else:
-        for problem in problems:
+        for problem in found:
             click.echo(f"{problem.level}: {problem.message}")
         click.echo(f"images: {len(opened)}, problems: {len(problems)}")
     if any(problem.level == "error" for problem in problems):

@@ -2,10 +2,10 @@
 
 ::
 
-    {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health, reshape}
-    ← {protocols, results, store, environment} ← {collect, pairing, comparison, losses}
+    {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health, tally, reshape}
+    ← {protocols, results, store, environment, validation} ← {collect, pairing, comparison, losses}
     ← {panel, conversion_report, gathering} ← stepping
-    ← {evaluate, conversion, curves}
+    ← {evaluate, conversion, curves, gallery}
     ← engines ← leaderboard ← (the lazy names of segbench itself) ← {demo, demo_models, printed}
     ← cli_options ← {cli_data, cli_convert} ← cli
 
@@ -27,12 +27,12 @@ LAYERS = (
     ("errors", "_version"),
     ("kernels",),
     ("canonical",),
-    ("formats", "metrics", "models", "health", "reshape"),
-    ("protocols", "results", "store", "environment", "columns"),
+    ("formats", "metrics", "models", "health", "tally", "reshape"),
+    ("protocols", "results", "store", "environment", "columns", "validation"),
     ("collect", "pairing", "comparison", "losses"),
     ("panel", "conversion_report", "gathering"),
     ("stepping",),
-    ("evaluate", "conversion", "curves"),
+    ("evaluate", "conversion", "curves", "gallery"),
     ("engines",),
     ("leaderboard",),
     ("",),

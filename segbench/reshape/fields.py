@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from segbench import kernels
 from segbench.canonical.categories import Categories
 from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.segment_areas import areas_of
 
 FIELDS: dict[str, type] = {
     "category": str, "category_id": float, "parent": str, "isthing": bool,
@@ -87,16 +87,3 @@ def _segments(
         return [Segment(id=i, category_id=i) for i in found], [pixels[i] for i in found]
     segments = sample.segments
     return segments, areas_of(sample) if with_areas else [None] * len(segments)
-
-
-def areas_of(sample: Sample) -> list[int | None]:
-    """Return the pixels of each segment, drawn or on the segment map; None where it is a box alone."""
-    if sample.kind == "panoptic":
-        ids, counts = kernels.id_counts(sample.segment_map)
-        found = dict(zip(ids.tolist(), counts.tolist(), strict=True))
-        return [found.get(s.id, 0) for s in sample.segments]
-    try:
-        masks = [s.to_rle(sample.height, sample.width) for s in sample.segments]
-    except ValueError as error:
-        raise sample.error(str(error), "segments") from None
-    return [None if rle is None else rle.area for rle in masks]

@@ -17,7 +17,7 @@ from segbench.canonical.sample import Sample, Segment
 from segbench.errors import DataError, UsageError
 from segbench.formats import coco_panoptic, open_predictions
 from segbench.formats.coco_merge import count_hidden, to_panoptic
-from segbench.health import validate
+from segbench.validation import validate
 
 
 def rewrite(content, tmp_path):
