@@ -3,8 +3,8 @@
 Each format is one module with ``TITLE``, ``TASKS`` (kinds of truth that it stores), ``CARRIES``, ``LAYOUT``,
 ``sniff(path)``, ``read(path)`` and ``write(dataset, target)``. Where its files can be predictions it has
 ``read_predictions(path, truth)`` and, where much of that needs no truth, ``read_ahead(path)``, whose result
-``read_predictions(path, truth, ahead)`` asks for. Where it carries a feature but not always: ``LOSES``,
-feature -> function that counts what a sample would lose, or a class that is called so and made anew for each
+``read_predictions(path, truth, ahead)`` asks for. Where it depends on the data whether a feature is carried:
+``LOSES``, feature -> function that counts what a sample would lose, or a class that is called so and made anew for each
 split; of a feature of the data set as a whole (``LISTERS`` of :mod:`segbench.losses`), a function that names
 what the data set would lose. Where it writes beside its target, ``outputs(target)``. Adding one is a file,
 its test and a line in ``FORMATS``.
@@ -56,6 +56,11 @@ FORMATS = {
         "segbench.formats.coco_panoptic", files=(".json",), folders=("annotations/panoptic_*.json",)
     ),
     "coco": Entry("segbench.formats.coco", files=(".json",), folders=("annotations/instances_*.json",)),
+    "yolo-seg": Entry(
+        "segbench.formats.yolo_seg",
+        files=(".yaml", ".yml"),
+        folders=("*.yaml", "*.yml", "*.txt", "labels/*.txt"),
+    ),
     "png": Entry("segbench.formats.png", folders=("masks", "labels", "annotations", "*.png")),
 }
 """Every format, in the order in which they are sniffed: the particular before the general."""
