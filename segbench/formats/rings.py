@@ -39,12 +39,6 @@ def trace(mask: NDArray[np.uint8]) -> list[Ring]:
     return [corners[loop] for loop in _loops(along_rows, along_columns)]
 
 
-def is_hole(ring: Ring, mask: NDArray[np.uint8]) -> bool:
-    """Tell whether a ring that :func:`trace` found runs around a hole."""
-    x, y = ring[np.lexsort((ring[:, 0], ring[:, 1]))[0]].astype(int)
-    return mask[y, x] == 0
-
-
 def join(rings: Sequence[Ring]) -> Ring:
     """Return one polygon that covers what an odd number of the rings cover: each is tied to those before it.
 

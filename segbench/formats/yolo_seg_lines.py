@@ -89,28 +89,19 @@ class LineWriter:
     ----------
     class_ids
         ``{dense id: class to write}``.
-    holes
-        ``seam``: a hole is cut out by a seam of no width; ``drop``: it is filled; ``error``: refuse it.
     """
 
-    def __init__(self, class_ids: dict[int, int], holes: str) -> None:
+    def __init__(self, class_ids: dict[int, int]) -> None:
         self._class_ids = class_ids
-        self._holes = holes
 
     def line(self, segment: Segment, sample: Sample, rle: Rle | None) -> str | None:
-        """Return the line of a segment whose mask is ``rle``; None where it has no pixel to be told by.
-
-        Raises
-        ------
-        DataError
-            When it has a hole, and none may be.
-        """
+        """Return the line of a segment whose mask is ``rle``; None where it has no pixel to be told by."""
         size = sample.height, sample.width
         if rle is None:
             numbers = self._box(segment, size)
         else:
-            polygon = self._verbatim(segment, size, rle) if self._holes == "seam" else None
-            numbers = self._traced(segment, sample, rle) if polygon is None else polygon
+            polygon = self._verbatim(segment, size, rle)
+            numbers = _traced(rle) if polygon is None else polygon
         if numbers is None:
             return None
         score = [] if segment.score is None else [segment.score]
@@ -142,23 +133,14 @@ class LineWriter:
             return relative
         return relative if Rle.from_polygons([read], *size).counts == rle.counts else None
 
-    def _traced(self, segment: Segment, sample: Sample, rle: Rle) -> Numbers | None:
-        """The outline of the mask as one polygon; None where the mask is empty."""
-        size = sample.height, sample.width
-        mask = rle.to_mask()
-        outline = rings.trace(mask)
-        if not outline:
-            return None
-        if self._holes != "seam" and (inner := [ring for ring in outline if rings.is_hole(ring, mask)]):
-            if self._holes == "error":
-                raise DataError(
-                    f"segment {segment.id} has {len(inner)} holes; holes=seam or holes=drop writes it",
-                    image_id=sample.image_id,
-                    field="segments",
-                )
-            outline = [ring for ring in outline if not rings.is_hole(ring, mask)]
-        polygon = rings.join(outline).ravel()
-        return _shortest(polygon / _scales(polygon, size), polygon, size, _to_pixels)
+
+def _traced(rle: Rle) -> Numbers | None:
+    """The outline of the mask as one polygon; None where the mask is empty."""
+    outline = rings.trace(rle.to_mask())
+    if not outline:
+        return None
+    polygon, size = rings.join(outline).ravel(), (rle.height, rle.width)
+    return _shortest(polygon / _scales(polygon, size), polygon, size, _to_pixels)
 
 
 def _scales(polygon: Numbers, size: tuple[int, int]) -> Numbers:

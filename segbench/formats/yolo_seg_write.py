@@ -10,13 +10,11 @@ from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample, Segment
-from segbench.errors import UsageError
 from segbench.formats.drawn import drawn_segments, pixelless, renumbered
 from segbench.formats.pictures import Names, in_splits, picture_name, place_picture
 from segbench.formats.yolo_seg_lines import LineWriter
 from segbench.formats.yolo_seg_yaml import write_config
 
-HOLES = ("seam", "drop", "error")
 LOSES = {"instances": pixelless, "ids": renumbered}
 
 
@@ -25,30 +23,20 @@ def write(
     target: Path,
     *,
     images: str = "link",
-    holes: str = "seam",
     progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
 ) -> None:
     """Write ``images``, ``labels`` and ``data.yaml``; crowds, ignore regions and stuff are left out.
 
-    Parameters
-    ----------
-    dataset, target, images, progress
-        As for every format.
-    holes
-        ``seam`` cuts holes out by a seam of no width, ``drop`` fills them, ``error`` refuses them.
+    A hole is cut out by a seam of no width, and parts are tied by such seams.
 
     Raises
     ------
-    UsageError
-        When ``holes`` is none of these.
     DataError
-        When two label files would have one name, a picture is missing, or a hole is refused.
+        When two label files would have one name, or a picture is missing.
     """
     check_mode(images)
-    if holes not in HOLES:
-        raise UsageError(f"holes must be one of {', '.join(HOLES)}, not {holes!r}")
     class_ids, names = _classes(dataset)
-    writer, taken = LineWriter(class_ids, holes), Names()
+    writer, taken = LineWriter(class_ids), Names()
     with replace_folder(target) as folder:
         for split, sample in zip(in_splits(dataset.splits), progress(iter(dataset)), strict=True):
             name = picture_name(sample)

@@ -41,30 +41,6 @@ def test_a_joined_outline_is_split_into_its_rings(mask):
         assert corners(rings.split(rings.join(outline))) == corners(outline)
 
 
-@given(MASKS)
-def test_without_its_holes_a_mask_is_filled(mask):
-    from scipy.ndimage import binary_fill_holes, label
-
-    outline = rings.trace(mask)
-    holes = [ring for ring in outline if rings.is_hole(ring, mask)]
-    parts = len(outline) - len(holes)
-    assert parts <= label(mask)[1]  # two parts that meet at a point may have one outline
-    outer = [ring for ring in outline if not rings.is_hole(ring, mask)]
-    if outer and not any(len(set(map(tuple, ring))) < len(ring) for ring in outline):
-        filled = np.any([drawn(ring, mask.shape) for ring in outer], axis=0)
-        assert (filled >= mask).all()
-        assert (filled <= binary_fill_holes(mask)).all()
-
-
-def test_a_ring_in_a_ring_is_a_hole():
-    mask = np.ones((7, 8), np.uint8)
-    mask[2:5, 2:6] = 0
-    mask[3, 3] = 1
-    outline = rings.trace(mask)
-    assert [rings.is_hole(ring, mask) for ring in outline] == [False, True, False]
-    assert corners(outline)[0] == [(0, 0), (0, 7), (8, 0), (8, 7)]
-
-
 def test_seams_lie_between_the_nearest_corners():
     left, right = np.float64([[0, 0], [2, 0], [2, 2], [0, 2]]), np.float64([[3, 0], [5, 0], [5, 2], [3, 2]])
     joined = rings.join([left, right])

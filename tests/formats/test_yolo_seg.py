@@ -12,7 +12,7 @@ from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample, Segment
-from segbench.errors import DataError, LossError, UsageError
+from segbench.errors import DataError, LossError
 from segbench.formats import open_predictions, sniff, yolo_seg
 from segbench.formats.drawn import drawn_segments
 from segbench.formats.yolo_seg_lines import LineWriter, read_lines
@@ -191,26 +191,12 @@ def with_holes():
     return mask
 
 
-@pytest.mark.parametrize("holes", ["seam", "drop", "error"])
-def test_the_policy_of_holes(holes, tmp_path):
+def test_holes_and_parts_are_tied_by_seams(tmp_path):
     mask = with_holes()
-    dataset = data_set(mask)
-    if holes == "error":
-        with pytest.raises(DataError, match="image a: segments: segment 1 has 2 holes"):
-            yolo_seg.write(dataset, tmp_path / "out", holes=holes)
-        assert list(tmp_path.iterdir()) == []
-        return
-    yolo_seg.write(dataset, tmp_path / "out", holes=holes)
+    yolo_seg.write(data_set(mask), tmp_path / "out")
     (line,) = (tmp_path / "out/labels/train/a.txt").read_text().splitlines()
     (segment,) = read_lines(line, mask.shape, {0: 0})
-    if holes == "drop":
-        mask[2:12, 3:20] = 1
     np.testing.assert_array_equal(segment.to_rle(*mask.shape).to_mask(), mask)
-
-
-def test_an_unknown_policy_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="holes must be one of seam, drop, error, not 'fill'"):
-        yolo_seg.write(data_set(with_holes()), tmp_path / "out", holes="fill")
 
 
 POINTS = st.lists(st.tuples(*[st.decimals(-1, 40, places=2)] * 2), min_size=1, max_size=7)
@@ -222,7 +208,7 @@ def test_any_polygon_is_read_as_the_same_pixels(polygons, size):
     segment = Segment(id=1, category_id=0, polygons=flat, source_kind="polygon")
     sample = Sample(image_id="a", height=size[0], width=size[1], segments=(segment,), overlap=True)
     rle = segment.to_rle(*size)
-    line = LineWriter({0: 0}, "seam").line(segment, sample, rle)
+    line = LineWriter({0: 0}).line(segment, sample, rle)
     if line is None:
         assert rle.area == 0
         return
