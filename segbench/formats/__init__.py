@@ -56,6 +56,7 @@ FORMATS = {
         "segbench.formats.coco_panoptic", files=(".json",), folders=("annotations/panoptic_*.json",)
     ),
     "coco": Entry("segbench.formats.coco", files=(".json",), folders=("annotations/instances_*.json",)),
+    "labelme": Entry("segbench.formats.labelme", files=(".json",), folders=("*.json", "*/*.json")),
     "yolo-seg": Entry(
         "segbench.formats.yolo_seg",
         files=(".yaml", ".yml"),

@@ -80,7 +80,7 @@ def test_where_a_layout_has_both_panoptic_is_taken_and_the_other_can_be_named(tm
     "content",
     [
         {"0": "road"},
-        {"shapes": [], "imagePath": "a.jpg"},
+        {"shapes": [], "path": "a.jpg"},
         {"items": [], "categories": {}},
         [1, 2],
         ["images"],
