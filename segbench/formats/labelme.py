@@ -30,8 +30,8 @@ TITLE = "LabelMe (a JSON of shapes a picture)"
 TASKS = ("instance",)
 CARRIES = frozenset(
     {
-        "stuff", "instances", "overlap", "holes", "parts", "crowd", "ignore", "scores", "attributes",
-        "images",
+        "stuff", "instances", "overlap", "holes", "parts", "polygons", "crowd", "ignore", "scores",
+        "attributes", "extra", "splits", "images",
     }
 )  # fmt: skip
 LAYOUT = """\

@@ -29,7 +29,7 @@ __all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predict
 
 TITLE = "YOLO segmentation (text files and data.yaml)"
 TASKS = ("instance",)
-CARRIES = frozenset({"instances", "overlap", "holes", "parts", "scores", "images"})
+CARRIES = frozenset({"instances", "overlap", "holes", "parts", "polygons", "scores", "splits", "images"})
 LAYOUT = """\
 data.yaml                   path: .   train: images/train   val: images/val   names: {0: cat, 1: dog}
 images/train/0001.jpg       or train/images/0001.jpg; the split may also be a text file that lists pictures

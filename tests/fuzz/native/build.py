@@ -51,8 +51,8 @@ def build(names: list[str], *, level: str = "-O1") -> dict[str, Path]:
     into.mkdir(parents=True, exist_ok=True)
     headers = [*KERNELS.glob("*.h"), *HERE.glob("*.h"), Path(__file__)]
     newest = max(path.stat().st_mtime for path in headers)
-    kernels = [path for path in sorted(KERNELS.glob("*.cpp")) if b"door.h" not in path.read_bytes()]
-    kernels = [path for path in kernels if path.name != "cpu.cpp"]  # the rest needs no Python
+    kernels = sorted(KERNELS.glob("*.cpp"))
+    kernels = [path for path in kernels if not path.name.startswith("cpu")]  # those need no Python
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         harnesses_and_kernels = [*kernels, *(HERE / f"{name}.cpp" for name in names)]
         objects = list(pool.map(lambda source: _object(source, into, level, newest), harnesses_and_kernels))
