@@ -26,7 +26,7 @@ from segbench.formats import coco_layout as layout
 from segbench.formats import coco_write as out
 from segbench.formats.coco_groups import Groups
 from segbench.formats.coco_index import Annotations, read_index
-from segbench.formats.coco_index import read_results as read_ahead
+from segbench.formats.coco_index import read_index as read_ahead
 from segbench.formats.coco_results import read_predictions
 from segbench.formats.coco_segment import read_segment, write_segments
 from segbench.formats.coco_table import truth_table

@@ -7,7 +7,6 @@ such index; :class:`segbench.formats.jsonfile.JsonFile` reads it, and says what 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import FileIO
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
     from segbench.kernels import CocoReader, MaskStore
 
 _BLOCK = 1 << 20
-_LARGE = 1 << 24
-_LINE = 1 << 16
-_BETWEEN = re.compile(rb"\}\s*,")
-"""Between two objects of a list, or in a string: the reader of the first half knows."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -100,72 +95,26 @@ class CocoIndex(JsonLists):
 
 def read_index(path: Path) -> CocoIndex | None:
     """Index a file of truth or results; None where it is out of the ordinary, or cannot be read."""
-    try:
-        reader, _ = _read_part(path, 0, None)
-    except OSError:
-        return None
-    return CocoIndex(path, reader) if reader is not None and reader.complete else None
-
-
-def read_results(path: Path) -> CocoIndex | None:
-    """Index a large file of results in two threads, and any other as :func:`read_index`."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    try:
-        middle = _middle(path)
-        if middle is not None:
-            with ThreadPoolExecutor(1) as pool:
-                later = pool.submit(_read_part, path, middle, None)
-                (reader, left), (other, _) = _read_part(path, 0, middle), later.result()
-            if reader is not None and other is not None and not left and reader.append(other):
-                return CocoIndex(path, reader) if reader.complete else None
-    except OSError:
-        return None
-    return read_index(path)
-
-
-def _middle(path: Path) -> int | None:
-    """Return where about half of a long list of objects begins, as it seems; None where there is no such."""
-    size = path.stat().st_size
-    if size < _LARGE:
-        return None
-    with path.open("rb") as file:
-        if file.read(_LINE).lstrip()[:1] != b"[":
-            return None
-        file.seek(size // 2)
-        found = _BETWEEN.search(file.read(_LINE))
-    return None if found is None else size // 2 + found.end()
-
-
-def _read_part(path: Path, begin: int, end: int | None) -> tuple[CocoReader | None, int]:
-    """Read a file up to ``end``, or what follows ``begin`` in its list of results.
-
-    Returns the reader, None where something is out of the ordinary, and how many bytes it left.
-    """
     reader = kernels.CocoReader()
-    if begin:
-        reader.go_on(begin)
-    with path.open("rb", buffering=0) as file:
-        file.seek(begin)
-        left = _feed(reader, file, None if end is None else end - begin)
-    return (None, 0) if left is None else (reader, left)
+    try:
+        with path.open("rb", buffering=0) as file:
+            ordinary = _feed(reader, file)
+    except OSError:
+        return None
+    return CocoIndex(path, reader) if ordinary and reader.complete else None
 
 
-def _feed(reader: CocoReader, file: FileIO, length: int | None) -> int | None:
-    """Read so many bytes block by block; what the reader leaves of one, a part of an item, precedes the next.
-
-    Returns how many bytes it left of the last; None where something is out of the ordinary.
-    """
+def _feed(reader: CocoReader, file: FileIO) -> bool:
+    """Read a file block by block; what the reader leaves of one, a part of an item, goes before the next."""
     block = np.empty(_BLOCK, np.uint8)
     left = 0
-    while n := file.readinto(block[left : None if length is None else left + length].data):
-        length = None if length is None else length - n
+    while n := file.readinto(block[left:].data):
         filled = left + n
         taken = reader.feed(block[:filled])
         if taken < 0:
-            return None
+            return False
         left = filled - taken
         larger = np.empty(2 * len(block), np.uint8) if left > len(block) // 2 else block
         larger[:left] = block[taken:filled]
         block = larger
-    return left
+    return True

@@ -49,18 +49,6 @@ void append_numbers(std::vector<double>& column, std::size_t entries, const doub
   column.insert(column.end(), numbers, numbers + n);
 }
 
-template <class T>
-void append_all(std::vector<T>& to, const std::vector<T>& from) {
-  to.insert(to.end(), from.begin(), from.end());
-}
-
-// Adds the numbers of further entries to a column of n, which ends with the last that is stated.
-void append_column(std::vector<double>& column, std::size_t n, const std::vector<double>& more) {
-  if (more.empty()) return;
-  column.resize(n, none);
-  append_all(column, more);
-}
-
 uint32_t side(JsonCursor& text) {
   int64_t value = text.integer();
   if (value < 0 || value > 0xFFFFFFFF) throw JsonOdd{};
@@ -202,30 +190,6 @@ void CocoReader::Item::read_counts(JsonCursor& text) {
 
 bool CocoReader::has(std::string_view list) const {
   return std::find(lists_.begin(), lists_.end(), list) != lists_.end();
-}
-
-void CocoReader::go_on(int64_t at) {
-  begin_ = consumed_ = at;
-  results_ = true;
-  state_ = State::annotations;
-}
-
-bool CocoReader::append(CocoReader&& other) {
-  if (!results_ || !other.results_ || state_ != State::annotations || other.begin_ != consumed_) return false;
-  CocoColumns &to = columns_, &from = other.columns_;
-  std::size_t n = to.image_ids.size();
-  if (!to.masks.append(std::move(from.masks))) return false;
-  append_all(to.image_ids, from.image_ids);
-  append_all(to.category_ids, from.category_ids);
-  append_column(to.areas, n, from.areas);
-  append_column(to.scores, n, from.scores);
-  append_column(to.boxes, 4 * n, from.boxes);
-  append_all(to.iscrowd, from.iscrowd);
-  append_all(to.spans, from.spans);
-  for (int64_t number : from.others) to.others.push_back(number + static_cast<int64_t>(n));
-  state_ = other.state_;
-  consumed_ = other.consumed_;
-  return true;
 }
 
 int64_t CocoReader::feed(std::string_view bytes) {

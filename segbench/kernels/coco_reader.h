@@ -36,13 +36,6 @@ class CocoReader {
   // and what follows it. -1 when the file is out of the ordinary.
   int64_t feed(std::string_view bytes);
 
-  // Begins amid a list of results, at this byte of the file, in front of one of them.
-  void go_on(int64_t at);
-
-  // Adds what another reader found that went on where this one stands; false where it did not, or this one does
-  // not stand in front of a result. Then neither is of use.
-  bool append(CocoReader&& other);
-
   // Whether the file is whole so far: after it nothing but white space was fed.
   bool complete() const { return state_ == State::done; }
 
@@ -73,8 +66,7 @@ class CocoReader {
 
   State state_ = State::start;
   bool results_ = false;
-  int64_t begin_ = 0;     // where in the file it began
-  int64_t consumed_ = 0;  // bytes of the file, those before it began too
+  int64_t consumed_ = 0;  // bytes of the file
   std::string buffer_, scratch_;
   std::vector<std::string> lists_;
   CocoColumns columns_;

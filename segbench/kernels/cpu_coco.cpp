@@ -70,8 +70,6 @@ void add_coco_doors(nb::module_& m) {
   nb::class_<CocoReader>(m, "CocoReader")
       .def(nb::init<>())
       .def("feed", &feed)
-      .def("go_on", &CocoReader::go_on)
-      .def("append", [](CocoReader& reader, CocoReader& other) { return reader.append(std::move(other)); })
       .def_prop_ro("complete", &CocoReader::complete)
       .def_prop_ro("is_results", &CocoReader::is_results)
       .def("has", [](const CocoReader& r, const std::string& list) { return r.has(list); })

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <iterator>
 
 namespace seg {
 
@@ -11,23 +10,6 @@ bool MaskStore::add(const Mask& mask) {
   if (place > 0xFFFF || mask.text.size() > 0xFFFFFFFF) return false;
   masks_.push_back({keep(mask.text), static_cast<uint32_t>(mask.text.size()), static_cast<uint16_t>(place),
                     mask.kind});
-  return true;
-}
-
-bool MaskStore::append(MaskStore&& other) {
-  std::vector<uint16_t> places;
-  for (Size size : other.sizes_) {
-    std::size_t place = place_of(size);
-    if (place > 0xFFFF) return false;
-    places.push_back(static_cast<uint16_t>(place));
-  }
-  masks_.reserve(masks_.size() + other.masks_.size());
-  for (Kept kept : other.masks_) {
-    kept.size = places[kept.size];
-    masks_.push_back(kept);
-  }
-  std::move(other.blocks_.begin(), other.blocks_.end(), std::back_inserter(blocks_));
-  used_ = other.blocks_.empty() ? used_ : other.used_;
   return true;
 }
 

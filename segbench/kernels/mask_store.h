@@ -33,9 +33,6 @@ class MaskStore {
   // Adds a mask; false where it is too long, or of yet another size, to be kept here.
   bool add(const Mask& mask);
 
-  // Adds the masks of another store, which is of no use then; false where their sizes are too many.
-  bool append(MaskStore&& other);
-
   Mask operator[](std::size_t i) const {
     const Kept& kept = masks_[i];
     auto [height, width] = sizes_[kept.size];

@@ -11,8 +11,8 @@ from compat import synth
 from segbench import stepping
 from segbench.errors import DataError
 from segbench.evaluate import score
-from segbench.formats import coco, coco_index
-from segbench.formats.coco_index import read_index, read_results
+from segbench.formats import coco
+from segbench.formats.coco_index import read_index
 from segbench.metrics import MaskAP
 
 
@@ -178,63 +178,3 @@ def test_a_small_block_holds_an_item_of_any_length(tmp_path, monkeypatch):
 def test_a_file_that_is_not_there_has_no_index(tmp_path):
     assert read_index(tmp_path / "missing.json") is None
     assert read_index(tmp_path) is None
-
-
-def same_index(one, other):
-    for name in ("image_ids", "category_ids", "ids", "areas", "scores", "boxes", "iscrowd", "others"):
-        np.testing.assert_array_equal(getattr(one.annotations, name), getattr(other.annotations, name))
-    np.testing.assert_array_equal(one.annotations.masks.kinds(), other.annotations.masks.kinds())
-    items, others = one.require(""), other.require("")
-    assert [items[i] for i in range(len(items))] == [others[i] for i in range(len(others))]
-
-
-@pytest.mark.parametrize("kind", ["segm", "both", "bbox"])
-def test_results_read_in_halves_are_those_of_one_reading(kind, tmp_path, monkeypatch):
-    truth, results = synth.make(4, kind=kind)
-    results = results[:5]
-    results[1] |= {"note": 'a "}, {" in a string', "parts": [{"a": 1}, {"b": {}}]}
-    text = json.dumps(results)
-    (tmp_path / "results.json").write_text(text)
-    (tmp_path / "truth.json").write_text(json.dumps(truth))
-    truth = coco.read(tmp_path / "truth.json")
-    whole = read_index(tmp_path / "results.json")
-    metric = MaskAP(truth.categories, "bbox" if kind == "bbox" else "segm")
-    predictions = coco.read_predictions(tmp_path / "results.json", truth)
-    span = range(len(truth))
-    expected = metric.measure_tables(predictions.instances, truth.instances, truth.image_ids, span)
-    at_ends = 0
-    for middle in range(1, len(text)):  # of which few are between two results
-        monkeypatch.setattr("segbench.formats.coco_index._middle", lambda _, middle=middle: middle)
-        found = read_results(tmp_path / "results.json")
-        same_index(found, whole)
-        if text[:middle].endswith("},"):
-            at_ends += 1
-            predictions = coco.read_predictions(tmp_path / "results.json", truth, lambda found=found: found)
-            stats = metric.measure_tables(predictions.instances, truth.instances, truth.image_ids, span)
-            np.testing.assert_array_equal(stats.tallies.matched, expected.tallies.matched)
-            np.testing.assert_array_equal(stats.tallies.scores, expected.tallies.scores)
-    assert at_ends >= len(results) - 1
-
-
-@pytest.mark.parametrize(
-    ("text", "halves"),
-    [('[{"a": 1}, {"a": 2} , {"a": 3}]', True), ('{"images": [{"a": 1}, {"a": 2}]}', False),
-     ("[1, 2, 3, 4]", False), (" [", False), ('[{"a": 1}, {"a": 2}, {"a"', True)],
-)  # fmt: skip
-def test_only_a_long_list_of_objects_is_halved(text, halves, tmp_path, monkeypatch):
-    (tmp_path / "results.json").write_text(text)
-    assert coco_index._middle(tmp_path / "results.json") is None
-    monkeypatch.setattr(coco_index, "_LARGE", 0)
-    middle = coco_index._middle(tmp_path / "results.json")
-    assert (middle is not None) == halves
-    assert middle is None or text[:middle].endswith(",")
-
-
-def test_a_list_of_results_that_is_damaged_has_no_index_in_halves_either(tmp_path, monkeypatch):
-    _, results = synth.make(4, kind="segm")
-    monkeypatch.setattr(coco_index, "_LARGE", 0)
-    text = json.dumps(results)
-    for damaged in (text[:-1], text[:-30], text.replace('"score"', '"scare"', 1), text + "]", text[1:]):
-        (tmp_path / "results.json").write_text(damaged)
-        assert read_results(tmp_path / "results.json") is None
-    assert read_results(tmp_path / "missing.json") is None
