@@ -92,7 +92,7 @@ def convert(
 
     def announce(report: Any) -> None:
         reports.append(report)
-        if not as_json:
+        if not as_json and (report.has_news or settings["dry_run"]):
             click.echo(str(report))
 
     try:
@@ -109,6 +109,8 @@ def convert(
         if as_json and reports:
             print_json(reports[0].to_dict())
     if reports[0].written and not as_json:
+        if not reports[0].has_news:
+            click.echo(str(reports[0]))
         click.echo(f"written: {target}, {reports[0].n_segments} segments; report: {reports[0].path}")
 
 

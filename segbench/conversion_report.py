@@ -49,6 +49,11 @@ class ConversionReport:
     written: bool = False
 
     @property
+    def has_news(self) -> bool:
+        """Whether there is something to say before anything is written."""
+        return bool(self.losses or self.changes or self.labels)
+
+    @property
     def path(self) -> Path:
         """The file beside the target that the report is written to."""
         target = Path(self.target)

@@ -65,7 +65,8 @@ def validate(dataset: Dataset, progress: Progress = iter, *, tiny: int = TINY) -
             yield from _check_image(sample, dataset, seen, tally.split_of[index])
         except DataError as error:
             yield Problem("error", _placed(error, dataset, index))
-    yield from (Problem(level, f"{dataset.path}: {text}") for level, text in tally.findings())
+    if len(hashes) == len(dataset):  # else something was not counted
+        yield from (Problem(level, f"{dataset.path}: {text}") for level, text in tally.findings())
     if len(hashes) == len(dataset) and dataset.stated_fingerprint not in (
         None,
         fingerprint(dataset.categories, hashes),
