@@ -97,11 +97,7 @@ void add_typed_door(nb::module_& m) {
 }  // namespace
 
 void add_contour_doors(nb::module_& m) {
-  add_typed_door<uint8_t>(m);
-  add_typed_door<uint16_t>(m);
-  add_typed_door<uint32_t>(m);
-  add_typed_door<int32_t>(m);
-  add_typed_door<int64_t>(m);
+  for_each_id_type([&](auto id) { add_typed_door<decltype(id)>(m); });
 }
 
 }  // namespace seg

@@ -115,11 +115,7 @@ void add_typed_doors(nb::module_& m) {
 }  // namespace
 
 void add_overlap_doors(nb::module_& m) {
-  add_typed_doors<uint8_t>(m);
-  add_typed_doors<uint16_t>(m);
-  add_typed_doors<uint32_t>(m);
-  add_typed_doors<int32_t>(m);
-  add_typed_doors<int64_t>(m);
+  for_each_id_type([&](auto id) { add_typed_doors<decltype(id)>(m); });
 }
 
 }  // namespace seg

@@ -50,6 +50,16 @@ inline std::vector<std::string_view> views(const Strings& strings) {
   return out;
 }
 
+// Calls add(T{}) for each type T of ids that maps come in; _runs.py turns others into one of these.
+template <class Add>
+void for_each_id_type(Add add) {
+  add(uint8_t{});
+  add(uint16_t{});
+  add(uint32_t{});
+  add(int32_t{});
+  add(int64_t{});
+}
+
 void add_overlap_doors(nb::module_& m);
 void add_rle_doors(nb::module_& m);
 void add_mask_doors(nb::module_& m);
