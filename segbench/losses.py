@@ -28,7 +28,7 @@ GRAVE = frozenset(
 _EXAMPLES = 3
 _WITHIN = {"ids": ("repeated_ids",), "instances": ("polygons", "stated")}
 """What is not told apart where the whole is lost."""
-_KEPT_APART = {"category_fields", "string_ids", "split_extra"}
+_KEPT_APART = {"category_fields", "string_ids", "split_extra", "url_names"}
 """Keys of ``Dataset.extra`` that say how the source is written, or have a feature of their own."""
 
 

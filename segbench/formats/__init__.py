@@ -55,6 +55,7 @@ FORMATS = {
     "coco-panoptic": Entry(
         "segbench.formats.coco_panoptic", files=(".json",), folders=("annotations/panoptic_*.json",)
     ),
+    "lvis": Entry("segbench.formats.lvis", files=(".json",), folders=("annotations/lvis_*.json",)),
     "coco": Entry("segbench.formats.coco", files=(".json",), folders=("annotations/instances_*.json",)),
     "labelme": Entry("segbench.formats.labelme", files=(".json",), folders=("*.json", "*/*.json")),
     "yolo-seg": Entry(

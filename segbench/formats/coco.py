@@ -8,7 +8,8 @@ here, not a box; results for an image that the truth lacks are refused with the 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ def write(dataset: Dataset, target: Path, *, images: str = "link", progress: lay
     Annotation ids are kept where they are unique in the data set; else all are numbered from 1, and the
     source's id stands beside them as ``source_id``.
     """
-    layout.write_layout(dataset, target, KIND, _write_json, images=images, progress=progress)
+    layout.write_layout(dataset, target, KIND, write_json, images=images, progress=progress)
 
 
 def numpy_order(ids: Sequence[int | str]) -> list[int]:
@@ -192,7 +193,8 @@ def _dense(item: dict[str, Any], key: str, categories: Categories, **where: Any)
     return tuple(categories.by_source_id(x, field=key, **where).id for x in source_ids)
 
 
-def _federated(sample: Sample, categories: Categories) -> dict[str, list[int]]:
+def federated(sample: Sample, categories: Categories) -> dict[str, list[int]]:
+    """Return the lists of an image entry that say which categories were looked for, those that are told."""
     lists = {
         "neg_category_ids": sample.neg_category_ids,
         "not_exhaustive_category_ids": sample.not_exhaustive_category_ids,
@@ -200,21 +202,40 @@ def _federated(sample: Sample, categories: Categories) -> dict[str, list[int]]:
     return {key: [categories[i].key for i in ids] for key, ids in lists.items() if ids is not None}
 
 
-def _write_json(dataset: Dataset, target: Path, progress: layout.Progress) -> None:
-    string_ids = out.has_string_ids(dataset)
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What is written of a sample; formats that write other entries are made of this one."""
+
+    dataset: Dataset
+    string_ids: bool
+
+    def image(self, sample: Sample) -> dict[str, Any]:
+        """Return the entry of ``images``."""
+        return out.image_entry(sample, self.string_ids) | federated(sample, self.dataset.categories)
+
+    def annotations(self, sample: Sample) -> Iterator[dict[str, Any]]:
+        """Yield the annotations, each with the id of its segment."""
+        source_id = out.source_id(sample.image_id, self.string_ids)
+        return write_segments(sample, self.dataset.categories, source_id)
+
+
+def write_json(
+    dataset: Dataset, target: Path, progress: layout.Progress, make: Callable[[Dataset, bool], Rows] = Rows
+) -> None:
+    """Write one JSON of the rows that ``make`` of the data set, and whether ids are text, gives."""
+    rows = make(dataset, out.has_string_ids(dataset))
     ids = array("q")
 
     def images() -> Iterator[dict[str, Any]]:
         for sample in dataset:
             ids.extend(s.id for s in sample.segments)
-            yield out.image_entry(sample, string_ids) | _federated(sample, dataset.categories)
+            yield rows.image(sample)
 
     def annotations() -> Iterator[dict[str, Any]]:
         renumber = bool(_doubts(ids))
         number = 0
         for sample in progress(iter(dataset)):
-            source_id = out.source_id(sample.image_id, string_ids)
-            for row in write_segments(sample, dataset.categories, source_id):
+            for row in rows.annotations(sample):
                 number += 1
                 yield {out.SOURCE_ID: row["id"]} | row | {"id": number} if renumber else row
 

@@ -21,7 +21,10 @@ PANOPTIC = "panoptic_annotation"
 """Key of ``Sample.extra`` for what a panoptic annotation says and no field holds."""
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
-_OWN_KEYS = ("category_fields", "string_ids", "split_extra")
+URL_NAMES = "url_names"
+"""Key of ``Dataset.extra`` for LVIS files whose images are named by ``coco_url`` alone."""
+
+_OWN_KEYS = ("category_fields", "string_ids", "split_extra", URL_NAMES)
 
 
 class JsonObject:
