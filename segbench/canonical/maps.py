@@ -85,17 +85,31 @@ def _bottom_to_top(
     return np.lexsort((rank, np.array([not s.iscrowd for s in segments]))).tolist()
 
 
-def mask_from_segments(
-    segments: Sequence[Segment], height: int, width: int, ignore_index: int, policy: str = OVERLAP_POLICY
-) -> NDArray[Any]:
-    """Paint segments into a label map [H, W] by a policy of overlaps; errors as :func:`paint_segments`.
+def places_of_segments(
+    segments: Sequence[Segment], height: int, width: int, policy: str = OVERLAP_POLICY
+) -> LabelRuns:
+    """Paint segments by a policy, int32: i + 1 where ``segments[i]`` is seen, 0 where there is none.
 
-    Pixels of no segment, and those of ignore regions, hold ``ignore_index``.
+    Errors as :func:`paint_segments`.
     """
-    canvas = np.full((height, width), ignore_index, np.int32)
-    values = [ignore_index if s.ignore else s.category_id for s in segments]
-    paint_segments(canvas, segments, values, policy)
-    return canvas.astype(mask_dtype(ignore_index))
+    canvas = np.zeros((height, width), np.int32)
+    paint_segments(canvas, segments, range(1, len(segments) + 1), policy)
+    return LabelRuns.of(canvas)
+
+
+def places_on_map(segment_runs: LabelRuns, segments: Sequence[Segment]) -> LabelRuns:
+    """Replace the ids of a segment map by places: i + 1 for that of ``segments[i]``, 0 for an id of none."""
+    place_of = {s.id: i for i, s in enumerate(segments, 1)}
+    ids = segment_runs.ids()
+    places: NDArray[np.int32] = np.array([place_of.get(i, 0) for i in ids.tolist()], np.int32)
+    return segment_runs.renamed(places[np.searchsorted(ids, segment_runs.values)])
+
+
+def mask_from_places(places: LabelRuns, segments: Sequence[Segment], ignore_index: int) -> LabelRuns:
+    """Replace places by category ids; where there is no segment, and in ignore regions, ``ignore_index``."""
+    categories = [ignore_index if s.ignore else s.category_id for s in segments]
+    table = np.array([ignore_index, *categories], np.int32).astype(mask_dtype(ignore_index))
+    return places.renamed(table[places.values])
 
 
 def mask_from_segment_runs(

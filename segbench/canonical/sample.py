@@ -253,10 +253,15 @@ class Sample:
             return maps.fit(mask, self.ignore_index, **where)
         if self.load_segment_map is not None:
             return maps.mask_from_segment_runs(self.segment_runs, self.segments, self.ignore_index)
+        return maps.mask_from_places(self.places, self.segments, self.ignore_index)
+
+    @cached_property
+    def places(self) -> LabelRuns:
+        """Which segment is seen where, int32: i + 1 for ``segments[i]``, 0 for none; errors of `mask`."""
+        if self.load_segment_map is not None:
+            return maps.places_on_map(self.segment_runs, self.segments)
         try:
-            return maps.mask_from_segments(
-                self.segments, self.height, self.width, self.ignore_index, self.overlap_policy
-            )
+            return maps.places_of_segments(self.segments, self.height, self.width, self.overlap_policy)
         except ValueError as error:
             raise self.error(str(error), "segments") from None
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from segbench import kernels
 from segbench.canonical.categories import Categories
-from segbench.canonical.maps import paint_segments
 from segbench.canonical.sample import Sample, Segment
 from segbench.formats.coco_write import SOURCE_ID
 
@@ -27,13 +24,13 @@ def to_panoptic(sample: Sample) -> Sample:
     """
     if sample.kind != "instance":
         return sample
-    canvas, seen = _paint(sample)
+    seen = _seen(sample)
     ids = [s.id for s in seen.values()]
     keep = len(set(ids)) == len(ids) and all(i in SEGMENT_IDS for i in ids)
     lookup = np.zeros(len(sample.segments) + 1, np.int32)
     lookup[list(seen)] = ids if keep else range(1, len(ids) + 1)
     segments = tuple(_on_map(s, int(lookup[value])) for value, s in seen.items())
-    segment_map: NDArray[np.int32] = lookup[canvas]
+    segment_map = sample.places.renamed(lookup[sample.places.values])
     return replace(sample, segments=segments, overlap=False, load_segment_map=lambda: segment_map)
 
 
@@ -41,7 +38,7 @@ def count_hidden(sample: Sample, _: Categories) -> int:
     """Instances that :func:`to_panoptic` drops; ignore regions, which become void, are not among them."""
     if sample.kind != "instance":
         return 0
-    return sum(not s.ignore for s in sample.segments) - len(_paint(sample)[1])
+    return sum(not s.ignore for s in sample.segments) - len(_seen(sample))
 
 
 def count_renumbered(sample: Sample, _: Categories) -> int:
@@ -65,16 +62,10 @@ def as_things(categories: Categories) -> Categories:
     return Categories(c if c.isthing is not None else replace(c, isthing=True) for c in categories)
 
 
-def _paint(sample: Sample) -> tuple[NDArray[np.int32], dict[int, Segment]]:
-    """A map of 1 + each segment's place in the sample, 0 for void, and the segments seen in it by value."""
-    canvas = np.zeros((sample.height, sample.width), np.int32)
-    values = [0 if s.ignore else i for i, s in enumerate(sample.segments, 1)]
-    try:
-        paint_segments(canvas, sample.segments, values, sample.overlap_policy)
-    except ValueError as error:
-        raise sample.error(str(error), "segments") from None
-    present, _ = kernels.id_counts(canvas)
-    return canvas, {i: sample.segments[i - 1] for i in present.tolist() if i}
+def _seen(sample: Sample) -> dict[int, Segment]:
+    """Segments that are seen in the map, by 1 + their place in the sample; ignore regions are void."""
+    segments = {i: sample.segments[i - 1] for i in sample.places.ids().tolist() if i}
+    return {i: s for i, s in segments.items() if not s.ignore}
 
 
 def _on_map(segment: Segment, segment_id: int) -> Segment:

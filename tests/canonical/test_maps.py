@@ -18,10 +18,15 @@ def box(number, category_id, rows, columns, **settings):
     return Segment(id=number, category_id=category_id, rle=Rle.from_mask(mask), **settings)
 
 
+def painted(segments, height, width, ignore_index):
+    places = maps.places_of_segments(segments, height, width)
+    return maps.mask_from_places(places, segments, ignore_index).to_map()
+
+
 def test_the_smaller_segment_is_on_top_whatever_the_order():
     large, small = box(1, 0, slice(0, 4), slice(0, 4)), box(2, 1, slice(1, 3), slice(1, 3))
     for segments in ([large, small], [small, large]):
-        mask = maps.mask_from_segments(segments, 6, 6, 255)
+        mask = painted(segments, 6, 6, 255)
         assert mask.dtype == np.uint8
         assert (mask[1:3, 1:3] == 1).all()
         assert np.array_equal(np.unique(mask, return_counts=True)[1], [12, 4, 20])
@@ -30,9 +35,9 @@ def test_the_smaller_segment_is_on_top_whatever_the_order():
 def test_crowds_lie_at_the_bottom_and_ignore_regions_are_void():
     crowd = box(1, 2, slice(2, 3), slice(2, 3), iscrowd=True)
     large = box(2, 1, slice(0, 5), slice(0, 5))
-    assert maps.mask_from_segments([large, crowd], 6, 6, 255)[2, 2] == 1
+    assert painted([large, crowd], 6, 6, 255)[2, 2] == 1
     hidden = box(3, 0, slice(0, 2), slice(0, 2), ignore=True)
-    mask = maps.mask_from_segments([large, hidden], 6, 6, 65_535)
+    mask = painted([large, hidden], 6, 6, 65_535)
     assert mask.dtype == np.uint16
     assert mask[0, 0] == 65_535
     assert mask[4, 4] == 1
@@ -40,12 +45,12 @@ def test_crowds_lie_at_the_bottom_and_ignore_regions_are_void():
 
 def test_segments_of_one_size_keep_their_order():
     first, second = box(1, 0, slice(0, 2), slice(0, 3)), box(2, 1, slice(0, 2), slice(1, 4))
-    assert maps.mask_from_segments([first, second], 6, 6, 255)[0].tolist() == [0, 1, 1, 1, 255, 255]
+    assert painted([first, second], 6, 6, 255)[0].tolist() == [0, 1, 1, 1, 255, 255]
 
 
 @pytest.mark.parametrize("segments", [[], [Segment(id=1, category_id=0, source_kind="box")]])
 def test_no_pixels_no_labels(segments):
-    assert (maps.mask_from_segments(segments, 2, 3, 255) == 255).all()
+    assert (painted(segments, 2, 3, 255) == 255).all()
 
 
 def test_a_segment_map_names_its_ids():
