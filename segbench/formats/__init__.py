@@ -57,6 +57,7 @@ FORMATS = {
     ),
     "lvis": Entry("segbench.formats.lvis", files=(".json",), folders=("annotations/lvis_*.json",)),
     "coco": Entry("segbench.formats.coco", files=(".json",), folders=("annotations/instances_*.json",)),
+    "cvat": Entry("segbench.formats.cvat", files=(".xml",), folders=("*.xml",)),
     "labelme": Entry("segbench.formats.labelme", files=(".json",), folders=("*.json", "*/*.json")),
     "yolo-seg": Entry(
         "segbench.formats.yolo_seg",

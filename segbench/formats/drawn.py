@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from segbench import kernels
-from segbench.canonical.categories import Categories
+from segbench.canonical.categories import Categories, Category
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample, Segment
+from segbench.errors import DataError
 
 
 def drawn_segments(
@@ -40,6 +41,25 @@ def drawn_segments(
             raise sample.error(str(error), f"segment {segment.id}") from None
 
 
+def check_names(categories: Categories) -> None:
+    """Refuse categories that a format which tells them by name would take for one.
+
+    Raises
+    ------
+    DataError
+        When two have one name.
+    """
+    seen: dict[str, Category] = {}
+    for category in categories:
+        other = seen.setdefault(category.name, category)
+        if other is not category:
+            raise DataError(
+                f"the categories {other.key} and {category.key} are both called {category.name!r}, and this "
+                "format tells them by name; give other names by a map of labels",
+                field="categories",
+            )
+
+
 def renumbered(sample: Sample, _: Categories) -> int:
     """Count the segments whose id is not their place, 1, 2, …: those that a format without ids renumbers."""
     return sum(segment.id != place for place, segment in enumerate(sample.segments, 1))
@@ -51,6 +71,13 @@ def pixelless(sample: Sample, _: Categories) -> int:
         return 1
     ids = set(sample.segment_runs.values.tolist()) if sample.kind == "panoptic" else set()
     return sum(s.polygons is None and s.bbox is None and not _has_pixels(s, ids) for s in sample.segments)
+
+
+def stated_beside(sample: Sample, _: Categories) -> int:
+    """Count the segments with an area, or with a box that is not all that there is of them."""
+    return sum(
+        s.source_area is not None or (s.bbox is not None and s.source_kind != "box") for s in sample.segments
+    )
 
 
 def _has_pixels(segment: Segment, ids: set[int]) -> bool:

@@ -1,0 +1,151 @@
+"""The writing half of CVAT's XML: ``annotations.xml`` and the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from segbench.canonical.atomic import replace_file, replace_folder
+from segbench.canonical.categories import Categories
+from segbench.canonical.dataset import Dataset
+from segbench.canonical.place import check_mode
+from segbench.canonical.sample import Sample
+from segbench.formats.cvat_elements import kept_groups, write_shapes
+from segbench.formats.cvat_shapes import ATTRIBUTES, PLACES, SHAPES
+from segbench.formats.drawn import check_names, drawn_segments, pixelless, renumbered, stated_beside
+from segbench.formats.pictures import Names, in_splits, picture_name, place_picture
+from segbench.formats.xml_file import Node, to_element, write_document
+
+Progress = Callable[[Iterator[Sample]], Iterator[Sample]]
+
+
+def count_untold(sample: Sample, _: Categories) -> int:
+    """Segments with fields that are no text: CVAT's attributes are, and hold them as JSON."""
+    own = (SHAPES, PLACES, ATTRIBUTES)
+    return sum(
+        any(k not in own for k in s.attributes) or any(not isinstance(v, str) for v in _named(s.attributes))
+        for s in sample.segments
+    )
+
+
+def _named(attributes: Any) -> list[Any]:
+    named = attributes.get(ATTRIBUTES, {})
+    return list(named.values()) if isinstance(named, dict) else [named]
+
+
+def count_others(sample: Sample, _: Categories) -> int:
+    """Images of which the source says what no attribute of ``<image>`` is."""
+    return int(any(key not in ("cvat", "shapes") for key in sample.extra))
+
+
+def list_category_fields(dataset: Dataset) -> list[str]:
+    """Categories that have more than a name and a colour."""
+    others = dataset.extra.get("category_fields", {})
+    return [
+        c.name for c in dataset.categories if c.parent or c.synset or c.frequency or others.get(str(c.key))
+    ]
+
+
+LOSES = {
+    "instances": pixelless,
+    "ids": renumbered,
+    "stated": stated_beside,
+    "attributes": count_untold,
+    "extra": count_others,
+    "category_fields": list_category_fields,
+    "about": lambda dataset: [k for k in dataset.extra if k not in ("cvat", "category_fields", "string_ids")],
+}
+
+
+def write(dataset: Dataset, target: Path, *, images: str = "link", progress: Progress = iter) -> None:
+    """Write one XML (``*.xml``), or ``annotations.xml`` and ``images``; several splits are subsets.
+
+    Objects are stacked in the order of the data set.
+
+    Raises
+    ------
+    DataError
+        When two pictures would have one name, one is missing, two categories have one name, or a text holds
+        what XML cannot.
+    """
+    check_mode(images)
+    check_names(dataset.categories)
+    if target.suffix.lower() == ".xml":
+        _write_xml(dataset, target, progress(iter(dataset)), Names())
+        return
+    with replace_folder(target) as folder:
+        several = len(dataset.splits) > 1
+
+        def placing() -> Iterator[Sample]:
+            for split, sample in zip(in_splits(dataset.splits), progress(iter(dataset)), strict=True):
+                name = picture_name(sample)
+                place_picture(folder / "images" / (f"{split}/{name}" if several else name), sample, images)
+                yield sample
+
+        _write_xml(dataset, folder / "annotations.xml", placing(), Names())
+
+
+def _write_xml(dataset: Dataset, file: Path, samples: Iterator[Sample], taken: Names) -> None:
+    several = list(dataset.splits) != ["train"]
+
+    def elements() -> Iterator[Element]:
+        where: dict[str, Any] = {"file": dataset.path}
+        yield to_element(["version", {}, "1.1", []])
+        for node in _meta(dataset):
+            yield to_element(node, field="meta", **where)
+        for at, (split, sample) in enumerate(zip(in_splits(dataset.splits), samples, strict=True)):
+            name = picture_name(sample)
+            taken.take(f"{split}/{name}", sample)
+            given = {"id": str(at), "name": name} | ({"subset": split} if several else {})
+            node = _image(sample, dataset.categories, given)
+            yield to_element(node, image_id=sample.image_id, **where)
+
+    with replace_file(file) as part, part.open("w", encoding="utf-8") as handle:
+        write_document(handle, "annotations", elements())
+
+
+def _image(sample: Sample, categories: Categories, given: dict[str, str]) -> Node:
+    own = sample.extra.get("cvat", {})
+    kept = {k: v for k, v in own.items() if k != "subset" or "subset" not in given}
+    size = {"width": str(sample.width), "height": str(sample.height)}
+    groups = [group for segment in sample.segments for group in kept_groups(segment)]
+    free = max(groups, default=0) + 1
+    placed: list[tuple[int, int, Node]] = []
+    for segment, rle in drawn_segments(sample, categories, stuff=True):
+        label = categories[segment.category_id].name
+        written = write_shapes(segment, sample, label, rle, free)
+        free += 1
+        placed += [(len(placed) + i if at is None else at, i, n) for i, (at, n) in enumerate(written)]
+    placed += [(at, -1, node) for at, node in sample.extra.get("shapes", [])]
+    placed.sort(key=lambda row: row[:2])
+    return ["image", given | kept | size, "", [node for *_, node in placed]]
+
+
+def _meta(dataset: Dataset) -> list[Node]:
+    """``<meta>`` of the source while its labels are those of the data set, else a new one."""
+    names = [c.name for c in dataset.categories]
+    kept = dataset.extra.get("cvat")
+    if isinstance(kept, list) and kept and _names_of(kept) == names[: len(_names_of(kept))]:
+        return kept
+    labels: list[Node] = []
+    for category in dataset.categories:
+        fields: list[Node] = [["name", {}, category.name, []]]
+        if category.color is not None:
+            fields.append(["color", {}, "#{:02x}{:02x}{:02x}".format(*category.color), []])
+        labels.append(["label", {}, "", [*fields, ["attributes", {}, "", []]]])
+    task = [["name", {}, dataset.name, []], ["labels", {}, "", labels]]
+    return [["meta", {}, "", [["task", {}, "", task]]]]
+
+
+def _names_of(nodes: list[Node]) -> list[str]:
+    found: dict[str, None] = {}
+    for tag, _, _, children in nodes:
+        if tag == "labels":
+            found |= {
+                next((f[2] for f in c[3] if f[0] == "name"), ""): None for c in children if c[0] == "label"
+            }
+        else:
+            found |= dict.fromkeys(_names_of(children))
+    return list(found)
