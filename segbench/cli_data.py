@@ -23,6 +23,8 @@ def formats(name: str | None, as_json: bool) -> None:
     elif name:
         module = load_format(name)
         click.echo(f"{module.TITLE}\n\n{module.LAYOUT}\n")
+        if not hasattr(module, "write"):
+            click.echo(f"Read only: {module.INSTEAD}.\n")
         for feature, kept in carries(name).items():
             click.echo(f"  {'keeps' if kept else 'loses'}  {FEATURES[feature]}")
     else:

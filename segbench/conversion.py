@@ -146,7 +146,10 @@ def _writable(target_format: str, images: str, packed: bool) -> ModuleType:
     check_mode(images)
     if packed and target_format != "segbench":
         raise UsageError(f"packed is a layout of the canonical form; {target_format} has none")
-    return load_format(target_format)
+    module = load_format(target_format)
+    if not hasattr(module, "write"):
+        raise UsageError(f"{target_format} is read only: {module.INSTEAD}")
+    return module
 
 
 def _write(

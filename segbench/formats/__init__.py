@@ -1,7 +1,8 @@
 """Formats: what is on disk, and how it becomes the canonical form and back.
 
 Each format is one module with ``TITLE``, ``TASKS`` (kinds of truth that it stores), ``CARRIES``, ``LAYOUT``,
-``sniff(path)``, ``read(path)`` and ``write(dataset, target)``. Where its files can be predictions it has
+``sniff(path)``, ``read(path)`` and ``write(dataset, target)``; one that can only be read has ``INSTEAD``,
+which says what to write in its place, and no ``write``. Where its files can be predictions it has
 ``read_predictions(path, truth)`` and, where much of that needs no truth, ``read_ahead(path)``, whose result
 ``read_predictions(path, truth, ahead)`` asks for. Where it depends on the data whether a feature is carried:
 ``LOSES``, feature -> function that counts what a sample would lose, or a class that is called so and made
@@ -59,6 +60,19 @@ FORMATS = {
     "coco": Entry("segbench.formats.coco", files=(".json",), folders=("annotations/instances_*.json",)),
     "cvat": Entry("segbench.formats.cvat", files=(".xml",), folders=("*.xml",)),
     "labelme": Entry("segbench.formats.labelme", files=(".json",), folders=("*.json", "*/*.json")),
+    "hf": Entry(
+        "segbench.formats.hf",
+        files=(".parquet",),
+        folders=(
+            "dataset_dict.json",
+            "state.json",
+            "metadata.*",
+            "*/metadata.*",
+            "*.parquet",
+            "*/*.parquet",
+            "*/*/*.parquet",
+        ),
+    ),
     "yolo-seg": Entry(
         "segbench.formats.yolo_seg",
         files=(".yaml", ".yml"),

@@ -88,7 +88,10 @@ class IdReader:
         """
         if self._colors is not None:
             return self._from_colors(data, where)
-        stored = codec.decode_label_runs(data, **where)
+        return self.dense(codec.decode_label_runs(data, **where), refuse=refuse, **where)
+
+    def dense(self, stored: LabelRuns, *, refuse: bool = True, **where: Any) -> LabelRuns:
+        """Return the runs of dense ids for those of stored ones, uint8 or uint16; as :meth:`decode`."""
         meaning = self._meanings[256 if stored.values.dtype == np.uint8 else 65_536]
         if meaning.same and not refuse:
             return stored

@@ -20,8 +20,8 @@ def put_panoptic_predictions(root):
     return tiny.dump(root / "a.json", {"annotations": tiny.panoptic()["annotations"]})
 
 
-def put_canonical(root):
-    segbench.convert(tiny.put_labels(root / "in"), root / "out")
+def put_canonical(root, packed=False):
+    segbench.convert(tiny.put_labels(root / "in"), root / "out", packed=packed)
     return root / "out"
 
 
@@ -58,6 +58,7 @@ SOURCES = {
     "labels": (tiny.put_labels, "png"),
     "masks alone": (lambda root: tiny.put_masks(root / "a"), "png"),
     "canonical": (put_canonical, "segbench"),
+    "canonical, packed": (lambda root: put_canonical(root, packed=True), "segbench"),
     "layout of instances": (put_layout("instances"), "coco"),
     "layout of panoptic": (put_layout("panoptic"), "coco-panoptic"),
 }  # fmt: skip
