@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         SegbenchWarning,
         ThresholdError,
         UsageError,
+        WorkerError,
     )
     from segbench.evaluate import run, score
     from segbench.formats import open_dataset
@@ -64,6 +65,7 @@ _HOMES = {
     "SemanticPrediction": "segbench.models",
     "ThresholdError": "segbench.errors",
     "UsageError": "segbench.errors",
+    "WorkerError": "segbench.errors",
     "__version__": "segbench._version",
     "build_leaderboard": "segbench.leaderboard",
     "convert": "segbench.conversion",
@@ -103,6 +105,7 @@ __all__ = [
     "SemanticPrediction",
     "ThresholdError",
     "UsageError",
+    "WorkerError",
     "__version__",
     "build_leaderboard",
     "convert",

@@ -8,7 +8,8 @@
     │   └── LossError                   3   a conversion would lose what the target cannot carry
     ├── PluginError                     4   a model plugin raised, or returned what it must not
     ├── PartialError                    5   only a part could be done
-    └── ThresholdError                  6   a score is below the threshold asked for
+    ├── ThresholdError                  6   a score is below the threshold asked for
+    └── WorkerError                     1   a worker died, or work cannot be sent to one
 
 Warnings of this package are :class:`SegbenchWarning`.
 """
@@ -83,6 +84,10 @@ class ThresholdError(SegbenchError):
     """A score is below the threshold asked for."""
 
     exit_code = 6
+
+
+class WorkerError(SegbenchError):
+    """A worker died, or work cannot be sent to one."""
 
 
 class SegbenchWarning(UserWarning):

@@ -3,10 +3,10 @@
 ::
 
     {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health, tally, reshape}
-    ← {protocols, results, store, environment, validation} ← {collect, pairing, comparison, losses}
+    ← {protocols, results, store, environment, validation, engines} ← {collect, pairing, comparison, losses}
     ← {panel, conversion_report, gathering} ← stepping
     ← {evaluate, conversion, curves, gallery}
-    ← engines ← leaderboard ← (the lazy names of segbench itself) ← {demo, demo_models, printed}
+    ← leaderboard ← (the lazy names of segbench itself) ← {demo, demo_models, printed}
     ← cli_options ← {cli_data, cli_convert} ← cli
 
 Imports inside functions and under ``if TYPE_CHECKING`` count too: a name that is needed only for a type
@@ -28,12 +28,11 @@ LAYERS = (
     ("kernels",),
     ("canonical",),
     ("formats", "metrics", "models", "health", "tally", "reshape"),
-    ("protocols", "results", "store", "environment", "columns", "validation"),
+    ("protocols", "results", "store", "environment", "columns", "validation", "engines"),
     ("collect", "pairing", "comparison", "losses"),
     ("panel", "conversion_report", "gathering"),
     ("stepping",),
     ("evaluate", "conversion", "curves", "gallery"),
-    ("engines",),
     ("leaderboard",),
     ("",),
     ("demo", "demo_models", "printed"),
