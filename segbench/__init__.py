@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         UsageError,
         WorkerError,
     )
-    from segbench.evaluate import run, score
+    from segbench.evaluate import score
     from segbench.formats import open_dataset
     from segbench.leaderboard import Leaderboard, build_leaderboard
     from segbench.models import (
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         load_model,
     )
     from segbench.results import MetricValue, RunRecord, read_record
+    from segbench.running import run
 
 _HOMES = {
     "Batch": "segbench.models",
@@ -74,7 +75,7 @@ _HOMES = {
     "operating_points": "segbench.curves",
     "precision_recall": "segbench.curves",
     "read_record": "segbench.results",
-    "run": "segbench.evaluate",
+    "run": "segbench.running",
     "score": "segbench.evaluate",
 }
 """Public name -> module; imported when first used, so that ``import segbench`` costs nothing."""

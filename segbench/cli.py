@@ -14,7 +14,7 @@ import click
 from segbench.cli_convert import convert, labels
 from segbench.cli_data import formats, inspect, validate
 from segbench.cli_options import PATH, pairs, print_json, progress
-from segbench.errors import SegbenchError
+from segbench.errors import PartialError, SegbenchError
 
 EXIT_CODES = """\
 Exit codes: 0 ok, 1 internal, 2 usage, 3 data invalid, 4 plugin failed, 5 partial, 6 threshold not met,
@@ -98,6 +98,22 @@ def score(truth: Path, predictions: Path, as_json: bool, **options: Any) -> None
 @click.option(
     "--ignore", metavar="NAME", multiple=True, help="Category of MODEL that DATASET lacks; may be repeated."
 )
+@click.option(
+    "--on-error", type=click.Choice(["stop", "skip"]), default="stop", show_default=True,
+    help="At an image that fails: stop, or note it and go on; the record is then partial.",
+)  # fmt: skip
+@click.option("--timeout", metavar="S", type=click.FloatRange(0, min_open=True), help="Seconds for a batch.")
+@click.option(
+    "--threads", metavar="N", type=click.IntRange(1), help="Of decoding and measuring; default: all cores."
+)
+@click.option(
+    "--shard-size", metavar="N", type=click.IntRange(1), default=128, show_default=True,
+    help="Images kept together: what a run that is killed can lose.",
+)  # fmt: skip
+@click.option(
+    "--resume/--no-resume", default=True, show_default=True,
+    help="Go on where a run left off; or predict all again, and compare with what it left.",
+)  # fmt: skip
 @click.option("--out", type=PATH, default="results", show_default=True, help="Folder of run records.")
 @click.option("--json", "as_json", is_flag=True, help="Print run.json alone on stdout.")
 @pairs("--setting", "the protocol, such as max_detections=[1,10,300]", "settings")
@@ -106,9 +122,20 @@ def run(model: str, dataset: Path, as_json: bool, **options: Any) -> None:
 
     MODEL is file:path.py:Class, module:package.module:factory, or the name of an installed plugin.
     """
-    from segbench.evaluate import run as run_model
+    from segbench.running import run as run_model
 
     _print_result(run_model(model, dataset, progress=progress("run"), **options), as_json)
+
+
+def _refuse_partial(result: Any) -> None:
+    """End with exit code 5 where images were not scored."""
+    records = [result] if hasattr(result, "status") else list(result)
+    counts = records[0].dataset
+    if records[0].status == "partial":
+        raise PartialError(
+            f"the record is partial: {counts['n_scored']:,} of {counts['n_expected']:,} images are scored; "
+            "run again to try the others"
+        )
 
 
 @main.command()
@@ -215,3 +242,4 @@ def _print_result(result: Any, as_json: bool) -> None:
     for warning in printed.warnings_of(result):
         click.echo(f"warning: {warning}", err=True)
     click.echo(printed.result_json(result).rstrip("\n") if as_json else printed.result_text(result))
+    _refuse_partial(result)

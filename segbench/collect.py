@@ -38,23 +38,40 @@ class Collector:
         self.metric = metric
         self._truth = truth
         self._hashes: list[str] = []
+        self._failed: list[tuple[str, str]] = []
         self._images = _Chunks(_packed_images, _image_table)
         self._detections = _Chunks(_joined, _detection_table)
 
-    def add(self, image_id: str, record_sha256: str, stats: Any, latency_ms: float | None = None) -> None:
-        """Add the stats of the next image."""
-        self._images.add(_Image(image_id, len(self._hashes), latency_ms, self.metric.image_row(stats)))
+    def add(
+        self,
+        image_id: str,
+        record_sha256: str,
+        stats: Any,
+        latency_ms: float | None = None,
+        index: int | None = None,
+    ) -> None:
+        """Add the stats of the next image; ``index`` is its position where images before it are left out."""
+        index = len(self._hashes) if index is None else index
+        self._images.add(_Image(image_id, index, latency_ms, self.metric.image_row(stats)))
         self._hashes.append(record_sha256)
         self.metric.add(stats)
         detections = self.metric.detection_rows(stats)
         if detections:
             self._detections.add(detections)
 
+    def fail(self, image_id: str, record_sha256: str | None, error: str, index: int) -> None:
+        """Note the next image as one that is not scored; its hash is None where its truth cannot be read."""
+        self._images.add(_Image(image_id, index, None, self.metric.image_row(None), error))
+        self._failed.append((image_id, error))
+        if record_sha256 is not None:
+            self._hashes.append(record_sha256)
+
     def add_span(self, image_ids: Sequence[str], record_hashes: Sequence[str], stats: Any) -> None:
         """Add the stats of the next images, measured as one by a :class:`TableMetric`."""
         metric = cast("TableMetric", self.metric)
         lists, detections = metric.span_columns(stats)
-        self._images.extend(_Images(image_ids, len(self._hashes), [None] * len(image_ids), lists))
+        places, n = np.arange(len(self._hashes), len(self._hashes) + len(image_ids)), len(image_ids)
+        self._images.extend(_Images(image_ids, places, [None] * n, [None] * n, lists), n)
         self._detections.extend(detections)
         self._hashes += record_hashes
         metric.add_span(stats)
@@ -69,7 +86,7 @@ class Collector:
         provenance: Mapping[str, Any],
         warnings: list[str],
     ) -> RunRecord:
-        """Score what was added, and return the record.
+        """Score what was added, and return the record; it is partial where images are missing.
 
         Raises
         ------
@@ -77,33 +94,50 @@ class Collector:
             When the records are not those that the data set's stated fingerprint was made from.
         """
         truth = self._truth
-        found = fingerprint(truth.categories, self._hashes)
-        stated = truth.stated_fingerprint
-        if stated not in (None, found):
-            raise DataError(
-                "the annotations are not those that the fingerprint was made from: "
-                "they were changed after the data set was written; convert it anew",
-                file=truth.path,
-                field="fingerprint",
-            )
+        found = self._fingerprint()
         scores = self.metric.compute()
+        n_scored = self._images.n_rows - len(self._failed)
         return RunRecord(
             task=protocol.task,
+            status="complete" if n_scored == len(truth) else "partial",
             model=model,
-            dataset=self._dataset(found),
+            dataset=self._dataset(found, n_scored),
             protocol={"name": protocol.name, "version": protocol.version, "settings": self.metric.settings},
             metrics={key: MetricValue(value) for key, value in scores.items()},
             per_class=scores.class_rows,
             timing=timing,
             env=env,
             provenance=provenance,
-            warnings=[*truth.notes, *warnings, *self.metric.warnings],
+            warnings=[*self._missing(n_scored), *truth.notes, *warnings, *self.metric.warnings],
             images=self._images.table,
             detections=self._detections.table if protocol.task == "instance" else None,
         )
 
-    def _dataset(self, found: str) -> dict[str, Any]:
-        truth, n = self._truth, len(self._hashes)
+    def _fingerprint(self) -> str | None:
+        """That of the images that were added; where some are missing, what the data set states."""
+        truth = self._truth
+        if len(self._hashes) < len(truth):
+            return truth.stated_fingerprint
+        found = fingerprint(truth.categories, self._hashes)
+        if truth.stated_fingerprint not in (None, found):
+            raise DataError(
+                "the annotations are not those that the fingerprint was made from: "
+                "they were changed after the data set was written; convert it anew",
+                file=truth.path,
+                field="fingerprint",
+            )
+        return found
+
+    def _missing(self, n_scored: int) -> list[str]:
+        """Say how many images are not scored, and why the first is not."""
+        n = len(self._truth)
+        if n_scored == n:
+            return []
+        why = f", the first image {self._failed[0][0]}: {self._failed[0][1]}" if self._failed else ""
+        return [f"{n - n_scored:,} of {n:,} images are not scored{why}"]
+
+    def _dataset(self, found: str | None, n_scored: int) -> dict[str, Any]:
+        truth = self._truth
         return {
             "name": truth.name,
             "split": "+".join(truth.splits),
@@ -111,8 +145,8 @@ class Collector:
             "fingerprint": found,
             "n_images": len(truth),
             "n_expected": len(truth),
-            "n_scored": n,
-            "n_failed": len(truth) - n,
+            "n_scored": n_scored,
+            "n_failed": len(self._failed),
             "categories": truth.categories.to_json(),
         }
 
@@ -128,15 +162,18 @@ class _Chunks:
         self._pack, self._to_table = pack, to_table
         self._rows: list[Any] = []
         self._packed: list[Any] = []
+        self.n_rows = 0
 
     def add(self, row: Any) -> None:
+        self.n_rows += 1
         self._rows.append(row)
         if len(self._rows) == _CHUNK:
             self._flush()
 
-    def extend(self, packed: Any) -> None:
-        """Add rows that are packed."""
+    def extend(self, packed: Any, n_rows: int = 0) -> None:
+        """Add so many rows that are packed."""
         self._flush()
+        self.n_rows += n_rows
         self._packed.append(packed)
 
     def table(self) -> pa.Table:
@@ -159,15 +196,17 @@ class _Image:
     index: int
     latency_ms: float | None
     columns: Mapping[str, NDArray[Any]]
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Images:
-    """Several of these rows, from ``first`` on; a column is where each list begins, and all lists, joined."""
+    """Several of these rows; a column is where each list begins, and all lists, joined."""
 
     image_ids: Sequence[str]
-    first: int
+    places: NDArray[np.int64]
     latencies: Sequence[float | None]
+    errors: Sequence[str | None]
     columns: ListColumns
 
 
@@ -175,8 +214,9 @@ def _packed_images(rows: list[_Image]) -> _Images:
     lists = {name: [row.columns[name] for row in rows] for name in rows[0].columns}
     return _Images(
         [row.image_id for row in rows],
-        rows[0].index,
+        np.array([row.index for row in rows], np.int64),
         [row.latency_ms for row in rows],
+        [row.error for row in rows],
         {name: (np.cumsum([0, *map(len, each)]), np.concatenate(each)) for name, each in lists.items()},
     )
 
@@ -184,12 +224,11 @@ def _packed_images(rows: list[_Image]) -> _Images:
 def _image_table(images: _Images) -> pa.Table:
     from segbench import columns
 
-    n = len(images.image_ids)
     fixed = {
         "image_id": columns.strings(images.image_ids),
-        "index": columns.numbers(np.arange(images.first, images.first + n)),
+        "index": columns.numbers(images.places),
         "latency_ms": columns.optional_floats(images.latencies),
-        "error": columns.strings([None] * n),
+        "error": columns.strings(images.errors),
     }
     lists = {name: columns.lists(starts, values) for name, (starts, values) in images.columns.items()}
     return columns.table({**fixed, **lists})

@@ -66,12 +66,29 @@ class Panel:
         observed = [w.observe(pred, truth, once, [stats[i] for i in at]) for at, w in self._witnesses]
         return Measured(truth.image_id, truth.record_sha256, stats, observed)
 
-    def add(self, image: Measured, latency_ms: float | None = None) -> None:
-        """Add the next image."""
+    @classmethod
+    def of(
+        cls,
+        protocols: Sequence[Protocol],
+        truth: Dataset,
+        settings: Mapping[str, Any] | None = None,
+        threads: int = 1,
+    ) -> Panel:
+        """A panel of these protocols, each with these settings."""
+        metrics = [protocol.build(truth.categories, settings) for protocol in protocols]
+        return cls(protocols, metrics, truth, threads)
+
+    def add(self, image: Measured, latency_ms: float | None = None, index: int | None = None) -> None:
+        """Add the next image; ``index`` is its position in the data set, where images are left out."""
         for collector, stats in zip(self.collectors, image.stats, strict=True):
-            collector.add(image.image_id, image.record_sha256, stats, latency_ms)
+            collector.add(image.image_id, image.record_sha256, stats, latency_ms, index)
         for (_, witness), observed in zip(self._witnesses, image.observed, strict=True):
             witness.add(observed)
+
+    def fail(self, image_id: str, record_sha256: str | None, error: str, index: int) -> None:
+        """Note the next image as one that could not be scored."""
+        for collector in self.collectors:
+            collector.fail(image_id, record_sha256, error, index)
 
     def records(self, **details: Mapping[str, Any] | list[str]) -> list[RunRecord]:
         """Score what was added: a record a protocol; ``details`` as of :meth:`Collector.record`."""

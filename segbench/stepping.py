@@ -1,54 +1,70 @@
-"""The ways to get images measured: in threads from files, one by one or by spans; by batches from a model."""
+"""The ways to get images of files measured in threads, one by one or by spans; ordered_map."""
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.instances import InstanceTable
 from segbench.canonical.label_table import LabelTable
 from segbench.collect import Collector
-from segbench.errors import DataError, PluginError
+from segbench.errors import DataError
 from segbench.metrics import TableMetric
 from segbench.panel import Measured, Panel
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from segbench.models import Batch, SegModel
-    from segbench.models.class_map import ClassMap
-
 Table = InstanceTable | LabelTable
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
-    """Apply a function in threads and yield results in order; at most ``2 × threads`` are under way."""
+def ordered_map(
+    function: Callable[[T], R], items: Iterable[T], threads: int, ahead: int | None = None
+) -> Iterator[R]:
+    """Apply a function in threads and yield results in order; ``ahead`` (2 × threads) are under way.
+
+    Where an item cannot be had, the results of those before it come first, and then the error.
+    """
     if threads == 1:
         yield from map(function, items)
         return
     from concurrent.futures import ThreadPoolExecutor
 
+    failure: list[Exception] = []
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[R]] = deque()
         try:
-            for item in items:
+            for item in _until_failure(items, failure):
                 waiting.append(pool.submit(function, item))
-                if len(waiting) >= 2 * threads:
+                if len(waiting) >= (ahead or 2 * threads):
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         finally:
             for future in waiting:
                 future.cancel()
+    if failure:
+        raise failure[0]
+
+
+def _until_failure(items: Iterable[T], failure: list[Exception]) -> Iterator[T]:
+    """Yield items up to the first that cannot be had, whose error is put into ``failure``."""
+    source = iter(items)
+    while True:
+        try:
+            item = next(source)
+        except StopIteration:
+            return
+        except Exception as error:  # noqa: BLE001 - raised again by the caller
+            failure.append(error)
+            return
+        yield item
 
 
 _SPANS = {InstanceTable: 250, LabelTable: 32}
@@ -139,47 +155,3 @@ class Spans(Iterable[range]):
         """Add what each metric measured of the next span."""
         for collector, one in zip(self.collectors, stats, strict=True):
             collector.add_span(self.truth.image_ids[span.start : span.stop], hashes, one)
-
-
-@dataclass(frozen=True)
-class ModelSteps:
-    """A model, what its categories mean, and where its predictions go."""
-
-    plugin: SegModel
-    class_map: ClassMap
-    panel: Panel
-    task: Any
-
-    def step(self, truth: Dataset, indices: list[int]) -> list[float]:
-        """Predict and measure one batch; return the latency of each of its images in milliseconds."""
-        from segbench.models import Batch
-        from segbench.models.predictions import prediction_sample
-
-        samples = [truth[i] for i in indices]
-        batch = Batch(
-            images=[s.image for s in samples], image_ids=[s.image_id for s in samples], task=self.task
-        )
-        started = time.perf_counter()
-        answers = self._predict(batch)
-        latency = 1000 * (time.perf_counter() - started) / len(samples)
-        for index, sample, answer in zip(indices, samples, answers, strict=True):
-            pred = prediction_sample(answer, sample, self.class_map, truth.ignore_index)
-            self.panel.add(self.panel.measure(pred, sample, index), latency)
-        return [latency] * len(samples)
-
-    def _predict(self, batch: Batch) -> Sequence[Any]:
-        name = self.plugin.info.name
-        try:
-            answers = self.plugin.predict(batch)
-        except Exception as error:
-            first = batch.image_ids[0]
-            raise PluginError(
-                f"{name}: image {first}: predict raised {type(error).__name__}: {error}"
-            ) from error
-        count = len(answers) if isinstance(answers, Sequence | np.ndarray) else None
-        if count != len(batch):
-            what = type(answers).__name__ if count is None else f"{count} predictions"
-            raise PluginError(
-                f"{name}: image {batch.image_ids[0]}: predict returned {what} for {len(batch)} images"
-            )
-        return answers

@@ -3,9 +3,9 @@
 ::
 
     {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health, tally, reshape}
-    ← {protocols, results, store, environment, validation, engines} ← {collect, pairing, comparison, losses}
-    ← {panel, conversion_report, gathering} ← stepping
-    ← {evaluate, conversion, curves, gallery}
+    ← {protocols, results, environment, validation, engines} ← {store, packing, patience, identity}
+    ← {collect, pairing, comparison, losses} ← {panel, conversion_report, gathering}
+    ← {stepping, shards} ← pipeline ← {evaluate, conversion, curves, gallery} ← running
     ← leaderboard ← (the lazy names of segbench itself) ← {demo, demo_models, printed}
     ← cli_options ← {cli_data, cli_convert} ← cli
 
@@ -28,11 +28,14 @@ LAYERS = (
     ("kernels",),
     ("canonical",),
     ("formats", "metrics", "models", "health", "tally", "reshape"),
-    ("protocols", "results", "store", "environment", "columns", "validation", "engines"),
+    ("protocols", "results", "environment", "columns", "validation", "engines"),
+    ("store", "packing", "patience", "identity"),
     ("collect", "pairing", "comparison", "losses"),
     ("panel", "conversion_report", "gathering"),
-    ("stepping",),
+    ("stepping", "shards"),
+    ("pipeline",),
     ("evaluate", "conversion", "curves", "gallery"),
+    ("running",),
     ("leaderboard",),
     ("",),
     ("demo", "demo_models", "printed"),

@@ -32,6 +32,30 @@ def replace_file(target: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def create_file(target: Path, data: bytes) -> bool:
+    """Write a file that is not there yet, whole and down to the disk; tell whether it was this call that did.
+
+    Of several writers at a time, in any process, one wins, and the others are told so.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = _beside(target, ".part")
+    try:
+        part.write_bytes(data)
+        _sync(part)
+        try:
+            target.hardlink_to(part)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links
+            if target.exists():
+                return False
+            part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    _sync_folder(target.parent)
+    return True
+
+
 @contextmanager
 def replace_folder(target: Path) -> Iterator[Path]:
     """Yield an empty folder beside ``target``; once the block ends without an error, it takes its place.
@@ -118,6 +142,17 @@ def _stem(target: Path) -> str:
 def _sync(file: Path) -> None:
     with file.open("rb") as handle:
         os.fsync(handle.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the system can."""
+    if sys.platform == "win32":
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _sync_below(folder: Path) -> None:

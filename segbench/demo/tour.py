@@ -10,9 +10,9 @@ from pathlib import Path
 from segbench.conversion import convert
 from segbench.demo import STUFF, DemoSources, draw
 from segbench.errors import UsageError
-from segbench.evaluate import run
 from segbench.formats import open_dataset
 from segbench.leaderboard import build_leaderboard
+from segbench.running import run
 
 MODELS = ("PixelColor", "SmoothColor", "CoarseGrid")
 NAME = "demo-landscapes"

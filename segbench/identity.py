@@ -1,0 +1,73 @@
+"""What makes two runs the same: hashes of model and data, for the key of a plan."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segbench.canonical.dataset import Dataset
+
+if TYPE_CHECKING:
+    from segbench.models import SegModel
+
+
+def data_identity(dataset: Dataset) -> dict[str, Any]:
+    """Say which data a run is on, without reading all of it.
+
+    The fingerprint where the data set states one. Else the hash of its file; of a folder names, sizes and
+    times of change of all files; and of a data set in memory its fingerprint, which is computed.
+    """
+    found: dict[str, Any] = {"name": dataset.name, "format": dataset.format, "splits": dict(dataset.splits)}
+    path = dataset.path
+    if dataset.stated_fingerprint is not None or path is None or not path.exists():
+        return {**found, "fingerprint": dataset.fingerprint}
+    if path.is_file():
+        with path.open("rb") as file:
+            return {**found, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    digest = hashlib.sha256()
+    for line in sorted(_files(path)):
+        digest.update(line.encode("utf-8", "surrogateescape"))
+    return {**found, "files_sha256": digest.hexdigest()}
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """``path, size, time`` of every file below a folder, links followed; those that are hidden left out."""
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            file = Path(place, name)
+            stat = file.stat()
+            yield f"{file.relative_to(folder).as_posix()}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
+
+
+def model_identity(plugin: SegModel, spec: str | None) -> dict[str, Any] | None:
+    """Say which model runs: its spec, the hash of its code, and what it states of its weights.
+
+    None where it cannot be told from another one: an object without ``weights_sha256`` and ``revision``.
+    """
+    from segbench.models import code_sha256
+
+    info = plugin.info
+    if spec is None and info.weights_sha256 is None and info.revision is None:
+        return None
+    cls = type(plugin)
+    return {
+        "name": info.name,
+        "spec": spec or f"{cls.__module__}.{cls.__qualname__}",
+        "code_sha256": code_sha256(spec) if spec else _source_sha256(cls),
+        "revision": info.revision,
+        "weights_sha256": info.weights_sha256,
+        "tasks": list(info.tasks),
+        "id2label": {str(i): label for i, label in info.id2label.items()},
+    }
+
+
+def _source_sha256(cls: type) -> str | None:
+    try:
+        return hashlib.sha256(inspect.getsource(cls).encode()).hexdigest()
+    except (OSError, TypeError):
+        return None

@@ -1,0 +1,248 @@
+"""The stages of a run: images are decoded, given to the model, and measured, all three at the same time.
+
+Decoding and measuring go on in threads while the model works in the thread that it was loaded in.
+Few images are under way between the stages, and memory does not grow with the data set.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.canonical.dataset import Dataset
+from segbench.canonical.sample import Sample
+from segbench.errors import PluginError, SegbenchError
+from segbench.panel import Panel
+from segbench.patience import Caller, UnansweredError
+from segbench.shards import Outcome, Shard
+from segbench.stepping import ordered_map
+from segbench.store import Plan
+
+if TYPE_CHECKING:
+    from segbench.models import SegModel
+    from segbench.models.class_map import ClassMap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """How the stages are run.
+
+    Attributes
+    ----------
+    batch_size
+        Images a call of the model. A batch never reaches over the end of its shard.
+    skip_errors
+        Whether an image that fails is noted, and the run goes on.
+    threads
+        Of decoding, and of measuring; with one, the stages follow each other.
+    timeout
+        Seconds that the model may take for a batch; None for any.
+    """
+
+    batch_size: int = 1
+    skip_errors: bool = False
+    threads: int = 1
+    timeout: float | None = None
+
+
+@dataclass(slots=True)
+class _Item:
+    """One image on its way."""
+
+    position: int
+    image_id: str
+    sample: Sample | None = None
+    image: NDArray[np.uint8] | None = None
+    answer: Any = None
+    latency_ms: float | None = None
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class _Work:
+    """A batch on its way; ``ends`` tells whether it is the last of its shard."""
+
+    number: int
+    items: list[_Item]
+    ends: bool
+    outcomes: list[Outcome] = field(default_factory=list)
+
+
+class Pipeline:
+    """A model, the truth, and where its answers go.
+
+    Parameters
+    ----------
+    plugin, class_map
+        The model, and what its categories mean.
+    panel
+        What measures; nothing is added to it.
+    truth, task
+        What is asked.
+    stages
+        How.
+    known_failures
+        Why images fail, by position, where that is known: they are not tried.
+    watch
+        Called with the position of the first image of each batch before the model is.
+    """
+
+    def __init__(
+        self,
+        *,
+        plugin: SegModel,
+        class_map: ClassMap,
+        panel: Panel,
+        truth: Dataset,
+        task: Any,
+        stages: Stages,
+        known_failures: Mapping[int, str] | None = None,
+        watch: Callable[[int], None] | None = None,
+    ) -> None:
+        self._plugin, self._class_map, self._panel = plugin, class_map, panel
+        self._truth, self._task, self._stages = truth, task, stages
+        self._known = known_failures or {}
+        self._watch = watch
+        self._caller = Caller(plugin.predict, stages.timeout)
+
+    def shards(
+        self, plan: Plan, numbers: Iterable[int], tick: Callable[[], object] = lambda: None
+    ) -> Iterator[Shard]:
+        """Run shards of a plan, and yield each when all of its images are measured; ``tick`` an image.
+
+        Raises
+        ------
+        PluginError, DataError
+            When an image fails and that is not to be noted, or the model hangs.
+        """
+        threads = self._stages.threads
+        decoded = ordered_map(self._decode, self._batches(plan, numbers), threads, threads + 1)
+        answered = map(self._answer, decoded)
+        outcomes: list[Outcome] = []
+        for work in ordered_map(self._measure, answered, threads, threads + 1):
+            outcomes += work.outcomes
+            for _ in work.outcomes:
+                tick()
+            if work.ends:
+                yield Shard(plan.key, work.number, outcomes)
+                outcomes = []
+
+    def _batches(self, plan: Plan, numbers: Iterable[int]) -> Iterator[_Work]:
+        size = self._stages.batch_size
+        for number in numbers:
+            positions = plan.positions(number)
+            for first in range(0, len(positions), size):
+                items = [_Item(i, plan.image_ids[i]) for i in positions[first : first + size]]
+                yield _Work(number, items, first + size >= len(positions))
+
+    def _decode(self, work: _Work) -> _Work:
+        for item in work.items:
+            if item.position in self._known:
+                item.error = self._known[item.position]
+                continue
+            with self._noting([item]):
+                item.sample = self._truth[item.position]
+                item.image = item.sample.image
+        return work
+
+    def _answer(self, work: _Work) -> _Work:
+        items = [item for item in work.items if item.error is None]
+        if items:
+            try:
+                self._ask(items)
+            except PluginError as error:
+                if not self._stages.skip_errors or isinstance(error, UnansweredError):
+                    raise
+                self._ask_each(items, error)
+        return work
+
+    def _ask_each(self, items: Sequence[_Item], error: PluginError) -> None:
+        """Ask again, one by one, so that an image of a batch fails alone."""
+        if len(items) == 1:
+            items[0].error = str(error)
+            return
+        for item in items:
+            with self._noting([item]):
+                self._ask([item])
+
+    def _ask(self, items: Sequence[_Item]) -> None:
+        from segbench.models import Batch
+
+        if self._watch:
+            self._watch(items[0].position)
+        images = [item.image for item in items if item.image is not None]
+        batch = Batch(images=images, image_ids=[item.image_id for item in items], task=self._task)
+        started = time.perf_counter()
+        answers = self._predict(batch)
+        latency = 1000 * (time.perf_counter() - started) / len(items)
+        for item, answer in zip(items, answers, strict=True):
+            item.answer, item.latency_ms = answer, latency
+
+    def _predict(self, batch: Any) -> Sequence[Any]:
+        where = f"{self._plugin.info.name}: image {batch.image_ids[0]}: predict"
+        try:
+            answers = self._caller(batch)
+        except UnansweredError as error:
+            raise UnansweredError(f"{where} {error}", batch.image_ids) from None
+        except Exception as error:
+            raise PluginError(f"{where} raised {type(error).__name__}: {error}") from error
+        count = len(answers) if isinstance(answers, Sequence | np.ndarray) else None
+        if count != len(batch):
+            what = type(answers).__name__ if count is None else f"{count} predictions"
+            raise PluginError(f"{where} returned {what} for {len(batch)} images")
+        return answers
+
+    def _measure(self, work: _Work) -> _Work:
+        work.outcomes = [self._outcome(item) for item in work.items]
+        work.items = []
+        return work
+
+    def _outcome(self, item: _Item) -> Outcome:
+        from segbench.models.predictions import prediction_sample
+
+        measured, truth = None, item.sample
+        if item.error is None and truth is not None:
+            with self._noting([item]):
+                pred = prediction_sample(item.answer, truth, self._class_map, self._truth.ignore_index)
+                measured = self._panel.measure(pred, truth, item.position)
+        return Outcome(
+            image_id=item.image_id,
+            position=item.position,
+            record_sha256=measured.record_sha256 if measured else self._hash(item),
+            measured=measured,
+            error=item.error,
+            latency_ms=None if measured is None else item.latency_ms,
+        )
+
+    def _hash(self, item: _Item) -> str | None:
+        """The hash of the truth of an image that failed; None where it is the truth that cannot be read."""
+        try:
+            return self._truth[item.position].record_sha256
+        except SegbenchError:
+            return None
+
+    def _noting(self, items: Sequence[_Item]) -> _Noting:
+        return _Noting(items, self._stages.skip_errors)
+
+
+@dataclass(slots=True)
+class _Noting:
+    """Notes an error of segbench with the images that it concerns, where errors are skipped."""
+
+    items: Sequence[_Item]
+    skip: bool
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
+        if not self.skip or not isinstance(error, SegbenchError) or isinstance(error, UnansweredError):
+            return False
+        for item in self.items:
+            item.error = str(error)
+        return True

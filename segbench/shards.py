@@ -1,0 +1,205 @@
+"""Shard: what was measured of a range of images, as it is kept in a :class:`~segbench.store.ShardStore`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from segbench.errors import DataError, PluginError
+from segbench.packing import from_bytes, to_bytes
+from segbench.panel import Measured, Panel
+from segbench.store import Plan, ShardStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one image.
+
+    Attributes
+    ----------
+    image_id, position
+        Its id and its position in the data set.
+    record_sha256
+        Hash of its truth, None where that cannot be read.
+    measured
+        What was measured, or None where it failed.
+    error
+        Why it failed.
+    latency_ms
+        How long the model took; no part of what copies must agree in.
+    """
+
+    image_id: str
+    position: int
+    record_sha256: str | None
+    measured: Measured | None = None
+    error: str | None = None
+    latency_ms: float | None = None
+
+    def content(self) -> bytes:
+        """What every run must find alike."""
+        one = self.measured
+        parts = None if one is None else [list(one.stats), list(one.observed)]
+        return to_bytes({"hash": [self.record_sha256], "measured": [parts]})
+
+    def joined(self, other: Outcome) -> Outcome:
+        """The one of the two that is measured; the other one, where both are, after they were compared."""
+        if other.measured is None or self.measured is None:
+            return self if other.measured is None else other
+        if self.content() != other.content():
+            raise PluginError(
+                f"image {self.image_id}: two runs of it give different results: the model is not "
+                "deterministic, or model or data were changed; run again with resume off once that is mended"
+            )
+        return other
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The outcomes of the images of one shard.
+
+    Attributes
+    ----------
+    key
+        That of the plan.
+    number
+        Which shard of it.
+    outcomes
+        In the order of the plan.
+    """
+
+    key: str
+    number: int
+    outcomes: Sequence[Outcome]
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether an image of it failed."""
+        return any(one.measured is None for one in self.outcomes)
+
+    def to_bytes(self) -> bytes:
+        """The content of its file."""
+        rows, found = self.outcomes, [one.measured for one in self.outcomes]
+        return to_bytes(
+            {
+                "head": [self.key, self.number],
+                **{name: [getattr(one, name) for one in rows] for name in _COLUMNS[:-2]},
+                "stats": [None if one is None else list(one.stats) for one in found],
+                "observed": [None if one is None else list(one.observed) for one in found],
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes, plan: Plan, number: int) -> Shard:
+        """Read it, and hold it against the plan.
+
+        Raises
+        ------
+        DataError
+            When it is damaged, or not the shard of this number of this plan.
+        """
+        parts = from_bytes(data)
+        try:
+            key, own = parts.pop("head")
+            rows = [_outcome(dict(zip(_COLUMNS, row, strict=True))) for row in _rows(parts)]
+        except (LookupError, ValueError, TypeError) as error:
+            raise DataError(f"is no shard ({error!r})") from None
+        positions = plan.positions(number)
+        ids = [plan.image_ids[i] for i in positions]
+        if key != plan.key or own != number or [one.position for one in rows] != positions:
+            raise DataError(f"is shard {own} of run {key}, not {number} of {plan.key}")
+        if [one.image_id for one in rows] != ids:
+            raise DataError("holds other images than the plan says")
+        return cls(key, number, rows)
+
+    def joined(self, other: Shard) -> Shard:
+        """What two runs of this shard say together.
+
+        Raises
+        ------
+        PluginError
+            When an image was measured by both, and differs.
+        """
+        pairs = zip(self.outcomes, other.outcomes, strict=True)
+        return Shard(self.key, self.number, [one.joined(two) for one, two in pairs])
+
+
+_COLUMNS = ("image_id", "position", "record_sha256", "error", "latency_ms", "stats", "observed")
+
+
+def _rows(parts: Mapping[str, Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
+    return zip(*(parts[name] for name in _COLUMNS), strict=True)
+
+
+def _outcome(row: dict[str, Any]) -> Outcome:
+    stats, observed, record = row.pop("stats"), row.pop("observed"), row["record_sha256"]
+    measured = None
+    if row["error"] is None:
+        measured = Measured(row["image_id"], record, list(stats), list(observed))
+    return Outcome(**row, measured=measured)
+
+
+class Kept:
+    """The shards of a store, read and checked."""
+
+    def __init__(self, store: ShardStore) -> None:
+        self.store = store
+
+    def read(self, number: int) -> Shard:
+        """Read a shard.
+
+        Raises
+        ------
+        DataError
+            When it cannot be read, is damaged, or belongs to another plan; names the file.
+        """
+        try:
+            return Shard.from_bytes(self.store.read(number), self.store.plan, number)
+        except DataError as error:
+            raise DataError(error.message, file=self.store.path(number)) from None
+
+    def find(self, number: int) -> Shard | None:
+        """Read a shard; None where it is damaged."""
+        try:
+            return self.read(number)
+        except DataError:
+            return None
+
+    def put(self, shard: Shard) -> None:
+        """Keep a shard; errors as :meth:`ShardStore.put`."""
+        self.store.put(shard, self.find)
+
+    def done(self) -> Iterator[Shard]:
+        """The shards that are whole and without failures, in order: those that need not be run again."""
+        for number in self.store.numbers():
+            shard = self.find(number)
+            if shard is not None and not shard.has_failures:
+                yield shard
+
+    def first_error(self) -> str | None:
+        """Why the first image that failed did."""
+        shards = (self.read(number) for number in self.store.numbers())
+        return next((one.error for shard in shards for one in shard.outcomes if one.error), None)
+
+    def merge(self, panel: Panel) -> list[float]:
+        """Add every image that is there, in the order of the data set; return the latencies.
+
+        Where the data set is in the order of its ids, one shard is in memory at a time.
+
+        Raises
+        ------
+        DataError
+            When a shard is damaged.
+        """
+        outcomes = (one for number in self.store.numbers() for one in self.read(number).outcomes)
+        in_order = self.store.plan.in_order
+        latencies = []
+        for one in outcomes if in_order else sorted(outcomes, key=lambda one: one.position):
+            if one.measured is None:
+                panel.fail(one.image_id, one.record_sha256, str(one.error), one.position)
+            else:
+                panel.add(one.measured, one.latency_ms, one.position)
+            if one.latency_ms is not None:
+                latencies.append(one.latency_ms)
+        return latencies

@@ -1,0 +1,73 @@
+"""Small data sets with pictures on disk, and models in a file that misbehave when they are told to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+import segbench
+from segbench.canonical.images import encode_image, encode_labels
+
+MODEL = '''
+"""Answers the truth with mistakes that depend on the picture alone; FAULT says how it misbehaves."""
+import json, os, signal, time
+import numpy as np
+import segbench
+
+class Model:
+    info = segbench.ModelInfo(name="m", tasks=("semantic",), id2label={0: "a", 1: "b", 2: "c"})
+
+    def __init__(self):
+        self.fault = json.loads(os.environ.get("FAULT", "{}"))
+
+    def predict(self, batch):
+        time.sleep(self.fault.get("seconds", 0) * len(batch))
+        return [self.answer(i, image) for i, image in zip(batch.image_ids, batch.images)]
+
+    def answer(self, image_id, image):
+        kind = self.fault.get("kind") if image_id in self.fault.get("images", [image_id]) else None
+        mask = (image[0] + (image[1] > 200)) % 3
+        if kind == "raise":
+            raise RuntimeError("out of luck")
+        if kind == "hang":
+            time.sleep(3600)
+        if kind == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if kind == "shape":
+            return mask[:-1]
+        if kind == "random":
+            mask = (mask + np.random.default_rng().integers(0, 3, mask.shape)) % 3
+        if kind == "leak":
+            Model.leaked = getattr(Model, "leaked", []) + [np.ones(1 << 20)]
+        return mask.astype(np.uint8)
+'''
+
+
+def write_data(folder: Path, n: int, height: int = 8, width: int = 12) -> Path:
+    """Write n pictures with masks of three categories; the mask is what the red channel says, mod 3."""
+    rng = np.random.default_rng(n)
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    (folder / "id2label.json").write_text(json.dumps({0: "a", 1: "b", 2: "c"}))
+    for i in range(n):
+        image = rng.integers(0, 256, (3, height, width), dtype=np.uint8)
+        (folder / f"images/{i:05d}.png").write_bytes(encode_image(image))
+        (folder / f"masks/{i:05d}.png").write_bytes(encode_labels(image[0] % 3))
+    return folder
+
+
+def write_model(folder: Path) -> str:
+    """Write the model; return its spec."""
+    (folder / "model.py").write_text(MODEL)
+    return f"file:{folder / 'model.py'}:Model"
+
+
+def same_result(one: segbench.RunRecord, two: segbench.RunRecord) -> bool:
+    """Whether two records say the same to the last byte, but for time and machine."""
+    texts = [
+        json.dumps([r.run_id, r.to_dict()["metrics"], r.per_class, list(r.warnings)]) for r in (one, two)
+    ]
+    images = [record.images.drop_columns("latency_ms") for record in (one, two)]
+    return texts[0] == texts[1] and images[0].equals(images[1]) and one.detections == two.detections
