@@ -11,8 +11,10 @@
     text.py       labels, digits, safe text
     tables.py     Markdown and CSV
     plots.py      SVG
-    view.py       what the page shows of a board
-    page.py       HTML, with page.html, page.css and page.js
+    view.py       what the page's template shows of a board
+    overview.py   models across boards
+    page_data.py  what the page's script shows of a board
+    page.py       HTML, from the templates, style sheets and scripts in web/
 """
 
 from __future__ import annotations

@@ -9,42 +9,39 @@ from importlib.resources import files
 from typing import Any
 
 from segbench.leaderboard import text
-from segbench.leaderboard.boards import Board, Leaderboard
+from segbench.leaderboard.boards import Leaderboard
+from segbench.leaderboard.overview import overview
+from segbench.leaderboard.page_data import board_data, list_lengths
 from segbench.leaderboard.view import board_view
 
-WORST_OBJECTS = "share of objects found"
-"""What the images of instance boards are sorted by."""
+STYLES = ("base", "tables", "board", "paper")
+SCRIPTS = ("dom", "sort", "filters", "grid", "heat", "images", "runs", "theme", "start")
+"""Files of ``web/``, in the order in which the page holds them."""
 
 
 def page(leaderboard: Leaderboard) -> str:
     """The leaderboard as one self-contained HTML page."""
-    from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    style, script, template = (_resource(f"page.{kind}") for kind in ("css", "js", "html"))
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    style = "".join(_resource(f"{name}.css") for name in STYLES)
+    script = '"use strict";\n(() => {\n' + "".join(_resource(f"{name}.js") for name in SCRIPTS) + "})();\n"
+    boards = _boards(leaderboard)
     n_runs = sum(len(board.rows) for board in leaderboard.boards)
-    n_boards = len(leaderboard.boards)
-    return environment.from_string(template).render(
+    template = _environment().get_template("index.html")
+    return template.render(
+        policy=Markup(_policy(style, script)),
         style=Markup(style),
-        style_hash=_hash(style),
         script=Markup(script),
-        script_hash=_hash(script),
-        data=Markup(embedded({"boards": [_data(board) for board in leaderboard.boards]})),
-        boards=[board_view(board, f"board-{place}") for place, board in enumerate(leaderboard.boards)],
+        title=", ".join(dict.fromkeys(board["title"] for board in boards)),
+        boards=boards,
+        overview=overview(leaderboard.boards),
         left_out=[
             {key: value and text.clean(value) for key, value in vars(one).items()}
             for one in leaderboard.left_out
         ],
         n_boot=f"{leaderboard.n_boot:,}",
         seed=leaderboard.seed,
-        summary=f"{text.count(n_runs, 'run')} on {text.count(n_boards, 'board')}",
+        summary=f"{text.count(n_runs, 'run')} on {text.count(len(boards), 'board')}",
     )
 
 
@@ -56,31 +53,39 @@ def embedded(value: object) -> str:
     return shown
 
 
+def _boards(leaderboard: Leaderboard) -> list[dict[str, Any]]:
+    from markupsafe import Markup
+
+    lengths = list_lengths(leaderboard.boards)
+    return [
+        board_view(board, f"board-{place}") | {"data": Markup(embedded(board_data(board, lengths)))}
+        for place, board in enumerate(leaderboard.boards)
+    ]
+
+
+def _environment() -> Any:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    return Environment(
+        loader=FunctionLoader(_resource),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _policy(style: str, script: str) -> str:
+    return (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
 def _resource(name: str) -> str:
-    return files("segbench.leaderboard").joinpath(name).read_text(encoding="utf-8")
+    return files("segbench.leaderboard").joinpath("web", name).read_text(encoding="utf-8")
 
 
 def _hash(content: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
-
-
-def _data(board: Board) -> dict[str, Any]:
-    """What the lists of worst images need: image ids once, then for each run and class (place, score)."""
-    ids = sorted({image for row in board.rows for worst in row.worst.values() for image, _ in worst})
-    place = {image: i for i, image in enumerate(ids)}
-    runs = [
-        {
-            "worst": {
-                "" if category is None else str(category): [[place[image], score] for image, score in worst]
-                for category, worst in row.worst.items()
-            }
-        }
-        for row in board.rows
-    ]
-    objects = board.task == "instance"
-    return {
-        "images": [text.clean(image) for image in ids],
-        "runs": runs,
-        "imageScore": WORST_OBJECTS if objects else text.label(board.metric),
-        "classScore": WORST_OBJECTS if objects else text.label(text.class_key(board.metric)),
-    }

@@ -42,30 +42,38 @@ _RC: dict[Any, Any] = {
 }
 
 _SVG = "http://www.w3.org/2000/svg"
+_LONG_NUMBER = re.compile(r"(?<=[ \"(,])(-?\d+\.\d\d)\d+(?=[ \"),])")
+"""Hundredths of a point are enough."""
+
 _ATTRIBUTES = re.compile("clip-path|fill|font-size|opacity|stroke|text-anchor|(fill|stroke)-[a-z]+")
 
 
+MOST_INTERVALS = 25
+"""Runs of the plot of intervals; the table draws all."""
+
+
 def interval_plot(board: Board, prefix: str) -> str:
-    """Every run's score with its 95 % interval, best first, tie groups banded.
+    """The score of each run with its 95 % interval, best first, tie groups banded.
 
     ``prefix`` makes the ids of the SVG unique in its page.
     """
+    rows = board.rows[:MOST_INTERVALS]
     with _settings():
-        figure, axes = _figure(0.66 + 0.28 * len(board.rows))
-        _bands(axes, board.rows)
+        figure, axes = _figure(0.66 + 0.28 * len(rows))
+        _bands(axes, rows)
         across = axes.get_yaxis_transform()  # x in shares of the width
-        for place, row in enumerate(board.rows):
+        for place, row in enumerate(rows):
             if not math.isnan(row.ci_low):
                 axes.plot([100 * row.ci_low, 100 * row.ci_high], [place, place], color=ACCENT, linewidth=1.6)
             axes.plot(100 * row.value, place, "o", color=ACCENT, markersize=5)
             axes.text(1.02, place, str(row.rank), color=MUTED, va="center", transform=across)
-        axes.set_yticks(range(len(board.rows)), [shorten(row.model, 28) for row in board.rows], color=INK)
-        axes.set_ylim(len(board.rows) - 0.5, -0.5)
+        axes.set_yticks(range(len(rows)), [shorten(row.model, 28) for row in rows], color=INK)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", color=LINE, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.set_xlabel(f"{text.label(board.metric)}, %")
-        title = f"{text.label(board.metric)} of {len(board.rows)} runs with 95 % intervals"
+        title = f"{text.label(board.metric)} of {len(rows)} runs with 95 % intervals"
         return _svg(figure, prefix, title)
 
 
@@ -77,23 +85,23 @@ def speed_plot(board: Board, prefix: str) -> str | None:
     with _settings():
         figure, axes = _figure(3.2)
         front = pareto([(speed, value) for speed, value, _ in timed])
+        behind = [i for i in range(len(timed)) if i not in front]
         speeds = [speed for speed, _, _ in timed]
         if max(speeds) > 8 * min(speeds):
             axes.set_xscale("log")
         axes.margins(0.12)
         corners = sorted((timed[i][0], timed[i][1]) for i in front)
         axes.plot(*zip(*corners, strict=True), color=ACCENT, linewidth=1.2, drawstyle="steps-pre", alpha=0.6)
-        for i, (speed, value, _) in enumerate(timed):
-            face = ACCENT if i in front else "none"
-            axes.plot(speed, value, "o", color=ACCENT, markerfacecolor=face, markersize=5.5)
+        for at, face in ((front, ACCENT), (behind, "none")):
+            points = [timed[i][0] for i in at], [timed[i][1] for i in at]
+            axes.plot(*points, "o", color=ACCENT, markerfacecolor=face, markersize=5.5)
         axes.grid(color=LINE, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.xaxis.set_minor_formatter(lambda *_: "")
         axes.set_xlabel("images per second")
         axes.set_ylabel(f"{text.label(board.metric)}, %")
-        order = [*front, *(i for i in range(len(timed)) if i not in front)]
-        _name_points(axes, [timed[i] for i in order])
+        _name_points(axes, [timed[i] for i in [*front, *behind]])
         return _svg(figure, prefix, f"Speed against {text.label(board.metric)} of {len(timed)} runs")
 
 
@@ -178,7 +186,7 @@ def _svg(figure: Figure, prefix: str, title: str) -> str:
     root.set("aria-label", title)
     root.set("stroke-linejoin", "round")
     ET.register_namespace("", _SVG)
-    return ET.tostring(root, encoding="unicode")
+    return _LONG_NUMBER.sub(r"\1", ET.tostring(root, encoding="unicode"))
 
 
 def _without_dropped(element: ET.Element) -> None:

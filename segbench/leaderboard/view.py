@@ -8,7 +8,7 @@ from typing import Any
 
 from segbench.leaderboard import text
 from segbench.leaderboard.boards import Board, Row
-from segbench.leaderboard.plots import interval_plot, shorten, speed_plot
+from segbench.leaderboard.plots import MOST_INTERVALS, interval_plot, speed_plot
 
 HIDDEN = frozenset(
     [
@@ -24,11 +24,10 @@ def board_view(board: Board, name: str) -> dict[str, Any]:
     first = board.rows[0].record
     split = first.dataset.get("split")
     columns = _columns(board)
-    categories = _categories(board)
     rows = [_row(board, place) for place in range(len(board.rows))]
     for key, cells in _cells(board, columns).items():
         for row, cell in zip(rows, cells, strict=True):
-            row["cells"].append({"column": columns[key], **cell})
+            row["cells"].append({"column": columns[key], "classes": _classes(columns[key], cell), **cell})
     return {
         "id": name,
         "title": text.clean(f"{board.dataset} {split}" if split else board.dataset),
@@ -39,13 +38,11 @@ def board_view(board: Board, name: str) -> dict[str, Any]:
         "settings": text.clean(text.settings_text(first.protocol.get("settings"))),
         "warnings": board.warnings,
         "metric": text.label(board.metric),
-        "class_score": text.label(text.class_key(board.metric)),
         "columns": list(columns.values()),
         "filters": list(_filters(rows)),
         "rows": rows,
         "plots": _plots(board, name),
-        "categories": categories,
-        "heat": _heat(board, categories),
+        "has_classes": any(row.record.per_class for row in board.rows),
     }
 
 
@@ -100,7 +97,13 @@ def _cells(board: Board, columns: Mapping[str, object]) -> dict[str, list[dict[s
 
 def _cell(shown: str, value: object, *, bar: object = None) -> dict[str, Any]:
     known = isinstance(value, int | float) and math.isfinite(value)
-    return {"text": shown, "value": repr(value) if known else "", "bar": bar, "best": False}
+    return {"text": shown, "value": f"{value:.7g}" if known else "", "bar": bar, "best": False}
+
+
+def _classes(column: Mapping[str, Any], cell: Mapping[str, Any]) -> str:
+    """A large page has tens of thousands of cells: most have no class."""
+    kinds = (column["kind"] if column["kind"] != "number" else "", "best" if cell["best"] else "")
+    return " ".join(filter(None, kinds))
 
 
 def _marked(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -117,9 +120,9 @@ def _bars(rows: Sequence[Row]) -> list[dict[str, str] | None]:
     scale = 100 / max(high - low, 1e-9)
     return [
         {
-            "low": f"{scale * (row.ci_low - low):.2f}",
-            "width": f"{max(scale * (row.ci_high - row.ci_low), 1):.2f}",
-            "at": f"{scale * (row.value - low):.2f}",
+            "low": f"{scale * (row.ci_low - low):.1f}",
+            "width": f"{max(scale * (row.ci_high - row.ci_low), 1):.1f}",
+            "at": f"{scale * (row.value - low):.1f}",
         }
         for row in rows
     ]
@@ -135,14 +138,11 @@ def _row(board: Board, place: int) -> dict[str, Any]:
         "place": place,
         "rank": row.rank,
         "name": name,
-        "short": shorten(name, 48),
-        "short_option": shorten(name, 40),
         "band": ranks.index(row.rank) % 2 == 0,
         "search": f"{name} {row.run_id} {text.clean(row.record.model.get('revision') or '')}",
         "hardware": _hardware(row),
         "headline": headline,
         "warnings": [text.clean(warning) for warning in row.record.warnings],
-        "about": _about(row),
         "cells": [],
     }
 
@@ -161,59 +161,13 @@ def _filters(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [one for one in filters if len(one["choices"]) > 1]
 
 
-def _about(row: Row) -> list[tuple[str, str]]:
-    """Provenance of a run: what was scored, under which rules, on what machine."""
-    record = row.record
-    known = {key: value for key, value in record.dataset.items() if key != "categories"}
-    protocol = {key: value for key, value in record.protocol.items() if key != "settings"}
-    lines = [("run", row.run_id), ("signature", record.signature)]
-    parts = (
-        ("model", record.model),
-        ("data", known),
-        ("protocol", protocol),
-        ("timing", record.timing),
-        ("env", record.env),
-        ("provenance", record.provenance),
-    )
-    for title, part in parts:
-        lines += [(f"{title} {name.replace('_', ' ')}", value) for name, value in text.facts(part)]
-    lines.insert(2, ("protocol settings", text.settings_text(record.protocol.get("settings"))))
-    return [(text.clean(name), text.clean(value)) for name, value in lines if value]
-
-
-def _categories(board: Board) -> list[dict[str, str]]:
-    names = {row["category_id"]: row.get("name") for run in board.rows for row in run.record.per_class}
-    return [
-        {
-            "category": str(category),
-            "name": text.clean(names[category] or category),
-            "short": shorten(names[category] or category, 40),
-        }
-        for category in sorted(names)
-    ]
-
-
-def _heat(board: Board, categories: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
-    """One line a class: each run's score, and its shade in tenths."""
-    key = text.class_key(board.metric)
-    scores = [{str(row["category_id"]): row.get(key) for row in run.record.per_class} for run in board.rows]
-    return [
-        {**line, "cells": [_heat_cell(run.get(line["category"])) for run in scores]} for line in categories
-    ]
-
-
-def _heat_cell(value: object) -> dict[str, Any]:
-    cell = _cell(text.percent(value, 1), value)
-    level = f"h{min(9, max(0, int(10 * float(cell['value']))))}" if cell["value"] else ""
-    return {**cell, "level": level}
-
-
 def _plots(board: Board, name: str) -> list[dict[str, Any]]:
     from markupsafe import Markup
 
     metric = text.label(board.metric)
+    first = f" of the best {MOST_INTERVALS}" if len(board.rows) > MOST_INTERVALS else ""
     captions = (
-        f"{metric} with 95 % intervals; rank at the right",
+        f"{metric} with 95 % intervals{first}; rank at the right",
         f"{metric} against speed; filled: no other run is both faster and better",
     )
     svgs = interval_plot(board, f"{name}-intervals"), speed_plot(board, f"{name}-speed")

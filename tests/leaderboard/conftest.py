@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import shutil
+
 import pytest
+from leaderboard.hostile import HOSTILE
 from leaderboard.synth import make_record
+
+from segbench.leaderboard import build_leaderboard
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +28,60 @@ def results(tmp_path_factory):
     make_record("semantic", "beta", quality=0.7, n_images=80).write(root)
     make_record("semantic", "half", n_images=80, status="partial").write(root)
     return root
+
+
+@pytest.fixture(scope="session")
+def page_file(results, tmp_path_factory):
+    out = tmp_path_factory.mktemp("page")
+    return build_leaderboard(results, out, formats=("html",), n_boot=300).paths[0]
+
+
+@pytest.fixture(scope="session")
+def hostile_file(tmp_path_factory):
+    root = tmp_path_factory.mktemp("hostile")
+    for place, name in enumerate(HOSTILE):
+        names = [*HOSTILE[:4], "a_b", "--", "c" * 120, "🚗"]
+        ids = [f"<b>{i}</b>" for i in range(12)]
+        changes = {
+            "data": HOSTILE[0],
+            "warnings": [HOSTILE[1]],
+            "env": {"hardware": HOSTILE[0]},
+            "image_ids": ids,
+        }
+        record = make_record("semantic", name, n_images=12, names=names, speed=3.0 + place, **changes)
+        record.write(root / "r")
+    make_record("semantic", HOSTILE[1], n_images=3, status=HOSTILE[0]).write(root / "r")
+    return build_leaderboard(root / "r", root / "o", formats=("html",), n_boot=100).paths[0]
+
+
+@pytest.fixture(scope="module")  # two of them in one thread do not go: other modules have their own
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed (apt-get install chromium)")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Open a file; at the end, the console must have been silent and the network untouched."""
+    said, contexts = [], []
+
+    def visit(file, width=1280, **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: said.append(request.url) if request.url != file.as_uri() else None)
+        page.goto(file.as_uri())
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert said == []

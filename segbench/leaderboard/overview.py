@@ -1,0 +1,46 @@
+"""Models across boards, for a page of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from segbench.leaderboard import text
+from segbench.leaderboard.boards import Board, Row
+from segbench.leaderboard.plots import shorten
+
+
+def overview(boards: Sequence[Board]) -> dict[str, Any] | None:
+    """Each model's score and rank on each board; None where no model stands on two.
+
+    Scores of several boards have no common scale, so none is averaged. A model with several runs on a board
+    has the best of them there.
+    """
+    cells: dict[str, dict[int, dict[str, Any]]] = {}
+    for place, board in enumerate(boards):
+        digits = text.decimals(board)
+        for row in reversed(board.rows):
+            cells.setdefault(_name(row), {})[place] = _cell(row, digits)
+    if max((len(found) for found in cells.values()), default=0) < 2:
+        return None
+    return {
+        "columns": [_column(board) for board in boards],
+        "rows": [
+            {"name": name, "cells": [cells[name].get(place) for place in range(len(boards))]}
+            for name in sorted(cells, key=str.casefold)
+        ],
+    }
+
+
+def _name(row: Row) -> str:
+    return text.clean(row.record.model["name"])
+
+
+def _column(board: Board) -> dict[str, str]:
+    title = text.clean(board.dataset)
+    task = text.TASKS[board.task].lower()
+    return {"title": title, "short": shorten(title, 24), "task": task, "metric": text.label(board.metric)}
+
+
+def _cell(row: Row, digits: int) -> dict[str, Any]:
+    return {"value": f"{row.value:.7g}", "text": text.percent(row.value, digits), "rank": row.rank}

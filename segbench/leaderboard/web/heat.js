@@ -1,0 +1,68 @@
+// The heat map of a board: a class a line, a run a column.
+
+const HEAT_COLUMNS = 40; // more are a click away
+
+const levelOf = (tenths) => (tenths === null ? "" : `h${Math.min(9, Math.max(0, Math.floor(tenths / 100)))}`);
+
+const setUpHeat = (section, board) => {
+  const block = section.querySelector(".classes");
+  const region = block.querySelector(".scroll");
+  const choice = block.querySelector("select");
+  const more = block.querySelector("button.more");
+  let runs = board().runs.map((_, place) => place);
+  let all = false;
+
+  const headings = (places) => [
+    element("th", { scope: "col", class: "text" }, element("button", { type: "button", text: "Class" })),
+    ...places.map((place) => {
+      const { name } = board().runs[place];
+      const button = element("button", { type: "button", dir: "auto", title: name, text: shortened(name, 48) });
+      return element("th", { scope: "col", "data-number": true }, button);
+    }),
+  ];
+
+  const line = ([category, name], row, places, scores) => {
+    const values = places.map((place) => scores[place][row]);
+    const best = Math.max(...values.filter((value) => value !== null));
+    const label = element("button", { type: "button", class: "link", dir: "auto", "data-category": category, text: name });
+    return element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, label),
+      ...values.map((value, i) => {
+        const mark = places.length > 1 && value === best ? " best" : "";
+        return element("td", {
+          class: levelOf(value) + mark, text: percentText(value), "data-run": places[i], "data-category": category,
+        });
+      }),
+    );
+  };
+
+  const draw = () => {
+    const { classes, scores } = board();
+    const places = all ? runs : runs.slice(0, HEAT_COLUMNS);
+    const shown = scores[Number(choice.value)].values;
+    const table = element("table", { class: "heat", role: "grid", "aria-labelledby": `${section.id}-classes` });
+    table.createTHead().append(element("tr", {}, ...headings(places)));
+    table.createTBody().append(...classes.map((one, row) => line(one, row, places, shown)));
+    makeSortable(table);
+    makeGrid(table);
+    region.replaceChildren(table);
+    more.hidden = places.length === runs.length;
+    more.textContent = `Show all ${runs.length} runs`;
+  };
+
+  const { scores } = board();
+  choice.replaceChildren(...scores.map((one, place) => element("option", { value: place, text: one.label })));
+  choice.closest("label").hidden = scores.length < 2;
+  choice.addEventListener("input", draw);
+  more.addEventListener("click", () => {
+    all = true;
+    draw();
+  });
+  draw();
+  return (left) => {
+    runs = left;
+    draw();
+  };
+};

@@ -1,0 +1,58 @@
+// The lists of worst images of a run or of one of its classes.
+
+const shortened = (text, length) => {
+  const chars = [...text];
+  return chars.length <= length ? text : `${chars.slice(0, length - 1).join("").trimEnd()}…`;
+};
+
+const setUpImages = (section, board) => {
+  const panel = section.querySelector(".worst");
+  const [run, category] = panel.querySelectorAll("select");
+  const list = panel.querySelector("ol");
+  const status = panel.querySelector("[role=status]");
+  const { runs, classes } = board();
+  const options = (items, length) =>
+    items.map(([value, name]) => element("option", { value, text: shortened(name, length), title: name }));
+  run.replaceChildren(...options(runs.map(({ name }, place) => [place, name]), 40));
+  category.append(...options(classes, 40));
+
+  // [[image, tenths of a percent], …]; the first list is that of all classes
+  const found = () => {
+    const place = category.value === "" ? 0 : 1 + classes.findIndex(([id]) => id === Number(category.value));
+    const flat = board().runs[run.value].worst[place];
+    return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i], flat[2 * i + 1]]);
+  };
+
+  const show = () => {
+    const listed = found();
+    list.replaceChildren(
+      ...listed.map(([image, score]) =>
+        element(
+          "li",
+          {},
+          element("span", { class: "number", text: percentText(score) }),
+          element("code", { dir: "auto", text: board().images[image] }),
+        ),
+      ),
+    );
+    const what = category.value === "" ? board().imageScore : board().classScore;
+    status.textContent = listed.length
+      ? `${countText(listed.length, "image")} with the lowest ${what}, in percent.`
+      : "No image of this run has a score for this class.";
+    panel.querySelector("a").href = `#${section.id}-run-${run.value}`;
+  };
+
+  const open = (newRun, newCategory) => {
+    if (newRun !== undefined) run.value = newRun;
+    if (newCategory !== undefined) category.value = newCategory;
+    show();
+    panel.querySelector("h3").focus({ preventScroll: true });
+    panel.scrollIntoView({ block: "start" });
+  };
+  for (const control of [run, category]) control.addEventListener("input", show);
+  panel.querySelector("a").addEventListener("click", () => {
+    document.getElementById(`${section.id}-run-${run.value}`).open = true;
+  });
+  show();
+  return open;
+};

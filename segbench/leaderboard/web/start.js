@@ -1,0 +1,34 @@
+// Sets the page up. A board's own data is parsed when the board comes near the window.
+
+const setUpBoard = (section) => {
+  const board = () => jsonOf(`${section.id}-data`);
+  let left = null;
+  let showRuns = () => {};
+  let openImages = null;
+  const drawn = () => {
+    if (openImages !== null) return;
+    openImages = setUpImages(section, board);
+    if (section.querySelector(".classes") !== null) {
+      showRuns = setUpHeat(section, board);
+      if (left !== null && left.length < board().runs.length) showRuns(left);
+    }
+  };
+  setUpColumns(section);
+  setUpRuns(section, board);
+  setUpFilters(section, (places) => {
+    left = places;
+    showRuns(places);
+  });
+  section.addEventListener("click", (event) => {
+    const target = event.target.closest("[data-run], [data-category]");
+    if (target === null || target.matches("tr, details")) return;
+    drawn();
+    openImages(target.dataset.run, target.dataset.category);
+  });
+  whenNear(section.querySelector(".near"), drawn);
+};
+
+setUpTheme();
+for (const table of document.querySelectorAll("table[data-sortable]")) makeSortable(table);
+for (const section of document.querySelectorAll(".board")) setUpBoard(section);
+for (const each of document.querySelectorAll(".needs-script")) each.hidden = false;

@@ -1,0 +1,172 @@
+"""The page in a browser: Chromium, driven by playwright."""
+
+from __future__ import annotations
+
+import pytest
+from leaderboard.hostile import HOSTILE
+
+
+def _near(page, board=0):
+    """Wait for what a board draws when it comes near the window."""
+    page.locator(f"#board-{board} .worst").scroll_into_view_if_needed()
+    page.locator(f"#board-{board} .worst li").first.wait_for()
+
+
+def _models(page):
+    return page.locator("#board-0 .ranking tbody tr:visible .name").all_inner_texts()
+
+
+def _values(page, key):
+    return page.evaluate(
+        """key => {
+          const table = document.querySelector("#board-0 .ranking");
+          const place = table.querySelector(`thead [data-column="${key}"]`).cellIndex;
+          const cells = [...table.tBodies[0].rows].map((row) => row.cells[place]);
+          return cells.map((cell) => cell.dataset.value ?? cell.innerText);
+        }""",
+        key,
+    )
+
+
+def test_sorting(visit, page_file):
+    page = visit(page_file)
+    start = _models(page)
+    for key, falling in (("speed", True), ("pixel_accuracy", True), ("rank_interval", False)):
+        header = page.locator(f'#board-0 .ranking thead th[data-column="{key}"]')
+        header.locator("button").click()
+        for reverse in (falling, not falling):
+            assert header.get_attribute("aria-sort") == ("descending" if reverse else "ascending")
+            known = [float(value) for value in _values(page, key) if value]
+            assert known == sorted(known, reverse=reverse)
+            assert all(value == "" for value in _values(page, key)[len(known) :])  # gaps last, both ways
+            header.locator("button").click()
+    assert page.locator("#board-0 .ranking [aria-sort]").count() == 1
+    page.locator('#board-0 .ranking thead th[data-column="name"] button').click()
+    assert _models(page) == sorted(start)
+
+
+def test_sorting_by_keyboard(visit, page_file):
+    page = visit(page_file)
+    page.locator('#board-0 .ranking thead th[data-column="name"] button').focus()
+    page.keyboard.press("Enter")
+    assert _models(page) == sorted(_models(page))
+
+
+def test_search_and_filter(visit, page_file):
+    page = visit(page_file)
+    board = page.locator("#board-0")
+    assert board.locator(".count").inner_text() == "5 runs"
+    board.locator("input[type=search]").fill("BETA")
+    assert {name[:4] for name in _models(page)} == {"beta"}
+    assert board.locator(".count").inner_text() == "2 of 5 runs"
+    board.locator("input[type=search]").fill("")
+    board.locator("select[data-filter=rank]").select_option("1")
+    ranks = board.locator(".ranking tbody tr:visible td.rank").all_inner_texts()
+    assert set(ranks) == {"1"}
+
+
+def test_columns_can_be_chosen(visit, page_file):
+    page = visit(page_file)
+    head = page.locator('#board-0 th[data-column="mean_dice"]')
+    assert not head.is_visible()
+    shown = page.locator("#board-0 .ranking tbody tr").first.locator("td:visible").count()
+    page.locator("#board-0 .menu summary").click()
+    page.locator('#board-0 .menu input[value="mean_dice"]').check()
+    assert head.is_visible()
+    assert page.locator("#board-0 .ranking tbody tr").first.locator("td:visible").count() == shown + 1
+    page.keyboard.press("Escape")
+    assert page.locator("#board-0 .menu div").is_hidden()
+
+
+def test_heat_map_opens_the_worst_images(visit, page_file):
+    page = visit(page_file)
+    _near(page)
+    heat = page.locator("#board-0 .heat")
+    assert heat.locator("tbody tr").count() == 8
+    assert heat.locator("tbody td.h0, tbody td.h9").count() < heat.locator("tbody td").count()
+    heat.locator("tbody tr", has_text="sky").locator("td").nth(2).click()
+    panel = page.locator("#board-0 .worst")
+    model, category = panel.locator("select").all()
+    assert (model.input_value(), category.input_value()) == ("2", "2")
+    scores = [float(text) for text in panel.locator("li .number").all_inner_texts()]
+    assert len(scores) == 8
+    assert scores == sorted(scores)
+    page.locator("#board-0 .ranking .link").first.click()
+    assert (model.input_value(), category.input_value()) == ("0", "")
+    assert panel.locator("li").count() == 20
+    heat.locator("tbody .link", has_text="car").click()
+    assert (model.input_value(), category.input_value()) == ("0", "4")
+    panel.locator("a").click()
+    assert page.locator("#board-0-run-0").get_attribute("open") is not None
+
+
+def test_heat_map_sorts(visit, page_file):
+    page = visit(page_file)
+    _near(page)
+    page.locator("#board-0 .heat thead button").nth(1).click()
+    shown = [float(text) for text in page.locator("#board-0 .heat tbody td:nth-child(2)").all_inner_texts()]
+    assert shown == sorted(shown, reverse=True)
+
+
+def _paper(page):
+    return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+def test_dark_and_light(visit, page_file):
+    assert _paper(visit(page_file, color_scheme="light")) == "rgb(255, 255, 255)"
+    page = visit(page_file, color_scheme="dark")
+    dark = _paper(page)
+    assert dark == "rgb(21, 23, 26)"
+    theme = page.locator("#theme")
+    theme.click()
+    assert (theme.inner_text(), _paper(page)) == ("Theme: light", "rgb(255, 255, 255)")
+    theme.click()
+    assert (theme.inner_text(), _paper(page)) == ("Theme: dark", dark)
+    line = "getComputedStyle(document.querySelector('figure path[stroke]')).stroke"
+    assert page.evaluate(line) != "none"
+
+
+@pytest.mark.parametrize("width", [360, 768])
+def test_the_page_never_scrolls_sideways(visit, page_file, hostile_file, width):
+    for file in (page_file, hostile_file):
+        page = visit(file, width=width)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_hostile_names_are_shown(visit, hostile_file):
+    page = visit(hostile_file)
+    _near(page)
+    assert page.title() != "owned"
+    assert set(HOSTILE[:4]) <= set(_models(page))
+    assert page.locator(".worst li code").first.inner_text().startswith("<b>")
+    assert page.locator(".left li b").inner_text() == HOSTILE[1]
+
+
+def test_the_policy_is_at_work(browser, page_file):
+    context = browser.new_context()
+    page = context.new_page()
+    said = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(page_file.as_uri())
+    page.evaluate(
+        """() => {
+          const script = document.createElement("script");
+          script.textContent = "document.title = 'owned'";
+          document.body.append(script);
+          document.body.setAttribute("style", "color: red");
+        }"""
+    )
+    assert page.title() != "owned"
+    assert page.evaluate("getComputedStyle(document.body).color") != "rgb(255, 0, 0)"
+    assert len(said) == 2
+    assert all("Content Security Policy" in text for text in said)
+    context.close()
+
+
+def test_tables_are_there_without_script(browser, page_file):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(page_file.as_uri())
+    assert page.locator("#board-0 .ranking tbody tr").count() == 5
+    assert page.locator(".tools:visible").count() == 0
+    context.close()
