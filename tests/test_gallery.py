@@ -36,7 +36,7 @@ def page_of(source, n_images=24):
 
 
 def rgba(data):
-    return np.asarray(Image.open(BytesIO(data)))
+    return np.asarray(Image.open(BytesIO(data)).convert("RGBA"))
 
 
 @pytest.mark.parametrize("put", [tiny.put_instances, tiny.put_panoptic, tiny.put_labels])

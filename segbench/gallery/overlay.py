@@ -31,8 +31,8 @@ def css_color(category: Category) -> str:
     return "#{:02x}{:02x}{:02x}".format(*color_of(category))
 
 
-def draw_picture(sample: Sample) -> bytes:
-    """Return the upright picture as a small JPEG.
+def draw_picture(sample: Sample, side: int = SIDE) -> bytes:
+    """Return the upright picture as a small JPEG, its longest side at most ``side`` pixels.
 
     Raises
     ------
@@ -42,44 +42,65 @@ def draw_picture(sample: Sample) -> bytes:
     from PIL import Image
 
     picture = Image.fromarray(np.ascontiguousarray(sample.image.transpose(1, 2, 0)))
-    picture.thumbnail((SIDE, SIDE))
+    picture.thumbnail((side, side))
     out = BytesIO()
     picture.save(out, "JPEG", quality=82)
     return out.getvalue()
 
 
 def draw_overlay(sample: Sample, categories: Categories) -> tuple[bytes, list[dict[str, Any]]]:
-    """Return a small RGBA PNG of the truth, and ``name color count`` of the categories in it.
+    """Return a small transparent PNG of the truth, and ``name color count`` of the categories in it.
 
     Stuff and label maps have the colours of categories; things that share one are told apart by shade. What
     is never scored is not painted.
     """
+    ids, colors, counts = paint(sample, categories)
+    labels = [
+        {"name": categories[i].name, "color": css_color(categories[i]), "count": n} for i, n in counts.items()
+    ]
+    return encode_overlay(smaller(ids), colors), labels
+
+
+def smaller(ids: NDArray[Any], side: int = SIDE) -> NDArray[Any]:
+    """Every so many pixels of a map [H, W], so that its longest side is at most ``side``."""
+    step = max(1, -(-max(ids.shape) // side))
+    return ids[::step, ::step]
+
+
+def encode_overlay(ids: NDArray[Any], colors: NDArray[np.uint8]) -> bytes:
+    """A PNG of places [H, W] in a table of colours [n, 3]: 0 is clear, the rest half so, their edges opaque.
+
+    It has a palette, and so a third of the size, where 127 colours are enough.
+    """
     from PIL import Image
 
-    ids, colors, counts = _painted(sample, categories)
-    step = max(1, -(-max(ids.shape) // SIDE))
-    small = ids[::step, ::step]
-    rgba = np.zeros((*small.shape, 4), np.uint8)
-    rgba[..., :3] = colors[small]
-    rgba[..., 3] = np.where(small > 0, np.where(_edges(small), _EDGE, _ALPHA), 0)
+    alpha = np.where(edges(ids), _EDGE, _ALPHA)
+    if len(colors) <= 128:
+        picture = Image.fromarray(np.where(ids > 0, 2 * ids - (alpha == _EDGE), 0).astype(np.uint8))
+        both = np.repeat(colors[1:], 2, axis=0)
+        picture.putpalette(np.concatenate([colors[:1], both]).tobytes())
+        clear = bytes([0, *[_EDGE, _ALPHA] * (len(colors) - 1)])
+    else:
+        rgba = np.dstack([colors[ids], np.where(ids > 0, alpha, 0).astype(np.uint8)])
+        picture, clear = Image.fromarray(rgba), None
     out = BytesIO()
-    Image.fromarray(rgba).save(out, "PNG", optimize=True)
-    labels = [
-        {
-            "name": categories[i].name,
-            "color": "#{:02x}{:02x}{:02x}".format(*color_of(categories[i])),
-            "count": n,
-        }
-        for i, n in counts.items()
-    ]
-    return out.getvalue(), labels
+    picture.save(out, "PNG", optimize=True, **({} if clear is None else {"transparency": clear}))
+    return out.getvalue()
 
 
-def _painted(
-    sample: Sample, categories: Categories
+def paint(
+    sample: Sample, categories: Categories, kind: str | None = None
 ) -> tuple[NDArray[np.int32], NDArray[np.uint8], dict[int, int]]:
-    """A map of places in a table of colours, 0 for nothing; and the segments of each category."""
-    if sample.kind == "semantic":
+    """A map of places in a table of colours, 0 for nothing; the table; and the segments of each category.
+
+    ``kind`` is ``semantic`` where segments are not to be told apart.
+
+    Raises
+    ------
+    DataError
+        When a segment cannot be drawn.
+    """
+    if (kind or sample.kind) == "semantic":
         mask = sample.mask
         ids = np.where(mask == sample.ignore_index, 0, mask.astype(np.int32) + 1)
         ids[ids > len(categories)] = 0
@@ -110,7 +131,7 @@ def _table(colors: list[tuple[int, int, int]]) -> NDArray[np.uint8]:
     return np.array([(0, 0, 0), *colors], np.uint8)
 
 
-def _edges(ids: NDArray[np.int32]) -> NDArray[np.bool_]:
+def edges(ids: NDArray[Any]) -> NDArray[np.bool_]:
     """Pixels whose right or lower neighbour is another segment."""
     edges = np.zeros(ids.shape, np.bool_)
     edges[:, :-1] |= ids[:, :-1] != ids[:, 1:]
