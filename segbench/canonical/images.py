@@ -151,11 +151,20 @@ def decode_segment_runs(data: bytes, **where: Any) -> LabelRuns:
     return LabelRuns.of(decode_segment_map(data, **where)) if found is None else found
 
 
-def encode_labels(labels: NDArray[Any]) -> bytes:
-    """Encode a label map, uint8 or uint16 [H, W], as a grey PNG of 8 or 16 bits: never a palette."""
-    if labels.dtype not in (np.uint8, np.uint16) or labels.ndim != 2:
-        raise ValueError(f"expected uint8 or uint16 [H, W], got {labels.dtype} {list(labels.shape)}")
-    return _encode_png(labels[:, :, None].astype(labels.dtype.newbyteorder(">")), color_type=0)
+def encode_labels(labels: NDArray[Any] | LabelRuns, palette: NDArray[np.uint8] | None = None) -> bytes:
+    """Encode a label map, uint8 or uint16 [H, W], or its runs, as a PNG of 8 or 16 bits.
+
+    Without ``palette``, uint8 [N, 3] of colours for 8-bit maps, it is grey.
+    """
+    array = labels.to_map() if isinstance(labels, LabelRuns) else labels
+    if array.dtype not in (np.uint8, np.uint16) or array.ndim != 2:
+        raise ValueError(f"expected uint8 or uint16 [H, W], got {array.dtype} {list(array.shape)}")
+    rows = array[:, :, None].astype(array.dtype.newbyteorder(">"))
+    if palette is None:
+        return _encode_png(rows, color_type=0)
+    if array.dtype != np.uint8 or (array.size and int(array.max()) >= len(palette)):
+        raise ValueError(f"a palette of {len(palette)} colours does not colour the map")
+    return _encode_png(rows, color_type=3, palette=palette)
 
 
 def encode_image(rgb: NDArray[np.uint8]) -> bytes:
@@ -242,7 +251,7 @@ def _decode_rgb(data: bytes) -> NDArray[np.uint8]:
     return pillow.rgb(data)
 
 
-def _encode_png(rows: NDArray[Any], color_type: int) -> bytes:
+def _encode_png(rows: NDArray[Any], color_type: int, palette: NDArray[np.uint8] | None = None) -> bytes:
     """PNG of [H, W, C] in big-endian order; every row is filtered as the difference from the one above."""
     height, width, _ = rows.shape
     raw = np.ascontiguousarray(rows).view(np.uint8).reshape(height, -1)
@@ -252,7 +261,8 @@ def _encode_png(rows: NDArray[Any], color_type: int) -> bytes:
     np.subtract(raw[1:], raw[:-1], out=filtered[1:, 1:])
     header = struct.pack(">IIBBBBB", width, height, 8 * rows.dtype.itemsize, color_type, 0, 0, 0)
     body = bytes(deflate.zlib_compress(filtered.tobytes(), 3))
-    return PNG_SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
+    colors = b"" if palette is None else _chunk(b"PLTE", palette.tobytes())
+    return PNG_SIGNATURE + _chunk(b"IHDR", header) + colors + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

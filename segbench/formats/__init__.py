@@ -59,6 +59,10 @@ FORMATS = {
     "lvis": Entry("segbench.formats.lvis", files=(".json",), folders=("annotations/lvis_*.json",)),
     "coco": Entry("segbench.formats.coco", files=(".json",), folders=("annotations/instances_*.json",)),
     "cvat": Entry("segbench.formats.cvat", files=(".xml",), folders=("*.xml",)),
+    "cityscapes": Entry(
+        "segbench.formats.cityscapes",
+        folders=("gtFine", "gtCoarse", "*/*/*_gtFine_*", "*/*/*_gtCoarse_*"),
+    ),
     "labelme": Entry("segbench.formats.labelme", files=(".json",), folders=("*.json", "*/*.json")),
     "hf": Entry(
         "segbench.formats.hf",

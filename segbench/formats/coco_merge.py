@@ -15,7 +15,7 @@ SEGMENT_IDS = range(1, 1 << 24)
 
 
 def to_panoptic(sample: Sample) -> Sample:
-    """Return a sample whose truth is a segment map; one that has a segment map is returned as it is.
+    """Return a sample whose truth is a segment map; of one that has a map, ignore regions become void.
 
     Which of overlapping instances is on top, ``overlap_policy`` says; pixels of ignore regions and of nothing
     are void. Instances that are hidden, or have no mask, are dropped. Areas and boxes
@@ -23,7 +23,7 @@ def to_panoptic(sample: Sample) -> Sample:
     the id of the source stands beside each as ``source_id``.
     """
     if sample.kind != "instance":
-        return sample
+        return _without_ignored(sample)
     seen = _seen(sample)
     ids = [s.id for s in seen.values()]
     keep = len(set(ids)) == len(ids) and all(i in SEGMENT_IDS for i in ids)
@@ -66,6 +66,16 @@ def _seen(sample: Sample) -> dict[int, Segment]:
     """Segments that are seen in the map, by 1 + their place in the sample; ignore regions are void."""
     segments = {i: sample.segments[i - 1] for i in sample.places.ids().tolist() if i}
     return {i: s for i, s in segments.items() if not s.ignore}
+
+
+def _without_ignored(sample: Sample) -> Sample:
+    if not any(s.ignore for s in sample.segments):
+        return sample
+    kept = tuple(s for s in sample.segments if not s.ignore)
+    runs = sample.segment_runs
+    void = np.isin(runs.values, [s.id for s in sample.segments if s.ignore])
+    segment_map = runs.renamed(np.where(void, 0, runs.values).astype(np.int32))
+    return replace(sample, segments=kept, load_segment_map=lambda: segment_map)
 
 
 def _on_map(segment: Segment, segment_id: int) -> Segment:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -58,6 +59,14 @@ def check_names(categories: Categories) -> None:
                 "format tells them by name; give other names by a map of labels",
                 field="categories",
             )
+
+
+def separate(sample: Sample, categories: Categories) -> Sample:
+    """Return the things of a segment map as instances with masks of their own."""
+    segments = tuple(
+        replace(segment, rle=rle, source_kind="rle") for segment, rle in drawn_segments(sample, categories)
+    )
+    return replace(sample, segments=segments, overlap=True, load_segment_map=None)
 
 
 def renumbered(sample: Sample, _: Categories) -> int:

@@ -48,10 +48,21 @@ class Frame:
         DataError
             When it cannot be read.
         """
-        try:
-            return read_bytes(self.files[kind])
-        except OSError as error:
-            raise DataError(f"cannot read the file: {error.strerror}", **self.where(kind)) from None
+        return read_file(self.files[kind], image_id=self.name)
+
+
+def read_file(file: Path, **where: Any) -> bytes:
+    """Return the bytes of a file.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read; ``where`` goes into its message.
+    """
+    try:
+        return read_bytes(file)
+    except OSError as error:
+        raise DataError(f"cannot read the file: {error.strerror}", **{"file": file, **where}) from None
 
 
 @dataclass(frozen=True, slots=True)

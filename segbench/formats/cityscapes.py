@@ -1,0 +1,242 @@
+"""Cityscapes: a folder of maps a city, in labels (``labelIds``), train ids, and objects (``instanceIds``).
+
+Sources: cityscapesScripts 2.3.0, ``helpers/labels.py``, ``preparation/createPanopticImgs.py`` and the file
+names that its evaluations look for. A thing is ``label * 1000 + n`` in 16 bits; the label by itself is stuff,
+or of things a group, which becomes a crowd. Labels that no evaluation looks at become ignore regions where
+objects are told apart, and are kept so; 0 is void. Pixels of polygons are used where there is no map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from segbench.canonical import images as codec
+from segbench.canonical.categories import Categories
+from segbench.canonical.dataset import Dataset
+from segbench.canonical.sample import ImageFile, Sample
+from segbench.errors import DataError, UsageError, did_you_mean
+from segbench.formats.cityscapes_labels import (
+    LABELS,
+    NO_TRAIN_ID,
+    NUMBERING,
+    UNLABELED,
+    Label,
+    categories_of,
+    read_labels,
+    train_categories,
+)
+from segbench.formats.cityscapes_polygons import digest, draw_objects
+from segbench.formats.cityscapes_results import read_predictions
+from segbench.formats.cityscapes_write import EXTRA, LOSES, UNNUMBERED, write
+from segbench.formats.drawn import separate
+from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
+from segbench.formats.plain_json import read_object
+from segbench.formats.value_maps import Meaning, read_segments
+from segbench.kernels import LabelRuns
+
+__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
+
+TITLE = "Cityscapes (maps of labels and of objects)"
+TASKS = ("panoptic", "semantic")
+CARRIES = frozenset(
+    {
+        "stuff", "instances", "holes", "parts", "crowd", "ignore", "ids", "repeated_ids", "category_ids",
+        "category_fields", "isthing", "extra", "splits", "images",
+    }
+)  # fmt: skip
+LAYOUT = """\
+leftImg8bit/val/frankfurt/
+  frankfurt_000000_000294_leftImg8bit.png        the picture; optional
+gtFine/val/frankfurt/                            or gtCoarse, and …_gtCoarse_…
+  frankfurt_000000_000294_gtFine_instanceIds.png   16 bit: label × 1000 + n, or the label; else
+  frankfurt_000000_000294_gtFine_labelIds.png      8 bit: labels 0 to 33; else
+  frankfurt_000000_000294_gtFine_labelTrainIds.png 8 bit: 0 to 18, 255 is ignored; else
+  frankfurt_000000_000294_gtFine_polygons.json     {"imgHeight", "imgWidth", "objects": […]}
+labels.json                                      where labels are not Cityscapes' own: [{"name", "id", …}]"""
+KINDS = {
+    "instanceIds": "instanceIds.png",
+    "labelIds": "labelIds.png",
+    "labelTrainIds": "labelTrainIds.png",
+    "polygons": "polygons.json",
+}
+"""Annotations, the first that is there is read; and how their files end."""
+_FOLDERS = ("gtFine", "gtCoarse")
+
+
+def sniff(path: Path) -> bool:
+    """Tell whether a folder has a map of Cityscapes' name two folders down, below ``gtFine`` or by itself."""
+    folder, quality = _annotations(path)
+    return any(next(folder.glob(f"*/*/*_{quality}_{ending}"), None) is not None for ending in KINDS.values())
+
+
+def read(
+    path: Path,
+    *,
+    annotation: str | None = None,
+    labels: Path | None = None,
+    scored_only: bool | None = None,
+    instances: bool = False,
+) -> Dataset:
+    """Open a folder of Cityscapes.
+
+    Parameters
+    ----------
+    path
+        The folder that holds ``gtFine`` (or ``gtCoarse``), or one of these.
+    annotation
+        ``instanceIds``, ``labelIds``, ``labelTrainIds`` or ``polygons``; by default the first that is there.
+    labels
+        JSON of labels; by default ``labels.json`` in the folder, else Cityscapes' own.
+    scored_only
+        Labels that no evaluation looks at are ignore regions. By default so where segments keep their labels
+        (``instanceIds``, ``polygons``); with True in maps of labels too, which then are 255 there.
+    instances
+        Objects have masks of their own, which can be scored as instances, and stuff is left out.
+
+    Raises
+    ------
+    DataError
+        When there is no such file, or one is damaged.
+    UsageError
+        When ``annotation`` is unknown, or objects are asked for of maps that do not tell them apart.
+    """
+    folder, quality = _annotations(path)
+    root = path if folder != path else path.parent
+    kind, files = _choose(folder, quality, annotation)
+    table = _labels(labels, path, root)
+    pictures = find_pictures(root / "leftImg8bit", "_leftImg8bit")
+    polygons = find_ending(folder, f"_{quality}_{KINDS['polygons']}") if kind == "instanceIds" else {}
+    found = _splits_of(pictures, files)
+    reader = _Reader.of(kind, table, scored_only)
+    if instances and not reader.tells_objects:
+        raise UsageError(f"instances=true needs instanceIds or polygons; here are {kind}")
+    return open_frames(
+        (_frame(name, {kind: file}, polygons.get(name), found.get(name)) for name, file in files.items()),
+        partial(_instances if instances else _sample, reader, root),
+        path=path,
+        format="cityscapes",
+        categories=reader.categories,
+        tasks=("instance",) if instances else TASKS if reader.tells_objects else ("semantic",),
+        notes=note_left_out(found, files),
+    )
+
+
+def _annotations(path: Path) -> tuple[Path, str]:
+    """The folder of annotations, and how its files are called."""
+    for name in _FOLDERS:
+        if (path / name).is_dir():
+            return path / name, name
+    return path, path.name if path.name in _FOLDERS else _FOLDERS[0]
+
+
+def _choose(folder: Path, quality: str, annotation: str | None) -> tuple[str, dict[str, Path]]:
+    if annotation is not None and annotation not in KINDS:
+        hint = did_you_mean(annotation, KINDS)
+        raise UsageError(f"annotation must be one of {', '.join(KINDS)}, not {annotation!r}.{hint}")
+    for kind in KINDS if annotation is None else (annotation,):
+        if files := find_ending(folder, f"_{quality}_{KINDS[kind]}"):
+            return kind, files
+    wanted = " or ".join(f"*_{quality}_{KINDS[k]}" for k in ([annotation] if annotation else KINDS))
+    raise DataError(f"holds no {wanted}", file=folder)
+
+
+def _labels(labels: Path | None, *folders: Path) -> tuple[Label, ...]:
+    file = labels or next((f / "labels.json" for f in folders if (f / "labels.json").is_file()), None)
+    return LABELS if file is None else read_labels(file)
+
+
+def _splits_of(pictures: Mapping[str, ImageFile], files: Iterable[str]) -> dict[str, ImageFile]:
+    """The pictures of splits that have annotations: those of the test split have none."""
+    splits = {name.split("/", 1)[0] for name in files}
+    return {name: image for name, image in pictures.items() if name.split("/", 1)[0] in splits}
+
+
+def _frame(name: str, files: dict[str, Path], polygons: Path | None, picture: ImageFile | None) -> Frame:
+    split = name.split("/", 1)[0] if "/" in name else "train"
+    core = PurePosixPath(name).name.removesuffix(UNNUMBERED)
+    others = {} if polygons is None else {"polygons": polygons}
+    return Frame(name=core, split=split, files=files | others, picture=picture)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """What the values of a map mean."""
+
+    kind: str
+    labels: tuple[Label, ...]
+    categories: Categories
+    scored_only: bool
+
+    @classmethod
+    def of(cls, kind: str, labels: tuple[Label, ...], scored_only: bool | None) -> _Reader:
+        tells = kind in ("instanceIds", "polygons")
+        categories = train_categories(labels) if kind == "labelTrainIds" else categories_of(labels)
+        return cls(kind, labels, categories, tells if scored_only is None else scored_only)
+
+    @property
+    def tells_objects(self) -> bool:
+        return self.kind in ("instanceIds", "polygons")
+
+    def meaning(self, where: dict[str, Any], value: int) -> Meaning | None:
+        """What a value of ``instanceIds`` means."""
+        key, number = NUMBERING.parts(value)
+        if value == UNLABELED:
+            return None
+        category = self.categories.find(key)
+        if category is None:
+            raise DataError(f"has the value {value}, which names no label", field="instanceIds", **where)
+        label = next(label for label in self.labels if label.id == key)
+        return Meaning(
+            category.id,
+            iscrowd=label.is_thing and number is None,
+            ignore=label.ignored and self.scored_only,
+        )
+
+    def mask(self, runs: LabelRuns, where: dict[str, Any]) -> LabelRuns:
+        """Dense ids of a map of labels or of train ids."""
+        ignore = self.categories.ignore_index
+        table = np.full(65_536, -1, np.int32)
+        if self.kind == "labelIds":
+            table[UNLABELED] = ignore
+        for category in self.categories:
+            table[category.key] = category.id
+        if self.kind == "labelTrainIds":
+            table[NO_TRAIN_ID] = ignore
+        elif self.scored_only:
+            table[[label.id for label in self.labels if label.ignored and label.id >= 0]] = ignore
+        unknown = runs.first_unknown(table >= 0)
+        if unknown is not None:
+            raise DataError(f"has the value {unknown}, which names no label", field=self.kind, **where)
+        return runs.renamed(table[runs.values].astype(self.categories.mask_dtype))
+
+
+def _instances(reader: _Reader, root: Path, frame: Frame) -> Sample:
+    return separate(_sample(reader, root, frame), reader.categories)
+
+
+def _sample(reader: _Reader, root: Path, frame: Frame) -> Sample:
+    where = frame.where(reader.kind)
+    given: dict[str, Any] = {
+        "image_id": frame.name,
+        "ignore_index": reader.categories.ignore_index,
+        "image_file": frame.picture,
+        "source_path": frame.files[reader.kind].relative_to(root).as_posix(),
+    }
+    if not reader.tells_objects:
+        mask = reader.mask(codec.decode_label_runs(frame.read(reader.kind), **where), where)
+        return Sample(height=mask.shape[0], width=mask.shape[1], load_mask=lambda: mask, **given)
+    content = read_object(frame.files["polygons"], frame.name) if "polygons" in frame.files else None
+    if reader.kind == "polygons" and content is not None:
+        values = draw_objects(content, {label.name: label for label in reader.labels}, **where)
+    else:
+        values = codec.decode_label_runs(frame.read(reader.kind), **where)
+    runs, segments = read_segments(values, partial(reader.meaning, where))
+    extra = {} if content is None else {EXTRA: {"polygons": content, "map": digest(values)}}
+    given |= {"height": values.shape[0], "width": values.shape[1]}
+    return Sample(segments=segments, load_segment_map=lambda: runs, extra=extra, **given)
