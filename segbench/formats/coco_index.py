@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import FileIO
+from io import SEEK_END, FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,9 +95,10 @@ class CocoIndex(JsonLists):
 
 def read_index(path: Path) -> CocoIndex | None:
     """Index a file of truth or results; None where it is out of the ordinary, or cannot be read."""
-    reader = kernels.CocoReader()
     try:
         with path.open("rb", buffering=0) as file:
+            reader = kernels.CocoReader(file.seek(0, SEEK_END))
+            file.seek(0)
             ordinary = _feed(reader, file)
     except OSError:
         return None

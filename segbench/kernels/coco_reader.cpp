@@ -294,9 +294,28 @@ void CocoReader::end_item(JsonCursor& text) {
   }
 }
 
+// Room in every column for as many entries as the file will have if it goes on so, or for 16 times as many as there
+// are. What is not used of it costs no memory.
+void CocoReader::make_room(std::size_t entries) {
+  double share = static_cast<double>(consumed_) / static_cast<double>(bytes_);
+  if (!(share > 0 && share < 1)) return;
+  auto expected = static_cast<std::size_t>(static_cast<double>(entries) * least(1.1 / share, 16.0));
+  CocoColumns& to = columns_;
+  for (auto* column : {&to.image_ids, &to.category_ids}) column->reserve(expected);
+  if (!results_) to.ids.reserve(expected);
+  for (auto* column : {&to.areas, &to.scores}) {
+    if (!column->empty()) column->reserve(expected);
+  }
+  if (!to.boxes.empty()) to.boxes.reserve(4 * expected);
+  to.iscrowd.reserve(expected);
+  to.spans.reserve(2 * expected);
+  to.masks.make_room(expected);
+}
+
 void CocoReader::commit(const Item& item) {
   CocoColumns& to = columns_;
   std::size_t number = to.image_ids.size();
+  if (number > 0 && number == to.image_ids.capacity()) make_room(number);
   to.image_ids.push_back(item.image_id);
   to.category_ids.push_back(item.category_id);
   if (!results_) to.ids.push_back(item.id);

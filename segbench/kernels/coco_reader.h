@@ -32,6 +32,9 @@ struct CocoColumns {
 
 class CocoReader {
  public:
+  // Of a file of about so many bytes.
+  explicit CocoReader(int64_t bytes) : bytes_(bytes) {}
+
   // Reads on in the file and returns how many of these bytes were taken: the next call begins with the rest
   // and what follows it. -1 when the file is out of the ordinary.
   int64_t feed(std::string_view bytes);
@@ -62,11 +65,13 @@ class CocoReader {
   void read_entry(JsonCursor& text, const char* base, Spans& spans);
   void end_item(JsonCursor& text);
   void commit(const Item& item);
+  void make_room(std::size_t entries);
   void add_span(Spans& spans, const char* base, const char* begin, const char* end) const;
 
   State state_ = State::start;
   bool results_ = false;
-  int64_t consumed_ = 0;  // bytes of the file
+  int64_t bytes_;         // of the file
+  int64_t consumed_ = 0;  // of them, in calls before this
   std::string buffer_, scratch_;
   std::vector<std::string> lists_;
   CocoColumns columns_;

@@ -68,7 +68,7 @@ std::optional<nb::object> categories(const CocoReader& reader) {
 void add_coco_doors(nb::module_& m) {
   nb::class_<MaskStore>(m, "MaskStore").def("__len__", &MaskStore::size).def("kinds", &kinds);
   nb::class_<CocoReader>(m, "CocoReader")
-      .def(nb::init<>())
+      .def(nb::init<int64_t>())
       .def("feed", &feed)
       .def_prop_ro("complete", &CocoReader::complete)
       .def_prop_ro("is_results", &CocoReader::is_results)

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "words.h"
+
 namespace seg {
 namespace {
 
@@ -14,8 +16,18 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Length of the leading bytes that a string holds as they are: printable ASCII but '"' and '\'.
 std::size_t plain_length(const char* text, std::size_t n) {
-  const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
   std::size_t i = 0;
+#if defined(SEG_SSE2)
+  const __m128i quotes = _mm_set1_epi8('"'), slashes = _mm_set1_epi8('\\'), spaces = _mm_set1_epi8(' ');
+  for (; i + 16 <= n; i += 16) {
+    __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text + i));
+    __m128i found = _mm_or_si128(_mm_cmpeq_epi8(bytes, quotes), _mm_cmpeq_epi8(bytes, slashes));
+    found = _mm_or_si128(found, _mm_cmplt_epi8(bytes, spaces));  // those above 127 are negative here
+    auto bits = static_cast<uint32_t>(_mm_movemask_epi8(found));
+    if (bits) return i + static_cast<std::size_t>(lowest_bit(bits));
+  }
+#endif
+  const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
   for (; i + 8 <= n; i += 8) {
     uint64_t word;
     std::memcpy(&word, text + i, 8);
@@ -66,33 +78,11 @@ void append_utf8(std::string& out, uint32_t code) {
 }
 
 // Powers of ten that a double holds exactly.
-constexpr double exact_tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+constexpr double exact_tens[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
-// A decimal without exponent, of at most 15 digits: one exact division rounds it correctly (Clinger, How to
-// read floating point numbers accurately, PLDI 1990). False where it is none.
-bool short_decimal(const char* text, const char* end, double& value) {
-  bool minus = *text == '-';
-  text += minus;
-  if (end - text > 16) return false;
-  int64_t mantissa = 0;
-  const char* point = end;
-  for (const char* c = text; c < end; ++c) {
-    if (*c == '.') {
-      point = c + 1;
-    } else if (is_digit(*c)) {
-      mantissa = 10 * mantissa + (*c - '0');
-    } else {
-      return false;
-    }
-  }
-  if (mantissa >= 1000000000000000) return false;
-  double whole = static_cast<double>(mantissa) / exact_tens[end - point];
-  value = minus && (mantissa != 0 || point != end) ? -whole : whole;  // -0 is the integer 0
-  return true;
-}
-
-double any_decimal(const char* text, const char* end) {
+double any_number(const char* text, const char* end) {
+  if (std::string_view(text, static_cast<std::size_t>(end - text)) == "-0") return 0;  // an integer
   double value = 0;
 #if defined(__cpp_lib_to_chars)
   if (std::from_chars(text, end, value).ec != std::errc()) throw JsonOdd{};
@@ -108,31 +98,6 @@ double any_decimal(const char* text, const char* end) {
 }
 
 }  // namespace
-
-char JsonCursor::peek() {
-  for (;; ++at_) {
-    char c = now();
-    if (c != ' ' && c != '\n' && c != '\r' && c != '\t') return c;
-  }
-}
-
-void JsonCursor::expect(char wanted) {
-  if (peek() != wanted) throw JsonOdd{};
-  ++at_;
-}
-
-bool JsonCursor::take(char wanted) {
-  bool found = peek() == wanted;
-  at_ += found;
-  return found;
-}
-
-bool JsonCursor::next(char close) {
-  if (take(close)) return false;
-  expect(',');
-  if (peek() == close) throw JsonOdd{};
-  return true;
-}
 
 std::string_view JsonCursor::string(std::string& scratch) {
   expect('"');
@@ -250,22 +215,52 @@ const char* JsonCursor::number_end() {
   return at_;
 }
 
+// Takes a number of at most 15 digits without exponent, as nearly all are: mantissa / 10^decimals. Takes nothing
+// and returns false where it is longer or odd, or where the text may end within it.
+bool JsonCursor::short_number(bool fractions, int64_t& mantissa, int& decimals) {
+  if (end_ - at_ < 19) return false;  // '-', 16 digits, '.' and the character behind them: what is looked at
+  const char* c = at_ + (*at_ == '-');
+  const char* first = c;
+  uint64_t value = 0;
+  for (; is_digit(*c) && c - first < 16; ++c) value = 10 * value + static_cast<uint64_t>(*c - '0');
+  auto digits = c - first;
+  if (digits == 0 || (*first == '0' && digits > 1)) return false;
+  decimals = 0;
+  if (*c == '.') {
+    const char* point = c++;
+    for (; is_digit(*c) && c - first < 17; ++c) value = 10 * value + static_cast<uint64_t>(*c - '0');
+    decimals = static_cast<int>(c - point - 1);
+    if (decimals == 0 || !fractions) return false;
+    digits += decimals;
+  }
+  if (digits > 15 || is_digit(*c) || *c == 'e' || *c == 'E') return false;
+  mantissa = *at_ == '-' ? -static_cast<int64_t>(value) : static_cast<int64_t>(value);
+  at_ = c;
+  return true;
+}
+
 int64_t JsonCursor::integer() {
   peek();
+  int64_t value = 0;
+  int decimals = 0;
+  if (short_number(false, value, decimals)) return value;
   const char* begin = at_;
   const char* end = number_end();
-  int64_t value = 0;
   auto [stop, error] = std::from_chars(begin, end, value);
   if (error != std::errc() || stop != end) throw JsonOdd{};
   return value;
 }
 
+// A short number takes one exact division, which rounds it correctly (Clinger, How to read floating point numbers
+// accurately, PLDI 1990).
 double JsonCursor::number() {
-  peek();
+  bool minus = peek() == '-';
+  int64_t mantissa = 0;
+  int decimals = 0;
   const char* begin = at_;
-  const char* end = number_end();
-  double value = 0;
-  return short_decimal(begin, end, value) ? value : any_decimal(begin, end);
+  if (!short_number(true, mantissa, decimals)) return any_number(begin, number_end());
+  if (minus && mantissa == 0 && decimals > 0) return -0.0;
+  return static_cast<double>(mantissa) / exact_tens[decimals];
 }
 
 void JsonCursor::skip(int depth) {

@@ -21,16 +21,33 @@ class JsonCursor {
   const char* at() const { return at_; }
 
   // The next character after white space, not yet taken.
-  char peek();
+  char peek() {
+    for (;; ++at_) {
+      char c = now();
+      if (c != ' ' && c != '\n' && c != '\r' && c != '\t') return c;
+    }
+  }
 
   // Takes this character, after white space.
-  void expect(char wanted);
+  void expect(char wanted) {
+    if (peek() != wanted) throw JsonOdd{};
+    ++at_;
+  }
 
   // Takes this character if it is next, after white space.
-  bool take(char wanted);
+  bool take(char wanted) {
+    bool found = peek() == wanted;
+    at_ += found;
+    return found;
+  }
 
   // Takes ',' and returns true, or takes `close` and returns false. A ',' before `close` is odd.
-  bool next(char close);
+  bool next(char close) {
+    if (take(close)) return false;
+    expect(',');
+    if (peek() == close) throw JsonOdd{};
+    return true;
+  }
 
   // A string; `scratch` holds its characters where it has escapes. Valid UTF-8, no half of a surrogate pair.
   std::string_view string(std::string& scratch);
@@ -58,6 +75,7 @@ class JsonCursor {
   void word(std::string_view text);
   void digits();
   const char* number_end();
+  bool short_number(bool fractions, int64_t& mantissa, int& decimals);
   void escape(std::string& out);
   uint32_t hex4();
 

@@ -41,6 +41,9 @@ class MaskStore {
 
   std::size_t size() const { return masks_.size(); }
 
+  // Room for so many masks, but for their texts.
+  void make_room(std::size_t masks) { masks_.reserve(masks); }
+
  private:
   static constexpr std::size_t block_size = SEG_MASK_BLOCK;
 

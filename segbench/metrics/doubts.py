@@ -80,19 +80,24 @@ class Doubt:
             return f"{first}: " if first else ""
         return f"{self.images:,} images" + (f", the first {first}: " if first else ": ")
 
-    def __add__(self, other: Doubt) -> Doubt:
-        first = min(self, other, key=_place)
-        return replace(
-            first, count=self.count + other.count, of=self.of + other.of, images=self.images + other.images
-        )
-
 
 def gathered(doubts: Iterable[Doubt]) -> tuple[Doubt, ...]:
     """Add doubts of a kind: one of each, in the order of :data:`KINDS`."""
-    found: dict[str, Doubt] = {}
+    found: dict[str, list[Doubt]] = {}
     for doubt in doubts:
-        found[doubt.kind] = found[doubt.kind] + doubt if doubt.kind in found else doubt
-    return tuple(found[kind] for kind in KINDS if kind in found)
+        found.setdefault(doubt.kind, []).append(doubt)
+    return tuple(_sum(found[kind]) for kind in KINDS if kind in found)
+
+
+def _sum(doubts: Sequence[Doubt]) -> Doubt:
+    if len(doubts) == 1:
+        return doubts[0]
+    return replace(
+        min(doubts, key=_place),
+        count=sum(doubt.count for doubt in doubts),
+        of=sum(doubt.of for doubt in doubts),
+        images=sum(doubt.images for doubt in doubts),
+    )
 
 
 def texts(doubts: Iterable[Doubt]) -> list[str]:

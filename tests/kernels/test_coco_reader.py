@@ -22,7 +22,7 @@ TRUTH = {"id": 5, "image_id": 7, "category_id": 3, "segmentation": POLYGON, "are
 def read(text, step=None):
     """Feed a text in pieces of `step` bytes; None where the reader gives up."""
     data = np.frombuffer(text.encode() if isinstance(text, str) else text, np.uint8)
-    reader, begin = kernels.CocoReader(), 0
+    reader, begin = kernels.CocoReader(len(data)), 0
     for end in [*range(step, len(data), step), len(data)] if step else [len(data)]:
         taken = reader.feed(data[begin:end])
         if taken < 0:
@@ -97,8 +97,9 @@ DAMAGE = [
 
 @pytest.mark.parametrize("text", DAMAGE)
 @pytest.mark.parametrize("step", [None, 1])
-def test_the_reader_gives_up_at_what_is_no_json_and_at_what_is_unusual(text, step):
-    assert read(text, step) is None
+@pytest.mark.parametrize("behind", ["", " " * 20])
+def test_the_reader_gives_up_at_what_is_no_json_and_at_what_is_unusual(text, step, behind):
+    assert read(text + behind, step) is None
 
 
 @pytest.mark.parametrize(
@@ -152,12 +153,13 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**70
 def test_numbers_are_read_as_the_standard_library_reads_them(number, spell):
     text = spell(number)
     expected = float(json.loads(text))
-    found = read(results({**RESULT, "score": "here"}).replace('"here"', text))
-    if math.isinf(expected):
-        assert found is None
-        return
-    score = found.take_columns()["scores"]
-    np.testing.assert_array_equal(score.view(np.int64), np.array([expected]).view(np.int64))
+    for step in (None, 1):
+        found = read(results({**RESULT, "score": "here"}).replace('"here"', text), step)
+        if math.isinf(expected):
+            assert found is None
+            continue
+        score = found.take_columns()["scores"]
+        np.testing.assert_array_equal(score.view(np.int64), np.array([expected]).view(np.int64))
 
 
 JSON = st.recursive(

@@ -196,7 +196,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   Input input(data, size);
   std::size_t piece = input.byte();
   std::string_view text = input.rest();
-  seg::CocoReader whole, pieces;
+  seg::CocoReader whole(static_cast<int64_t>(text.size())), pieces(static_cast<int64_t>(piece));
   bool ordinary = read(whole, text, text.size());
   HOLD(read(pieces, text, 1 + piece % 64) == ordinary);
   check_same(whole, pieces);
