@@ -115,6 +115,21 @@ def decode_label_runs(data: bytes, **where: Any) -> LabelRuns:
     return LabelRuns.of(decode_labels(data, **where)) if found is None else found
 
 
+def decode_any_runs(data: bytes, **where: Any) -> LabelRuns:
+    """Decode a map that may be stored in colours: uint8 or uint16 ids, else int32 R + 256 G + 65536 B.
+
+    Raises
+    ------
+    DataError
+        When it is damaged or too large.
+    """
+    found = read_png_runs(data) or read_png_id_runs(data)
+    if found is not None:
+        return found
+    array = _decode_raw(data, where)
+    return LabelRuns.of(array if array.ndim == 2 else decode_segment_map(data, **where))
+
+
 def decode_colors(data: bytes, **where: Any) -> NDArray[np.uint8]:
     """Decode a PNG that holds ids or classes as colours to uint8 [H, W, 3]; alpha is dropped.
 

@@ -63,6 +63,10 @@ FORMATS = {
         "segbench.formats.cityscapes",
         folders=("gtFine", "gtCoarse", "*/*/*_gtFine_*", "*/*/*_gtCoarse_*"),
     ),
+    "voc": Entry(
+        "segbench.formats.voc",
+        folders=("SegmentationClass", "VOCdevkit/VOC*/SegmentationClass", "VOC[0-9]*/SegmentationClass"),
+    ),
     "labelme": Entry("segbench.formats.labelme", files=(".json",), folders=("*.json", "*/*.json")),
     "hf": Entry(
         "segbench.formats.hf",

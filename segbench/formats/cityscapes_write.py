@@ -29,7 +29,7 @@ from segbench.formats.cityscapes_labels import (
 )
 from segbench.formats.cityscapes_polygons import digest
 from segbench.formats.flatten import Flat, flatten
-from segbench.formats.pictures import Names, in_splits, picture_name, place_picture
+from segbench.formats.pictures import Names, in_splits, picture_name, picture_stem, place_picture
 from segbench.formats.plain_json import dump_json
 
 EXTRA = "cityscapes"
@@ -76,8 +76,8 @@ def _name(sample: Sample) -> str:
     if _CORE.fullmatch(sample.image_id):
         core = sample.image_id
         return check_name(f"{core.split('_', 1)[0]}/{core}", image_id=sample.image_id, field="image_id")
-    path = PurePosixPath(picture_name(sample)).with_suffix("")
-    return f"images/{'-'.join(path.parts).replace('_', '-')}{UNNUMBERED}"
+    name = picture_stem(sample).replace("/", "-").replace("_", "-")
+    return f"images/{name}{UNNUMBERED}"
 
 
 def _files(sample: Sample, chosen: Chosen) -> Iterator[tuple[str, bytes]]:

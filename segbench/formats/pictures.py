@@ -74,6 +74,13 @@ def picture_name(sample: Sample) -> str:
     return check_name(name, image_id=sample.image_id, field="file_name")
 
 
+def picture_stem(sample: Sample) -> str:
+    """Return the name of a sample's picture without its suffix, or the id where there is no picture."""
+    image = sample.image_file
+    name = sample.image_id if image is None else PurePosixPath(image.name).with_suffix("").as_posix()
+    return check_name(name, image_id=sample.image_id, field="file_name")
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """Names that are given once: a second one, or one that differs in case alone, is refused."""
