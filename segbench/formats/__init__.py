@@ -67,6 +67,11 @@ FORMATS = {
         "segbench.formats.voc",
         folders=("SegmentationClass", "VOCdevkit/VOC*/SegmentationClass", "VOC[0-9]*/SegmentationClass"),
     ),
+    "coco-stuff": Entry(
+        "segbench.formats.coco_stuff", folders=("stuffthingmaps", "stuffthingmaps_trainval2017")
+    ),
+    "ade20k": Entry("segbench.formats.ade20k", folders=("annotations",)),
+    "camvid": Entry("segbench.formats.camvid", folders=("*annot", "LabeledApproved_full")),
     "labelme": Entry("segbench.formats.labelme", files=(".json",), folders=("*.json", "*/*.json")),
     "hf": Entry(
         "segbench.formats.hf",

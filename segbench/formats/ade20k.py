@@ -1,0 +1,173 @@
+"""ADE20K as SceneParse150 has it: maps of 1 to 150, 0 for everything else, which is ignored.
+
+Source: the toolkit ``sceneparsing`` of CSAILVision and its ``objectInfo150.txt``. mmsegmentation reads such
+files with ``reduce_zero_label``; here no id is moved: the value 1 is the class 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from pathlib import Path
+
+from segbench.canonical.atomic import replace_folder
+from segbench.canonical.categories import Categories, Category
+from segbench.canonical.dataset import Dataset
+from segbench.canonical.images import encode_labels
+from segbench.canonical.place import check_mode, place
+from segbench.canonical.sample import Sample
+from segbench.errors import DataError
+from segbench.formats import label_maps
+from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
+from segbench.formats.label_lists import ADE20K, ADE20K_STUFF
+from segbench.formats.label_maps import MAP, Chosen, Values, Written
+from segbench.formats.pictures import read_text
+
+__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
+
+TITLE = "ADE20K (SceneParse150: maps of 150 classes)"
+TASKS = ("semantic",)
+CARRIES = label_maps.CARRIES
+LAYOUT = """\
+annotations/validation/ADE_val_00000001.png   8 bit: 1 to 150, 0 is ignored; also without folders of splits
+images/validation/ADE_val_00000001.jpg        optional
+objectInfo150.txt                             the classes: Idx Ratio Train Val Name, by tabs; optional"""
+VOID = 0
+_LARGEST = 255
+_INFO = "objectInfo150.txt"
+_COLUMNS = 5
+_OWN = tuple(Written(name, i, i not in ADE20K_STUFF, None) for i, name in enumerate(ADE20K, 1))
+
+
+def sniff(path: Path) -> bool:
+    """Tell whether a folder has ``annotations`` and the list of classes, or maps of ADE20K's names."""
+    folder = path / "annotations"
+    if not folder.is_dir():
+        return False
+    if (path / _INFO).is_file():
+        return True
+    return any(next(folder.glob(pattern), None) for pattern in ("ADE_*.png", "*/ADE_*.png"))
+
+
+def read(path: Path, *, labels: Path | None = None) -> Dataset:
+    """Open a folder of SceneParse150; folders below ``annotations`` are splits.
+
+    Parameters
+    ----------
+    path
+        The folder of ``annotations``.
+    labels
+        List of classes; by default ``objectInfo150.txt`` in the folder, else the 150 classes.
+
+    Raises
+    ------
+    DataError
+        When there is no map, or a file is damaged.
+    """
+    info = labels or (path / _INFO if (path / _INFO).is_file() else None)
+    categories = _own_categories() if info is None else _read_info(info)
+    values = Values(categories, {c.key: c.id for c in categories}, frozenset({VOID}))
+    files = find_ending(path / "annotations", ".png")
+    if not files:
+        raise DataError("holds no annotations/*.png", file=path)
+    pictures = find_pictures(path / "images")
+    return open_frames(
+        (
+            Frame(
+                name=name.rpartition("/")[2],
+                split=name.split("/", 1)[0] if "/" in name else "train",
+                files={MAP: file},
+                picture=pictures.get(name),
+            )
+            for name, file in files.items()
+        ),
+        partial(label_maps.read_sample, values, None, path),
+        path=path,
+        format="ade20k",
+        categories=categories,
+        tasks=TASKS,
+        notes=note_left_out(pictures, files),
+    )
+
+
+def read_predictions(path: Path, truth: Dataset) -> Dataset:
+    """Open predicted maps of the values of the truth, in the folder or below it; 0 is no class.
+
+    Raises
+    ------
+    DataError
+        As :func:`segbench.formats.png.read_predictions`.
+    """
+    return label_maps.read_predictions(path, truth, void=VOID)
+
+
+def write(
+    dataset: Dataset,
+    target: Path,
+    *,
+    images: str = "link",
+    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+) -> None:
+    """Write ``annotations`` and ``images`` with a folder a split, and ``objectInfo150.txt``.
+
+    Raises
+    ------
+    DataError
+        When two maps would have one name, or a picture is missing.
+    """
+    check_mode(images)
+    chosen = _choose(dataset.categories)
+    with replace_folder(target) as folder:
+        for at in label_maps.places(dataset, progress):
+            data = encode_labels(label_maps.paint(at.sample, chosen, VOID))
+            place(folder / f"annotations/{at.split}/{at.stem}.png", data)
+            label_maps.put_picture(folder / "images" / at.split, at, images)
+        rows = _OWN if chosen.own else chosen.rows
+        lines = [f"{row.value}\t0\t0\t0\t{row.name}\n" for row in rows if row is not None]
+        place(folder / _INFO, ("Idx\tRatio\tTrain\tVal\tName\n" + "".join(lines)).encode())
+
+
+@lru_cache(maxsize=4)
+def _choose(categories: Categories) -> Chosen:
+    chosen = label_maps.choose(categories, _OWN, 1, _LARGEST)
+    for c in () if chosen.own else categories:
+        if c.name != c.name.strip() or len(c.name.splitlines()) != 1 or "\t" in c.name:
+            raise DataError(f"the name {c.name!r} cannot stand in {_INFO}; rename it", field="categories")
+    return chosen
+
+
+LOSES = label_maps.losses(_choose, lambda row: row.value)
+
+
+def _own_categories() -> Categories:
+    return Categories(
+        Category(i, row.name, source_id=row.value, isthing=row.isthing) for i, row in enumerate(_OWN)
+    )
+
+
+def _read_info(file: Path) -> Categories:
+    """Read ``Idx Ratio Train Val Name``, by tabs; the file of the 150 classes is known by some names."""
+    rows: dict[int, str] = {}
+    for number, line in enumerate(read_text(file).splitlines()[1:], 2):
+        words = line.split("\t")
+        if not line.strip():
+            continue
+        if len(words) != _COLUMNS or not words[0].strip().isdecimal() or not words[4].strip():
+            raise DataError(
+                "is no row of Idx, Ratio, Train, Val, Name by tabs", file=file, field=f"line {number}"
+            )
+        key = int(words[0])
+        if key in rows or not 0 < key <= _LARGEST:
+            raise DataError(
+                f"the class {key} stands twice, or is none of 1 to {_LARGEST}",
+                file=file,
+                field=f"line {number}",
+            )
+        rows[key] = words[4].strip()
+    if len(rows) == len(ADE20K) and all(rows[i].split(",")[0] == _first(i) for i in (1, 2, 150)):
+        return _own_categories()
+    return Categories(Category(i, rows[key], source_id=key) for i, key in enumerate(sorted(rows)))
+
+
+def _first(value: int) -> str:
+    return ADE20K[value - 1]

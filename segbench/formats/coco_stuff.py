@@ -1,0 +1,174 @@
+"""COCO-Stuff's pixel maps of things and stuff: the value is the label less one, 255 is unlabelled.
+
+Source: the README of ``nightrome/cocostuff`` and its ``labels.txt``: labels 1 to 91 are COCO's things, 92 to
+182 stuff. Categories have the labels as their source ids, which are COCO's category ids, and not the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache, partial
+from pathlib import Path
+
+from segbench.canonical.atomic import replace_folder
+from segbench.canonical.categories import Categories, Category
+from segbench.canonical.dataset import Dataset
+from segbench.canonical.images import encode_labels
+from segbench.canonical.place import check_mode, place
+from segbench.canonical.sample import ImageFile, Sample
+from segbench.errors import DataError
+from segbench.formats import label_maps
+from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
+from segbench.formats.label_lists import COCO_STUFF
+from segbench.formats.label_maps import MAP, Chosen, Values, Written
+from segbench.formats.pictures import read_text
+
+__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
+
+TITLE = "COCO-Stuff (maps of things and stuff)"
+TASKS = ("semantic",)
+CARRIES = label_maps.CARRIES
+LAYOUT = """\
+stuffthingmaps/val2017/000000000139.png   8 bit: label - 1, that is 0 to 181; 255 is ignored
+images/val2017/000000000139.jpg           optional; also val2017/000000000139.jpg
+labels.txt                                where labels are others: "1: person", a line each"""
+VOID = 255
+_MAPS = ("stuffthingmaps", "stuffthingmaps_trainval2017")
+_THINGS = 91
+_OWN = tuple(Written(name, i - 1, i <= _THINGS, None) for i, name in enumerate(COCO_STUFF, 1))
+
+
+def sniff(path: Path) -> bool:
+    """Tell whether a folder has ``stuffthingmaps`` with PNGs in it."""
+    return any(next((path / name).glob("*/*.png"), None) for name in _MAPS if (path / name).is_dir())
+
+
+def read(path: Path, *, labels: Path | None = None) -> Dataset:
+    """Open a folder of COCO-Stuff; folders below ``stuffthingmaps`` are splits.
+
+    Parameters
+    ----------
+    path
+        The folder of ``stuffthingmaps``.
+    labels
+        List of labels; by default ``labels.txt`` in the folder, else the 182 of COCO-Stuff.
+
+    Raises
+    ------
+    DataError
+        When there is no map, or a file is damaged.
+    """
+    found = labels or (path / "labels.txt" if (path / "labels.txt").is_file() else None)
+    categories = _own_categories() if found is None else _read_labels(found)
+    values = Values(categories, {c.key - 1: c.id for c in categories}, frozenset({VOID}))
+    folder = next((path / name for name in _MAPS if (path / name).is_dir()), path)
+    files = {name: file for name, file in find_ending(folder, ".png").items() if "/" in name}
+    if not files:
+        raise DataError("holds no stuffthingmaps/*/*.png", file=path)
+    pictures = _pictures(path, files)
+    return open_frames(
+        (
+            Frame(
+                name=name.rpartition("/")[2],
+                split=name.split("/", 1)[0],
+                files={MAP: file},
+                picture=pictures.get(name),
+            )
+            for name, file in files.items()
+        ),
+        partial(label_maps.read_sample, values, None, path),
+        path=path,
+        format="coco-stuff",
+        categories=categories,
+        tasks=TASKS,
+        notes=note_left_out(pictures, files),
+    )
+
+
+def read_predictions(path: Path, truth: Dataset) -> Dataset:
+    """Open predicted maps of labels less one, in the folder or below it.
+
+    Raises
+    ------
+    DataError
+        As :func:`segbench.formats.png.read_predictions`.
+    """
+    return label_maps.read_predictions(path, truth, shift=1)
+
+
+def write(
+    dataset: Dataset,
+    target: Path,
+    *,
+    images: str = "link",
+    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+) -> None:
+    """Write ``stuffthingmaps`` and ``images`` with a folder a split, and ``labels.txt`` where not its own.
+
+    Raises
+    ------
+    DataError
+        When two maps would have one name, or a picture is missing.
+    """
+    check_mode(images)
+    chosen = _choose(dataset.categories)
+    with replace_folder(target) as folder:
+        for at in label_maps.places(dataset, progress):
+            data = encode_labels(label_maps.paint(at.sample, chosen, VOID))
+            place(folder / f"stuffthingmaps/{at.split}/{at.stem}.png", data)
+            label_maps.put_picture(folder / "images" / at.split, at, images)
+        if not chosen.own:
+            rows = [f"{row.value + 1}: {row.name}\n" for row in chosen.rows if row is not None]
+            place(folder / "labels.txt", ("0: unlabeled\n" + "".join(rows)).encode())
+
+
+def _pictures(path: Path, files: Mapping[str, Path]) -> dict[str, ImageFile]:
+    """Pictures below ``images``, or in folders of the splits."""
+    if (path / "images").is_dir():
+        return find_pictures(path / "images")
+    splits = {name.split("/", 1)[0] for name in files}
+    found: dict[str, ImageFile] = {}
+    for split in sorted(splits):
+        for name, image in find_pictures(path / split).items():
+            found[f"{split}/{name}"] = ImageFile(name=f"{split}/{image.name}", path=image.path)
+    return found
+
+
+@lru_cache(maxsize=4)
+def _choose(categories: Categories) -> Chosen:
+    chosen = label_maps.choose(categories, _OWN, 0, VOID - 1)
+    for c in () if chosen.own else categories:
+        if not c.name.strip() or c.name != c.name.strip() or len(c.name.splitlines()) != 1:
+            raise DataError(f"the name {c.name!r} cannot stand in labels.txt; rename it", field="categories")
+    return chosen
+
+
+LOSES = label_maps.losses(_choose, lambda row: row.value + 1)
+
+
+def _own_categories() -> Categories:
+    return Categories(
+        Category(i, row.name, source_id=row.value + 1, isthing=row.isthing) for i, row in enumerate(_OWN)
+    )
+
+
+def _read_labels(file: Path) -> Categories:
+    """Read ``label: name`` lines; 0 is unlabelled."""
+    rows: dict[int, str] = {}
+    for number, line in enumerate(read_text(file).splitlines(), 1):
+        if not line.strip():
+            continue
+        key, colon, name = line.partition(":")
+        if not colon or not key.strip().isdecimal() or not name.strip():
+            raise DataError('is no "label: name"', file=file, field=f"line {number}")
+        if int(key) in rows or int(key) > VOID:
+            raise DataError(
+                f"the label {int(key)} stands twice, or is none of 0 to {VOID}",
+                file=file,
+                field=f"line {number}",
+            )
+        rows[int(key)] = name.strip()
+    rows.pop(0, None)
+    if tuple(rows[i] for i in sorted(rows)) == COCO_STUFF:
+        return _own_categories()
+    return Categories(Category(i, rows[key], source_id=key) for i, key in enumerate(sorted(rows)))

@@ -1,0 +1,236 @@
+"""Folders of label maps with one value a class: what values mean, and how any data set is written in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from segbench.canonical import images as codec
+from segbench.canonical.categories import Categories, Category
+from segbench.canonical.dataset import Dataset
+from segbench.canonical.paths import check_name
+from segbench.canonical.sample import Sample
+from segbench.errors import DataError
+from segbench.formats import png
+from segbench.formats.flatten import flatten
+from segbench.formats.folders import Frame
+from segbench.formats.pictures import Names, in_splits, picture_name, picture_stem, place_picture
+from segbench.kernels import LabelRuns
+
+MAP = "map"
+"""Kind of the file of a :class:`Frame` that is the label map."""
+CARRIES = frozenset(
+    {"stuff", "holes", "parts", "ignore", "category_ids", "category_fields", "wide_ids", "isthing"}
+    | {"splits", "images"}
+)
+"""What such a format carries, but for what :func:`losses` counts."""
+
+Color = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What the values of a map mean.
+
+    Attributes
+    ----------
+    categories
+        The classes.
+    by_value
+        ``{value, or r + 256 g + 65536 b of a colour: dense id}``.
+    void
+        Values that are ignored.
+    """
+
+    categories: Categories
+    by_value: Mapping[int, int]
+    void: frozenset[int]
+
+    def mask(self, runs: LabelRuns, **where: Any) -> LabelRuns:
+        """Return the dense ids of a map.
+
+        Raises
+        ------
+        DataError
+            When a value means nothing; ``where`` goes into its message.
+        """
+        ignore, values = self.categories.ignore_index, runs.ids()
+        dense = [ignore if v in self.void else self.by_value.get(v, -1) for v in values.tolist()]
+        if -1 in dense:
+            value = int(values[dense.index(-1)])
+            color = [value & 255, value >> 8 & 255, value >> 16]
+            shown = f"the colour {color}" if runs.values.dtype == np.int32 else f"the value {value}"
+            raise DataError(f"has {shown}, which is none of the classes", field="mask", **where)
+        table = np.array(dense, self.categories.mask_dtype)
+        return runs.renamed(table[np.searchsorted(values, runs.values)])
+
+
+def read_sample(values: Values, colors: Values | None, root: Path, frame: Frame) -> Sample:
+    """Read a map of values, or of colours where these have a meaning too.
+
+    Raises
+    ------
+    DataError
+        When it is damaged, or has a value that means nothing.
+    """
+    where = frame.where(MAP)
+    data = frame.read(MAP)
+    if colors is None:
+        mask = values.mask(codec.decode_label_runs(data, **where), **where)
+    else:
+        runs = codec.decode_any_runs(data, **where)
+        mask = (colors if runs.values.dtype == np.int32 else values).mask(runs, **where)
+    return Sample(
+        image_id=frame.name,
+        height=mask.shape[0],
+        width=mask.shape[1],
+        ignore_index=values.categories.ignore_index,
+        load_mask=partial(_itself, mask),
+        image_file=frame.picture,
+        source_path=frame.files[MAP].relative_to(root).as_posix(),
+    )
+
+
+def _itself(mask: LabelRuns) -> LabelRuns:
+    return mask
+
+
+def read_predictions(path: Path, truth: Dataset, *, shift: int = 0, void: int | None = None) -> Dataset:
+    """Open predicted maps named like the images of the truth, whose values are its source ids less ``shift``.
+
+    Raises
+    ------
+    DataError
+        As :func:`segbench.formats.png.read_predictions`.
+    """
+    if shift:
+        moved = Categories(Category(c.id, c.name, source_id=c.key - shift) for c in truth.categories)
+        shifted = Dataset(
+            name=truth.name, categories=moved, image_ids=truth.image_ids, load=truth.__getitem__,
+            tasks=truth.tasks,
+        )  # fmt: skip
+        found = png.read_predictions(path, shifted, ignore_index=void)
+        found.categories = truth.categories
+        return found
+    return png.read_predictions(path, truth, ignore_index=void)
+
+
+class Written(NamedTuple):
+    """A class as it is written: its name, value, kind and colour."""
+
+    name: str
+    value: int
+    isthing: bool | None
+    color: Color | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The classes that a data set is written with.
+
+    Attributes
+    ----------
+    rows
+        That of each category, by dense id; None where there is no room for it.
+    own
+        Whether they are the format's own, and need not be told.
+    """
+
+    rows: tuple[Written | None, ...]
+    own: bool
+
+
+def choose(categories: Categories, own: Sequence[Written], first: int, last: int) -> Chosen:
+    """Choose the format's own classes where every category is called like one, else new ones from ``first``.
+
+    Beyond ``last`` there is no room.
+    """
+    by_name = {row.name: row for row in own}
+    if len(categories) and all(c.name in by_name for c in categories):
+        return Chosen(tuple(by_name[c.name] for c in categories), own=True)
+    rows = [Written(c.name, c.id + first, None, c.color) for c in categories]
+    return Chosen(tuple(row if row.value <= last else None for row in rows), own=False)
+
+
+def paint(sample: Sample, chosen: Chosen, void: int) -> LabelRuns:
+    """Return the map of a sample, uint8; ignore regions and what has no class are ``void``."""
+    flat = flatten(sample)
+    rows = [None if s.ignore else chosen.rows[s.category_id] for s in flat.segments]
+    return flat.painted([None if row is None else row.value for row in rows], void, np.uint8)
+
+
+class Place(NamedTuple):
+    """A sample and the name of its files."""
+
+    sample: Sample
+    split: str
+    stem: str
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of its picture."""
+        return PurePosixPath(picture_name(self.sample)).suffix
+
+
+def places(dataset: Dataset, progress: Callable[[Iterator[Sample]], Iterator[Sample]]) -> Iterator[Place]:
+    """Yield samples with the split and stem that name their files; a split stands once in it.
+
+    Raises
+    ------
+    DataError
+        When two samples would have one name.
+    """
+    taken = Names()
+    for split, sample in zip(in_splits(dataset.splits), progress(iter(dataset)), strict=True):
+        stem = picture_stem(sample).removeprefix(f"{split}/")
+        stem = check_name(stem.replace("/", "-"), image_id=sample.image_id, field="file_name")
+        taken.take(f"{split}/{stem}", sample)
+        yield Place(sample, split, stem)
+
+
+def put_picture(folder: Path, place: Place, images: str, ending: str = "") -> None:
+    """Put the picture of a sample into a folder, unless pictures are left out."""
+    place_picture(folder / f"{place.stem}{ending}{place.suffix}", place.sample, images)
+
+
+def losses(choose_for: Callable[[Categories], Chosen], read_key: Callable[[Written], int]) -> dict[str, Any]:
+    """Return ``LOSES`` of a format, by its choice of classes and the source id that these are read with."""
+
+    def without_value(dataset: Dataset) -> list[str]:
+        pairs = zip(dataset.categories, choose_for(dataset.categories).rows, strict=True)
+        return [c.name for c, row in pairs if row is None]
+
+    def renumbered(dataset: Dataset) -> list[str]:
+        pairs = zip(dataset.categories, choose_for(dataset.categories).rows, strict=True)
+        return [f"{c.name} is {c.key}" for c, row in pairs if row is not None and read_key(row) != c.key]
+
+    def fields(dataset: Dataset) -> list[str]:
+        others = dataset.extra.get("category_fields", {})
+        pairs = zip(dataset.categories, choose_for(dataset.categories).rows, strict=True)
+        return [
+            c.name
+            for c, row in pairs
+            if c.parent or c.synset or c.frequency or others.get(str(c.key))
+            or (row is not None and c.color not in (None, row.color))
+        ]  # fmt: skip
+
+    def isthing(sample: Sample, categories: Categories) -> int:
+        rows = choose_for(categories).rows
+        segments = ((categories[s.category_id].isthing, rows[s.category_id]) for s in sample.segments)
+        return sum(said is not None and row is not None and row.isthing is not said for said, row in segments)
+
+    def ignored(sample: Sample, _: Categories) -> int:
+        return sum(s.ignore for s in sample.segments)
+
+    return {
+        "wide_ids": without_value,
+        "category_ids": renumbered,
+        "category_fields": fields,
+        "isthing": isthing,
+        "ignore": ignored,
+    }
