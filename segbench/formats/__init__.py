@@ -72,6 +72,7 @@ FORMATS = {
     ),
     "ade20k": Entry("segbench.formats.ade20k", folders=("annotations",)),
     "camvid": Entry("segbench.formats.camvid", folders=("*annot", "LabeledApproved_full")),
+    "mapillary": Entry("segbench.formats.mapillary", folders=("config*.json",)),
     "labelme": Entry("segbench.formats.labelme", files=(".json",), folders=("*.json", "*/*.json")),
     "hf": Entry(
         "segbench.formats.hf",
