@@ -371,6 +371,18 @@ def png_unfilter(raw, height, row_bytes, bytes_per_pixel):
     return np.array(out, np.uint8)[1:, bytes_per_pixel:]
 
 
+def png_filter_up(label_map):
+    """Rows of a map as a PNG stores them, each byte less the one above it, after a 2 for this filter."""
+    height = len(label_map)
+    rows = np.frombuffer(label_map.astype(label_map.dtype.newbyteorder(">")).tobytes(), np.uint8)
+    out, above = bytearray(), [0] * (len(rows) // height)
+    for row in rows.reshape(height, -1).tolist():
+        out.append(2)
+        out += bytes((byte - b) % 256 for byte, b in zip(row, above, strict=True))
+        above = row
+    return bytes(out)
+
+
 # --- curves ---------------------------------------------------------------------------------------
 
 

@@ -16,10 +16,21 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from segbench.errors import DataError
-from segbench.kernels import MAX_PIXELS, LabelRuns, read_png, read_png_id_runs, read_png_ids, read_png_runs
+from segbench.kernels import (
+    MAX_PIXELS,
+    LabelRuns,
+    png_pack,
+    read_png,
+    read_png_id_runs,
+    read_png_ids,
+    read_png_runs,
+)
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
+_GREY, _RGB, _PALETTE = 0, 2, 3
+_PIXELS_A_RUN = 8
+"""Maps of shorter runs are packed by their pixels, in which more repeats than these show."""
 
 
 def decode_image(data: bytes, **where: Any) -> NDArray[np.uint8]:
@@ -171,20 +182,22 @@ def encode_labels(labels: NDArray[Any] | LabelRuns, palette: NDArray[np.uint8] |
 
     Without ``palette``, uint8 [N, 3] of colours for 8-bit maps, it is grey.
     """
-    array = labels.to_map() if isinstance(labels, LabelRuns) else labels
-    if array.dtype not in (np.uint8, np.uint16) or array.ndim != 2:
-        raise ValueError(f"expected uint8 or uint16 [H, W], got {array.dtype} {list(array.shape)}")
-    rows = array[:, :, None].astype(array.dtype.newbyteorder(">"))
-    if palette is None:
-        return _encode_png(rows, color_type=0)
-    if array.dtype != np.uint8 or (array.size and int(array.max()) >= len(palette)):
+    if isinstance(labels, np.ndarray) and (labels.ndim != 2 or labels.dtype not in (np.uint8, np.uint16)):
+        raise ValueError(f"expected uint8 or uint16 [H, W], got {labels.dtype} {list(labels.shape)}")
+    runs = labels if isinstance(labels, LabelRuns) else LabelRuns.of(labels)
+    dtype, (height, width) = runs.values.dtype, runs.shape
+    if palette is not None and (dtype != np.uint8 or int(runs.values.max()) >= len(palette)):
         raise ValueError(f"a palette of {len(palette)} colours does not colour the map")
-    return _encode_png(rows, color_type=3, palette=palette)
+    color_type = _GREY if palette is None else _PALETTE
+    if len(runs.values) * _PIXELS_A_RUN > height * width:
+        rows = runs.to_map()[:, :, None].astype(dtype.newbyteorder(">"))
+        return _encode_png(rows, color_type, palette)
+    return _png((height, width), 8 * dtype.itemsize, color_type, png_pack(runs), palette)
 
 
 def encode_image(rgb: NDArray[np.uint8]) -> bytes:
     """Encode uint8 [3, H, W] as an RGB PNG."""
-    return _encode_png(np.ascontiguousarray(rgb.transpose(1, 2, 0)), color_type=2)
+    return _encode_png(np.ascontiguousarray(rgb.transpose(1, 2, 0)), _RGB)
 
 
 def encode_segment_map(ids: NDArray[Any]) -> bytes:
@@ -198,7 +211,7 @@ def encode_segment_map(ids: NDArray[Any]) -> bytes:
     if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < 1 << 24:
         raise DataError("segment ids must be 0..16777215 to fit an RGB picture", field="segment_map")
     rgb = np.stack([(ids >> shift) & 255 for shift in (0, 8, 16)], axis=-1).astype(np.uint8)
-    return _encode_png(rgb, color_type=2)
+    return _encode_png(rgb, _RGB)
 
 
 def _decode_raw(data: bytes, where: dict[str, Any]) -> NDArray[Any]:
@@ -274,8 +287,14 @@ def _encode_png(rows: NDArray[Any], color_type: int, palette: NDArray[np.uint8] 
     filtered[:, 0] = 2
     filtered[0, 1:] = raw[0]
     np.subtract(raw[1:], raw[:-1], out=filtered[1:, 1:])
-    header = struct.pack(">IIBBBBB", width, height, 8 * rows.dtype.itemsize, color_type, 0, 0, 0)
     body = bytes(deflate.zlib_compress(filtered.tobytes(), 3))
+    return _png((height, width), 8 * rows.dtype.itemsize, color_type, body, palette)
+
+
+def _png(
+    size: tuple[int, int], depth: int, color_type: int, body: bytes, palette: NDArray[np.uint8] | None
+) -> bytes:
+    header = struct.pack(">IIBBBBB", size[1], size[0], depth, color_type, 0, 0, 0)
     colors = b"" if palette is None else _chunk(b"PLTE", palette.tobytes())
     return PNG_SIGNATURE + _chunk(b"IHDR", header) + colors + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
 

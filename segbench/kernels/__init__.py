@@ -49,6 +49,7 @@ from segbench.kernels._on_device_shapes import PackedMasks, add_boundary_classes
 from segbench.kernels._overlap import confusion, id_counts, pair_counts
 from segbench.kernels._png import (
     MAX_PIXELS,
+    png_pack,
     png_unfilter,
     read_png,
     read_png_id_runs,
@@ -103,6 +104,7 @@ __all__ = [
     "paint",
     "pair_counts",
     "place_of",
+    "png_pack",
     "png_unfilter",
     "read_png",
     "read_png_id_runs",

@@ -81,6 +81,7 @@ def png_parse(data: bytes, /) -> tuple[int, int, int, int, int, list[tuple[int, 
 def png_runs(
     raw: npt.NDArray[np.uint8], height: int, width: int, bytes_per_pixel: int, /
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint32]]: ...
+def png_pack(values: npt.NDArray[Any], ends: npt.NDArray[np.uint32], height: int, width: int, /) -> bytes: ...
 def match(
     iou: npt.NDArray[np.float64],
     ignore: npt.NDArray[np.bool_],

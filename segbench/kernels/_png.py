@@ -77,6 +77,25 @@ def png_unfilter(
     return rows
 
 
+def png_pack(runs: LabelRuns) -> bytes:
+    """Return the zlib stream of a PNG of a map, whose rows are filtered with Up.
+
+    Parameters
+    ----------
+    runs
+        The map, uint8 or uint16. Work is done for each run, and not for each pixel.
+
+    Raises
+    ------
+    ValueError
+        If the values are of another type, or the runs are not as many pixels as the map.
+    """
+    if runs.values.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"a map must be uint8 or uint16, not {runs.values.dtype}")
+    values, ends = (np.ascontiguousarray(array) for array in (runs.values, runs.ends))
+    return _cpu.png_pack(values, ends, *runs.shape)
+
+
 def read_png(data: bytes) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | None:
     """Read the values that a PNG stores: indices and not colours, small greys as they are.
 

@@ -353,3 +353,64 @@ def test_files_cut_short_or_damaged_come_out_as_by_pillow_alone(monkeypatch, dep
         for at in rng.integers(8, len(whole), rng.integers(1, 4)):
             damaged[at] = rng.integers(0, 256)
         assert same_without_us(monkeypatch, bytes(damaged))
+
+
+def check_packed(label_map):
+    """The stream holds the filtered rows, by zlib's word, whose checksum it bears; and is a PNG's."""
+    stream = kernels.png_pack(kernels.LabelRuns.of(label_map))
+    assert zlib.decompress(stream) == naive.png_filter_up(label_map)
+    data = images.encode_labels(label_map)
+    np.testing.assert_array_equal(images.decode_labels(data), label_map)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), label_map)
+
+
+@given(
+    st.integers(0, 2**32 - 1), st.sampled_from([np.uint8, np.uint16]), st.sampled_from([1, 2, 3, 300, 65_536])
+)
+def test_maps_are_packed_by_their_runs(seed, dtype, n):
+    rng = np.random.default_rng(seed)
+    label_map = rng.integers(0, n, rng.integers(1, 12, 2)).astype(dtype)
+    for axis in (0, 1):
+        label_map = np.repeat(label_map, int(rng.integers(1, 9)), axis)
+    check_packed(label_map)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 130, 258, 259, 260, 516, 517, 70_000])
+def test_repeats_of_every_length_are_packed(width, dtype):
+    for value in (0, 1, 2, 7 * 256 + 7, 300):
+        check_packed(np.full((2, width), value % (np.iinfo(dtype).max + 1), dtype))
+
+
+def test_codes_stay_within_fifteen_bits():
+    """Values that are as rare as Fibonacci's numbers would need codes of twenty bits."""
+    counts = [1, 1]
+    while len(counts) < 22:
+        counts.append(counts[-1] + counts[-2])
+    values = np.random.default_rng(0).permutation(np.repeat(np.arange(10, 10 + len(counts)), counts))
+    row = values[np.concatenate([[True], values[1:] != values[:-1]])]
+    check_packed(row.astype(np.uint8)[None])
+
+
+def test_real_maps_are_smaller_than_libdeflate_makes_them(data_dir):
+    files = sorted((data_dir / "camvid/CamVid/valannot").glob("*.png"))[:10]
+    for file in files:
+        label_map = images.decode_labels(file.read_bytes())
+        check_packed(label_map)
+        packed = kernels.png_pack(kernels.LabelRuns.of(label_map))
+        assert len(packed) < len(zlib.compress(naive.png_filter_up(label_map), 3))
+
+
+@pytest.mark.parametrize(
+    ("values", "ends", "shape", "message"),
+    [
+        (np.int32([1]), np.uint32([6]), (2, 3), "a map must be uint8 or uint16, not int32"),
+        (np.uint8([1]), np.uint32([5]), (2, 3), "the runs must be as many pixels as the map"),
+        (np.uint8([1, 2]), np.uint32([6]), (2, 3), "there must be an end for each value"),
+        (np.uint8([1, 2]), np.uint32([6, 6]), (2, 3), "ends must rise"),
+        (np.uint8([]), np.uint32([]), (0, 3), "must be"),
+    ],
+)
+def test_runs_that_are_no_map_are_refused(values, ends, shape, message):
+    with pytest.raises(ValueError, match=message):
+        kernels.png_pack(kernels.LabelRuns(values, ends, shape))
