@@ -72,6 +72,12 @@ FORMATS = {
     ),
     "ade20k": Entry("segbench.formats.ade20k", folders=("annotations",)),
     "camvid": Entry("segbench.formats.camvid", folders=("*annot", "LabeledApproved_full")),
+    "ade20k-full": Entry(
+        "segbench.formats.ade20k_full",
+        folders=tuple("*/" * depth + "ADE_*_seg.png" for depth in range(6)),
+    ),
+    "davis": Entry("segbench.formats.davis", folders=("Annotations",)),
+    "instance-png": Entry("segbench.formats.instance_png", folders=("*/masks", "*/*/masks")),
     "mapillary": Entry("segbench.formats.mapillary", folders=("config*.json",)),
     "labelme": Entry("segbench.formats.labelme", files=(".json",), folders=("*.json", "*/*.json")),
     "hf": Entry(
