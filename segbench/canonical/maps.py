@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def fit(ids: NDArray[Any], ignore_index: int, **where: Any) -> NDArray[Any]:
 
 
 def paint_segments(
-    canvas: NDArray[np.int32],
+    canvas: NDArray[Any],
     segments: Sequence[Segment],
     values: Sequence[int],
     policy: str = OVERLAP_POLICY,
@@ -92,9 +93,10 @@ def places_of_segments(
 
     Errors as :func:`paint_segments`.
     """
-    canvas = np.zeros((height, width), np.int32)
+    canvas: NDArray[Any] = np.zeros((height, width), np.uint8 if len(segments) < 256 else np.int32)
     paint_segments(canvas, segments, range(1, len(segments) + 1), policy)
-    return LabelRuns.of(canvas)
+    runs = LabelRuns.of(canvas)
+    return replace(runs, values=runs.values.astype(np.int32))
 
 
 def places_on_map(segment_runs: LabelRuns, segments: Sequence[Segment]) -> LabelRuns:

@@ -65,9 +65,12 @@ class Segment:
     track_id: int | None = None
     source_id: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    _drawn: Rle | None = field(default=None, init=False, repr=False, compare=False)
 
     def to_rle(self, height: int, width: int) -> Rle | None:
         """Return the mask as run lengths of a height × width image; None where it has none of its own.
+
+        Polygons are drawn once.
 
         Raises
         ------
@@ -76,9 +79,13 @@ class Segment:
         """
         if self.rle is not None:
             return self.rle
-        if self.polygons is not None:
-            return Rle.from_polygons(self.polygons, height, width)
-        return None
+        if self.polygons is None:
+            return None
+        drawn = self._drawn
+        if drawn is None or (drawn.height, drawn.width) != (height, width):
+            drawn = Rle.from_polygons(self.polygons, height, width)
+            object.__setattr__(self, "_drawn", drawn)
+        return drawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

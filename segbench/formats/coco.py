@@ -28,6 +28,7 @@ from segbench.formats import coco_write as out
 from segbench.formats.coco_groups import Groups
 from segbench.formats.coco_index import Annotations, read_index
 from segbench.formats.coco_index import read_index as read_ahead
+from segbench.formats.coco_quick import QuickSegments
 from segbench.formats.coco_results import read_predictions
 from segbench.formats.coco_segment import read_segment, write_segments
 from segbench.formats.coco_table import truth_table
@@ -100,14 +101,15 @@ def read(path: Path, *, images: Path | None = None) -> Dataset:
         file.categories.by_source_id(category_id, file=path, image_id=image_id, field=field)
     order = numpy_order(file.source_ids)
     groups = Groups(file.owners, len(order))
-    table = None
+    table = quick = None
     if index is not None:
+        quick = QuickSegments(index.annotations, file.categories)
         table = truth_table(index.annotations, file.entries, file.owners, order, file.categories)
     return Dataset(
         name=path.stem,
         categories=file.categories,
         image_ids=[str(file.source_ids[i]) for i in order],
-        load=lambda i: _truth_sample(file, order[i], groups[order[i]]),
+        load=lambda i: _truth_sample(file, order[i], groups[order[i]], quick),
         tasks=TASKS,
         format="coco",
         path=path,
@@ -135,17 +137,22 @@ def numpy_order(ids: Sequence[int | str]) -> list[int]:
     return sorted(range(len(ids)), key=lambda i: str(ids[i]))
 
 
-def _truth_sample(file: common.CocoFile, at: int, annotations: list[int]) -> Sample:
+def _truth_sample(
+    file: common.CocoFile, at: int, annotations: list[int], quick: QuickSegments | None
+) -> Sample:
     item = file.pictures[at]
     given = common.image_fields(item, file.path, file.root)
     where: dict[str, Any] = {"file": file.path, "image_id": file.source_ids[at]}
     size = given["height"], given["width"]
-    return Sample(
-        image_id=str(file.source_ids[at]),
-        segments=tuple(
+    segments = None if quick is None else quick.read(annotations, size)
+    if segments is None:
+        segments = tuple(
             read_segment(file.annotations[i], file.categories, size, field=f"annotations[{i}]", **where)
             for i in annotations
-        ),
+        )
+    return Sample(
+        image_id=str(file.source_ids[at]),
+        segments=segments,
         overlap=True,
         ignore_index=file.categories.ignore_index,
         neg_category_ids=_dense(item, "neg_category_ids", file.categories, **where),

@@ -26,6 +26,7 @@ _BLANK = b"\xef\xbb\xbf \t\r\n"  # the byte order mark too
 _PARSED_AT_ONCE = 256
 _HEAD = 1 << 16
 _BLOCK = 1 << 20
+_KEPT = 1 << 22
 _LONGEST_HEAD = 1 << 26
 _scan = json.JSONDecoder().raw_decode
 
@@ -38,6 +39,7 @@ class Items:
         self.name = name
         self._buffer = buffer
         self._spans = spans  # start and end of each item, in bytes
+        self._read = 0
 
     def __len__(self) -> int:
         return len(self._spans) // 2
@@ -45,13 +47,22 @@ class Items:
     def __getitem__(self, index: int) -> dict[str, Any]:
         if not 0 <= index < len(self):
             raise IndexError(f"item {index} of {len(self)}")
-        item: dict[str, Any] = json.loads(self._buffer[self._spans[2 * index] : self._spans[2 * index + 1]])
+        item: dict[str, Any] = json.loads(self._part(self._spans[2 * index], self._spans[2 * index + 1]))
         return item
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for first in range(0, len(self), _PARSED_AT_ONCE):  # nothing but commas stands between items
             last = min(first + _PARSED_AT_ONCE, len(self)) - 1
-            yield from json.loads(b"[%b]" % self._buffer[self._spans[2 * first] : self._spans[2 * last + 1]])
+            yield from json.loads(b"[%b]" % self._part(self._spans[2 * first], self._spans[2 * last + 1]))
+
+    def _part(self, start: int, end: int) -> bytes:
+        """Bytes of the file; what was read of it long ago needs no memory any more."""
+        self._read += end - start
+        if self._read > _KEPT and hasattr(mmap, "MADV_DONTNEED"):
+            self._buffer.madvise(mmap.MADV_DONTNEED)
+            self._read = 0
+        part: bytes = self._buffer[start:end]
+        return part
 
 
 class JsonLists:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,18 +81,21 @@ class _Writer:
                 field="file_name",
             )
         self.taken.add(mask.casefold())
-        place(self.folder / "masks" / mask, codec.encode_labels(_stored(sample, self.lookup)))
+        place(self.folder / "masks" / mask, _encoded(sample, self.lookup))
         if self.images != "none":
             put_picture(self.folder / "images" / name, sample, self.images)
 
 
-def _stored(sample: Sample, lookup: NDArray[np.int32]) -> NDArray[Any]:
-    """The mask in the ids to write, uint8 where ignore is 255."""
-    stored = lookup[sample.mask]
-    if stored.min(initial=0) < 0:
-        value = int(sample.mask[stored < 0][0])
-        raise DataError(f"has the id {value}, which is no category", image_id=sample.image_id, field="mask")
-    return stored.astype(np.uint8 if lookup[sample.ignore_index] == 255 else np.uint16)
+def _encoded(sample: Sample, lookup: NDArray[np.int32]) -> bytes:
+    """The mask as a PNG of the ids to write, in 8 bits where ignore is 255."""
+    runs = sample.mask_runs
+    stored = lookup[runs.values]
+    if stored.min() < 0:
+        value = int(runs.values[stored < 0][0])
+        raise sample.error(f"has the id {value}, which is no category", "mask")
+    return codec.encode_labels(
+        runs.renamed(stored.astype(np.uint8 if lookup[sample.ignore_index] == 255 else np.uint16))
+    )
 
 
 def _source_ids(categories: Categories) -> tuple[NDArray[np.int32], dict[str, str]]:

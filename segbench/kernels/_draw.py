@@ -74,30 +74,38 @@ def rle_from_box(box: npt.ArrayLike, height: int, width: int) -> bytes:
     return _cpu.rle_from_polygons([np.array([x0, y0, x0, y1, x1, y1, x1, y0])], height, width)
 
 
-def paint(canvas: npt.NDArray[np.int32], rles: Sequence[bytes], values: npt.ArrayLike) -> None:
+def paint(canvas: npt.NDArray[Any], rles: Sequence[bytes], values: npt.ArrayLike) -> None:
     """Fill masks into a map in place, each with its value, later ones over earlier ones.
 
     Parameters
     ----------
     canvas
-        int32 [H, W], C-contiguous and writable.
+        uint8, uint16 or int32 [H, W], C-contiguous and writable.
     rles
         N RLEs of H by W pixels. All are read before the first is painted.
     values
-        int32 [N].
+        int32 [N], each of which fits the canvas.
 
     Raises
     ------
     ValueError
-        If the canvas, a string or the number of values is wrong.
+        If the canvas, a string, a value or the number of values is wrong.
     """
-    if canvas.ndim != 2 or canvas.dtype != np.int32:
-        raise ValueError(f"a canvas must be int32 [H, W], not {canvas.dtype} {list(canvas.shape)}")
+    if canvas.ndim != 2 or canvas.dtype not in (np.uint8, np.uint16, np.int32):
+        raise ValueError(
+            f"a canvas must be uint8, uint16 or int32 [H, W], not {canvas.dtype} {list(canvas.shape)}"
+        )
     if not (canvas.flags.c_contiguous and canvas.flags.writeable):
         raise ValueError("a canvas must be C-contiguous and writable")
     fills = np.ascontiguousarray(values, np.int32)
     if fills.shape != (len(rles),):
         raise ValueError(f"values must have shape [{len(rles)}], one a mask, not {list(fills.shape)}")
+    if (
+        canvas.dtype != np.int32
+        and fills.size
+        and not 0 <= fills.min() <= fills.max() <= np.iinfo(canvas.dtype).max
+    ):
+        raise ValueError(f"values must fit {canvas.dtype}")
     _cpu.paint(canvas, rles, fills)
 
 

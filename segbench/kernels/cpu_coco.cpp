@@ -55,6 +55,34 @@ nb::object kinds(const MaskStore& masks) {
   return to_numpy(std::move(out), {n});
 }
 
+// The polygons of a mask as tuples of numbers.
+nb::object polygons(std::string_view text) {
+  const auto* at = reinterpret_cast<const double*>(text.data());
+  const double* end = at + text.size() / sizeof(double);
+  nb::list parts;
+  while (at < end) {
+    auto n = static_cast<Py_ssize_t>(*at++);
+    nb::object part = nb::steal(PyTuple_New(n));
+    for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(part.ptr(), i, PyFloat_FromDouble(*at++));
+    parts.append(part);
+  }
+  return nb::steal(PyList_AsTuple(parts.ptr()));
+}
+
+// (kind, height, width, polygons or run-length string or None) of a mask.
+nb::tuple mask(const MaskStore& masks, int64_t index) {
+  if (index < 0 || static_cast<std::size_t>(index) >= masks.size()) {
+    throw nb::index_error("there is no such mask");
+  }
+  Mask found = masks[static_cast<std::size_t>(index)];
+  nb::object drawn = nb::none();
+  if (found.kind == MaskKind::polygons) drawn = polygons(found.text);
+  if (found.kind == MaskKind::rle || found.kind == MaskKind::runs) {
+    drawn = nb::bytes(found.text.data(), found.text.size());
+  }
+  return nb::make_tuple(static_cast<int>(found.kind), found.height, found.width, drawn);
+}
+
 std::optional<nb::object> images(const CocoReader& reader) {
   return reader.has("images") ? std::optional(pairs(reader.images())) : std::nullopt;
 }
@@ -66,7 +94,7 @@ std::optional<nb::object> categories(const CocoReader& reader) {
 }  // namespace
 
 void add_coco_doors(nb::module_& m) {
-  nb::class_<MaskStore>(m, "MaskStore").def("__len__", &MaskStore::size).def("kinds", &kinds);
+  nb::class_<MaskStore>(m, "MaskStore").def("__len__", &MaskStore::size).def("kinds", &kinds).def("mask", &mask);
   nb::class_<CocoReader>(m, "CocoReader")
       .def(nb::init<int64_t>())
       .def("feed", &feed)

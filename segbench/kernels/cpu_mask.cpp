@@ -35,15 +35,20 @@ nb::object rle_to_mask(const nb::bytes& rle, int64_t height, int64_t width) {
 }
 
 // Sets the pixels of a row that are inside; without branches, so that compilers use vector instructions.
-void blend(int32_t* row, const uint8_t* inside, int64_t n, int32_t value) {
-  for (int64_t x = 0; x < n; ++x) row[x] ^= (row[x] ^ value) & -static_cast<int32_t>(inside[x]);
+template <class T>
+void blend(T* row, const uint8_t* inside, int64_t n, T value) {
+  for (int64_t x = 0; x < n; ++x) {
+    row[x] = static_cast<T>(row[x] ^ ((row[x] ^ value) & static_cast<T>(-static_cast<int32_t>(inside[x]))));
+  }
 }
 
-using Canvas = nb::ndarray<int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Canvas = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
-void paint(Canvas canvas, const Strings& rles, Vector<int32_t> values) {
+template <class T>
+void paint(Canvas<T> canvas, const Strings& rles, Vector<int32_t> values) {
   std::vector<std::string_view> texts = views(rles);
-  int32_t* pixels = canvas.data();
+  T* pixels = canvas.data();
   const int32_t* value = values.data();
   auto height = static_cast<int64_t>(canvas.shape(0)), width = static_cast<int64_t>(canvas.shape(1));
   nb::gil_scoped_release release;
@@ -58,7 +63,8 @@ void paint(Canvas canvas, const Strings& rles, Vector<int32_t> values) {
     fill_box(ranges.data() + masks[i].first, masks[i].count, height, box, inside);
     int64_t columns = box.x1 - box.x0;
     for (int64_t y = box.y0; y < box.y1; ++y) {
-      blend(pixels + y * width + box.x0, inside.data() + (y - box.y0) * columns, columns, value[i]);
+      blend(pixels + y * width + box.x0, inside.data() + (y - box.y0) * columns, columns,
+            static_cast<T>(value[i]));
     }
   }
 }
@@ -68,7 +74,9 @@ void paint(Canvas canvas, const Strings& rles, Vector<int32_t> values) {
 void add_mask_doors(nb::module_& m) {
   m.def("rle_from_mask", &rle_from_mask);
   m.def("rle_to_mask", &rle_to_mask);
-  m.def("paint", &paint, nb::arg().noconvert(), nb::arg(), nb::arg());
+  m.def("paint", &paint<uint8_t>, nb::arg().noconvert(), nb::arg(), nb::arg());
+  m.def("paint", &paint<uint16_t>, nb::arg().noconvert(), nb::arg(), nb::arg());
+  m.def("paint", &paint<int32_t>, nb::arg().noconvert(), nb::arg(), nb::arg());
 }
 
 }  // namespace seg

@@ -191,3 +191,14 @@ def test_the_hash_changes_with_a_pixel():
 def test_segments_can_be_sent_to_other_processes():
     assert pickle.loads(pickle.dumps(INSTANCES)) == INSTANCES
     assert pickle.loads(pickle.dumps(PANOPTIC)) == PANOPTIC
+
+
+def test_polygons_are_drawn_once_for_a_size():
+    segment = Segment(id=1, category_id=0, polygons=((0.0, 0.0, 4.0, 0.0, 4.0, 4.0),), source_kind="polygon")
+    first = segment.to_rle(9, 9)
+    assert segment.to_rle(9, 9) is first
+    assert segment.to_rle(9, 8).width == 8
+    assert segment.to_rle(9, 9) == first
+    assert replace(segment, polygons=((0.0, 0.0, 1.0, 0.0, 1.0, 1.0),)).to_rle(9, 9) != first
+    assert segment == replace(segment)
+    assert "_drawn" not in repr(segment)

@@ -36,6 +36,32 @@ def test_records_of_a_table_are_those_of_its_samples(sides):
     assert truth.instances.record_hashes(truth.image_ids, range(2, 5)) == expected[2:5]
 
 
+def test_samples_of_columns_are_those_of_the_json(sides, monkeypatch):
+    truth, _ = sides
+    quick = list(truth)
+    monkeypatch.setattr("segbench.formats.coco_quick.QuickSegments.read", lambda *_: None)
+    slow = list(truth)
+    assert [sample.segments for sample in quick] == [sample.segments for sample in slow]
+    assert any(sample.segments for sample in quick)
+    kinds = {segment.source_kind for sample in quick for segment in sample.segments}
+    assert kinds >= {"polygon"}
+
+
+def test_rows_of_an_image_may_stand_apart(tmp_path):
+    content, _ = synth.make(0, kind="segm")
+    content["annotations"] = content["annotations"][::2] + content["annotations"][1::2]
+    content["annotations"][0]["attributes"] = {"é": 1}
+    (tmp_path / "t.json").write_text(json.dumps(content))
+    rows = {a["id"]: a for a in content["annotations"]}
+    for sample in coco.read(tmp_path / "t.json"):
+        for segment in sample.segments:
+            row = rows[segment.id]
+            assert (segment.source_area, list(segment.bbox)) == (row["area"], row["bbox"])
+            assert segment.attributes == {
+                k: row[k] for k in row.keys() & {"attributes", "ignore"} - {"ignore"}
+            }
+
+
 @pytest.mark.parametrize("iou_type", ["segm", "bbox"])
 def test_a_span_is_measured_as_its_samples_are(sides, iou_type):
     truth, predictions = sides

@@ -22,11 +22,13 @@ def rectangles(height, width, n):
     return [kernels.rle_from_mask(mask) for mask in masks[rng.permutation(n)]]
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32])
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_paint(size):
+def test_paint(size, dtype):
     rles = rectangles(*size, 7)
-    values = np.array([1, -2, 3, 2**31 - 1, -(2**31), 6, 7])[np.random.default_rng(0).permutation(7)]
-    found = np.random.default_rng(1).integers(0, 99, size).astype(np.int32)
+    ends = np.iinfo(dtype)
+    values = np.array([1, ends.min, 3, ends.max, 5, 6, 7])[np.random.default_rng(0).permutation(7)]
+    found = np.random.default_rng(1).integers(0, 99, size).astype(dtype)
     expected = found.copy()
     kernels.paint(found, rles, values)
     naive.paint(expected, rles, values)
@@ -46,6 +48,9 @@ def test_canvases_that_are_refused():
     for canvas in (np.zeros((2, 5)), np.zeros(10, np.int32), np.zeros((5, 2), np.int32).T, read_only):
         with pytest.raises(ValueError, match="canvas"):
             kernels.paint(canvas, [], [])
+    for value in (-1, 256):
+        with pytest.raises(ValueError, match="values must fit uint8"):
+            kernels.paint(np.zeros((2, 5), np.uint8), [b":"], [value])
     with pytest.raises(ValueError, match=r"shape \[1\]"):
         kernels.paint(np.zeros((2, 5), np.int32), [b":"], [1, 2])
 
