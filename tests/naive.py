@@ -374,6 +374,8 @@ def png_unfilter(raw, height, row_bytes, bytes_per_pixel):
 def png_filter_up(label_map):
     """Rows of a map as a PNG stores them, each byte less the one above it, after a 2 for this filter."""
     height = len(label_map)
+    if label_map.dtype == np.int32:  # ids as colours, whose bytes are R, G and B from the low end
+        label_map = label_map.astype("<i4")[..., None].view(np.uint8)[..., :3]
     rows = np.frombuffer(label_map.astype(label_map.dtype.newbyteorder(">")).tobytes(), np.uint8)
     out, above = bytearray(), [0] * (len(rows) // height)
     for row in rows.reshape(height, -1).tolist():

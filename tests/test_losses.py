@@ -151,7 +151,10 @@ def test_what_the_data_set_as_a_whole_loses_is_named(tmp_path):
     found = counted(dataset)
     assert found["splits"] == "splits by name: 2 (train, val)"
     assert found["category_ids"] == "category ids of the source: 297 (c3 is 6, c4 is 8, c5 is 10, …)"
-    assert found["wide_ids"] == "categories beyond the 255 that 8 bits hold: 45 (c255, c256, c257, …)"
+    assert (
+        found["wide_ids"]
+        == "categories that there is no number for (8 bits hold 255): 45 (c255, c256, c257, …)"
+    )
 
 
 def test_ids_that_repeat_count_within_a_split():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+from dataclasses import replace
 from typing import Any
 
 import deflate
@@ -200,18 +201,24 @@ def encode_image(rgb: NDArray[np.uint8]) -> bytes:
     return _encode_png(np.ascontiguousarray(rgb.transpose(1, 2, 0)), _RGB)
 
 
-def encode_segment_map(ids: NDArray[Any]) -> bytes:
-    """Encode segment ids [H, W], 0..2²⁴-1, as a COCO panoptic PNG.
+def encode_segment_map(ids: NDArray[Any] | LabelRuns) -> bytes:
+    """Encode segment ids [H, W], 0..2²⁴-1, or their runs, as a COCO panoptic PNG.
 
     Raises
     ------
     DataError
         When an id does not fit.
     """
-    if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < 1 << 24:
+    runs = ids if isinstance(ids, LabelRuns) else LabelRuns.of(ids)
+    values, (height, width) = runs.values, runs.shape
+    if values.size and not 0 <= int(values.min()) <= int(values.max()) < 1 << 24:
         raise DataError("segment ids must be 0..16777215 to fit an RGB picture", field="segment_map")
-    rgb = np.stack([(ids >> shift) & 255 for shift in (0, 8, 16)], axis=-1).astype(np.uint8)
-    return _encode_png(rgb, _RGB)
+    runs = replace(runs, values=values.astype(np.int32, copy=False))
+    if len(values) * _PIXELS_A_RUN > height * width:
+        dense = runs.to_map()
+        rgb = np.stack([(dense >> shift) & 255 for shift in (0, 8, 16)], axis=-1).astype(np.uint8)
+        return _encode_png(rgb, _RGB)
+    return _png((height, width), 8, _RGB, png_pack(runs), None)
 
 
 def _decode_raw(data: bytes, where: dict[str, Any]) -> NDArray[Any]:

@@ -120,7 +120,7 @@ def _write_sample(sample: Sample, dataset: Dataset, layout: _Folder | _Packed, i
             name=name,
             image=image,
             mask=codec.encode_labels(_fitting(sample.mask_runs, dataset.ignore_index, sample.image_id)),
-            segment_map=codec.encode_segment_map(sample.segment_map) if sample.load_segment_map else None,
+            segment_map=codec.encode_segment_map(sample.segment_runs) if sample.load_segment_map else None,
         ),
     )
     return str(row["record_sha256"])

@@ -115,7 +115,7 @@ FEATURES = {
     "repeated_ids": "segment ids that repeat, unless numbered anew",
     "category_ids": "category ids of the source",
     "category_fields": "colours, parents and other fields of categories",
-    "wide_ids": "categories beyond the 255 that 8 bits hold",
+    "wide_ids": "categories that there is no number for (8 bits hold 255)",
     "isthing": "thing or stuff, said of each category",
     "stated": "areas and boxes as the source states them",
     "scores": "confidence of predictions",

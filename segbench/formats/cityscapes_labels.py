@@ -15,6 +15,7 @@ from segbench.canonical.categories import Categories, Category
 from segbench.errors import DataError
 from segbench.formats.plain_json import read_json
 from segbench.formats.value_maps import Numbering
+from segbench.formats.voc_labels import COLORS
 
 Color = tuple[int, int, int]
 
@@ -206,5 +207,5 @@ def _new(category: Category, label: int) -> Label | None:
     if not _fits(category, label):
         return None
     is_thing = category.isthing is not False
-    color = category.color or (0, 0, 0)
-    return Label(category.name, label, category.id, category.parent or "", is_thing, False, color)
+    r, g, b = category.color or COLORS[label].tolist()
+    return Label(category.name, label, category.id, category.parent or "", is_thing, False, (r, g, b))

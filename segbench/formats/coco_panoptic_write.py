@@ -66,7 +66,7 @@ def _annotations(
                 field="file_name",
             )
         taken.add(name.casefold())
-        place(folder / name, encode_segment_map(sample.segment_map))
+        place(folder / name, encode_segment_map(sample.segment_runs))
         yield {
             "image_id": out.source_id(sample.image_id, string_ids),
             **rest,

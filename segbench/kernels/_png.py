@@ -83,15 +83,16 @@ def png_pack(runs: LabelRuns) -> bytes:
     Parameters
     ----------
     runs
-        The map, uint8 or uint16. Work is done for each run, and not for each pixel.
+        The map, uint8 or uint16; or int32 ids of 0 to 2**24 - 1, stored as colours, R + 256 G + 65536 B. Work
+        is done for each run, and not for each pixel.
 
     Raises
     ------
     ValueError
         If the values are of another type, or the runs are not as many pixels as the map.
     """
-    if runs.values.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"a map must be uint8 or uint16, not {runs.values.dtype}")
+    if runs.values.dtype not in (np.uint8, np.uint16, np.int32):
+        raise ValueError(f"a map must be uint8, uint16 or int32, not {runs.values.dtype}")
     values, ends = (np.ascontiguousarray(array) for array in (runs.values, runs.ends))
     return _cpu.png_pack(values, ends, *runs.shape)
 

@@ -29,7 +29,13 @@ void put(RunDeflater& to, uint8_t now, uint8_t above, uint64_t n) { to.add(stati
 
 // Each byte of a value is filtered by itself; a PNG has the high one first.
 void put(RunDeflater& to, uint16_t now, uint16_t above, uint64_t n) {
-  to.add(static_cast<uint8_t>((now >> 8) - (above >> 8)), static_cast<uint8_t>(now - above), n);
+  to.add<2>({static_cast<uint8_t>((now >> 8) - (above >> 8)), static_cast<uint8_t>(now - above)}, n);
+}
+
+// An id as a colour: R + 256 G + 65536 B.
+void put(RunDeflater& to, int32_t now, int32_t above, uint64_t n) {
+  auto residual = [&](int shift) { return static_cast<uint8_t>((now >> shift) - (above >> shift)); };
+  to.add<3>({residual(0), residual(8), residual(16)}, n);
 }
 
 template <class T>
@@ -77,6 +83,7 @@ nb::bytes png_pack(Vector<T> values, Vector<uint32_t> ends, int64_t height, int6
 void add_png_write_doors(nb::module_& m) {
   m.def("png_pack", &png_pack<uint8_t>, nb::arg().noconvert(), nb::arg().noconvert(), nb::arg(), nb::arg());
   m.def("png_pack", &png_pack<uint16_t>, nb::arg().noconvert(), nb::arg().noconvert(), nb::arg(), nb::arg());
+  m.def("png_pack", &png_pack<int32_t>, nb::arg().noconvert(), nb::arg().noconvert(), nb::arg(), nb::arg());
 }
 
 }  // namespace seg

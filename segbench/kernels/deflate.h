@@ -1,5 +1,5 @@
-// A zlib stream of bytes that come as long runs: one block of dynamic Huffman codes, whose matches reach back one
-// or two bytes. RFC 1950 and 1951; code lengths by Huffman's algorithm, cut to a limit by Kraft's sum.
+// A zlib stream of bytes that come as long runs: one block of dynamic Huffman codes, whose matches reach back one,
+// two or three bytes. RFC 1950 and 1951; code lengths by Huffman's algorithm, cut to a limit by Kraft's sum.
 #pragma once
 
 #include <algorithm>
@@ -123,23 +123,24 @@ class RunDeflater {
     held_n_ += n;
   }
 
-  // n > 0 times two bytes.
-  void add(uint8_t first, uint8_t second, uint64_t n) {
-    if (first == second) return add(first, 2 * n);
+  // n > 0 times two or three bytes.
+  template <std::size_t size>
+  void add(const std::array<uint8_t, size>& bytes, uint64_t n) {
+    static_assert(size == 2 || size == 3, "a match is of 3 bytes at least, and 258 are whole patterns at most");
+    if (std::all_of(bytes.begin(), bytes.end(), [&](uint8_t byte) { return byte == bytes[0]; })) {
+      return add(bytes[0], size * n);
+    }
     for (uint64_t i = 0; i < n; ++i) {
-      sum_bytes(first, 1);
-      sum_bytes(second, 1);
+      for (uint8_t byte : bytes) sum_bytes(byte, 1);
     }
     flush();
-    literal(first);
-    literal(second);
-    uint64_t left = 2 * (n - 1);
-    for (; left >= 4; left -= std::min<uint64_t>(left, longest_match)) {
-      repeat(static_cast<int>(std::min<uint64_t>(left, longest_match)), 2);
+    for (uint8_t byte : bytes) literal(byte);
+    uint64_t left = size * (n - 1);
+    for (; left >= 3; left -= std::min<uint64_t>(left, longest_match)) {
+      repeat(static_cast<int>(std::min<uint64_t>(left, longest_match)), static_cast<uint32_t>(size));
     }
-    if (left == 2) {
-      literal(first);
-      literal(second);
+    if (left > 0) {  // one pattern of two bytes
+      for (uint8_t byte : bytes) literal(byte);
     }
   }
 
@@ -151,7 +152,7 @@ class RunDeflater {
     to.out.reserve(tokens_.size() + 512);
     to.put(0x9C78, 16);  // deflate with a window of 32 KiB
     to.put(0b101, 3);    // the last block, of dynamic codes
-    if (distances_[0] + distances_[1] == 0) distances_[0] = 1;
+    if (distances_[0] + distances_[1] + distances_[2] == 0) distances_[0] = 1;
     const CodeTable symbols(code_lengths(counts_, 15)), distances(code_lengths(distances_, 15));
     put_lengths(to, symbols.lengths, distances.lengths);
     for (uint32_t token : tokens_) {
@@ -255,7 +256,7 @@ class RunDeflater {
   uint64_t held_n_ = 0;
   uint32_t low_ = 1, high_ = 0;
   std::vector<uint32_t> tokens_;  // a symbol, and of matches the length and the distance less 1
-  std::vector<uint32_t> counts_ = std::vector<uint32_t>(286, 0), distances_ = std::vector<uint32_t>(2, 0);
+  std::vector<uint32_t> counts_ = std::vector<uint32_t>(286, 0), distances_ = std::vector<uint32_t>(3, 0);
 };
 
 }  // namespace seg

@@ -359,13 +359,21 @@ def check_packed(label_map):
     """The stream holds the filtered rows, by zlib's word, whose checksum it bears; and is a PNG's."""
     stream = kernels.png_pack(kernels.LabelRuns.of(label_map))
     assert zlib.decompress(stream) == naive.png_filter_up(label_map)
-    data = images.encode_labels(label_map)
-    np.testing.assert_array_equal(images.decode_labels(data), label_map)
-    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), label_map)
+    if label_map.dtype == np.int32:
+        data = images.encode_segment_map(label_map)
+        np.testing.assert_array_equal(images.decode_segment_map(data), label_map)
+        rgb = np.asarray(Image.open(io.BytesIO(data))).astype(np.int32)
+        np.testing.assert_array_equal(rgb @ [1, 256, 65_536], label_map)
+    else:
+        data = images.encode_labels(label_map)
+        np.testing.assert_array_equal(images.decode_labels(data), label_map)
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), label_map)
 
 
 @given(
-    st.integers(0, 2**32 - 1), st.sampled_from([np.uint8, np.uint16]), st.sampled_from([1, 2, 3, 300, 65_536])
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([np.uint8, np.uint16, np.int32]),
+    st.sampled_from([1, 2, 3, 300, 65_536, 1 << 24]),
 )
 def test_maps_are_packed_by_their_runs(seed, dtype, n):
     rng = np.random.default_rng(seed)
@@ -375,10 +383,10 @@ def test_maps_are_packed_by_their_runs(seed, dtype, n):
     check_packed(label_map)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32])
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 130, 258, 259, 260, 516, 517, 70_000])
 def test_repeats_of_every_length_are_packed(width, dtype):
-    for value in (0, 1, 2, 7 * 256 + 7, 300):
+    for value in (0, 1, 2, 7 * 256 + 7, 300, 70_000):
         check_packed(np.full((2, width), value % (np.iinfo(dtype).max + 1), dtype))
 
 
@@ -404,7 +412,7 @@ def test_real_maps_are_smaller_than_libdeflate_makes_them(data_dir):
 @pytest.mark.parametrize(
     ("values", "ends", "shape", "message"),
     [
-        (np.int32([1]), np.uint32([6]), (2, 3), "a map must be uint8 or uint16, not int32"),
+        (np.int64([1]), np.uint32([6]), (2, 3), "a map must be uint8, uint16 or int32, not int64"),
         (np.uint8([1]), np.uint32([5]), (2, 3), "the runs must be as many pixels as the map"),
         (np.uint8([1, 2]), np.uint32([6]), (2, 3), "there must be an end for each value"),
         (np.uint8([1, 2]), np.uint32([6, 6]), (2, 3), "ends must rise"),
