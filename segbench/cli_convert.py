@@ -60,6 +60,7 @@ from segbench.errors import UsageError
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of splits by share.")
 @click.option("--merge", "others", metavar="SOURCE", type=PATH, multiple=True, help="Merge this one too.")
 @click.option("--packed", is_flag=True, help="Write the canonical form as Parquet shards.")
+@click.option("--skip-invalid", is_flag=True, help="Leave out images that cannot be read, and list them.")
 @click.option("--allow-loss", is_flag=True, help="Convert even if pixels, instances or ids are lost.")
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it is there.")
 @click.option("--dry-run", is_flag=True, help="Say what would be lost, and stop.")

@@ -19,6 +19,7 @@ from segbench.losses import Loss, find_losses
 from segbench.reshape import Step, apply
 from segbench.reshape.policies import policy_steps
 from segbench.reshape.splits import SplitRule
+from segbench.soundness import leave_out_invalid
 
 __all__ = ["ConversionReport", "convert"]
 
@@ -46,6 +47,7 @@ def convert(
     max_images: int | None = None,
     split_by: SplitRule | None = None,
     packed: bool = False,
+    skip_invalid: bool = False,
     allow_loss: bool = False,
     overwrite: bool = False,
     dry_run: bool = False,
@@ -92,6 +94,8 @@ def convert(
         Make splits anew; see :func:`segbench.reshape.splits.parse_split_rule`.
     packed
         Write the canonical form as Parquet shards.
+    skip_invalid
+        Leave out images that cannot be read, which the report lists; by default the first is an error.
     allow_loss
         Convert even if the target cannot carry pixels, instances or ids of the source.
     overwrite
@@ -118,7 +122,9 @@ def convert(
     """
     module = _writable(target_format, images, packed)
     chosen: dict[str, Any] = {"where": where, "image_list": image_list, "max_images": max_images}
-    dataset = reduce_to(gather(source, source_format, options, splits), labels, split_by, **chosen)
+    gathered = gather(source, source_format, options, splits)
+    sound, left_out = _sound(gathered, skip_invalid, images)
+    dataset = reduce_to(sound, labels, split_by, **chosen)
     _check_tasks(dataset, module, target_format)
     steps, said = label_steps(dataset, labels)
     steps += policy_steps(overlap, crowd, holes)
@@ -126,7 +132,7 @@ def convert(
         _check_target(module, Path(target), paths_of(source), overwrite)
     report = _new_report(dataset, target, target_format)
     report.policies = {"overlap": overlap, "crowd": crowd, "holes": holes, "images": images}
-    report.labels = said
+    report.labels, report.left_out = said, left_out
     refused = _look(dataset, module, steps, report)
     if announce is not None:
         announce(report)
@@ -150,6 +156,10 @@ def _writable(target_format: str, images: str, packed: bool) -> ModuleType:
     if not hasattr(module, "write"):
         raise UsageError(f"{target_format} is read only: {module.INSTEAD}")
     return module
+
+
+def _sound(dataset: Dataset, skip_invalid: bool, images: str) -> tuple[Dataset, list[str]]:
+    return leave_out_invalid(dataset, pictures=images != "none") if skip_invalid else (dataset, [])
 
 
 def _write(

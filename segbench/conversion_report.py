@@ -10,6 +10,9 @@ from typing import Any
 from segbench.canonical.atomic import replace_file
 from segbench.losses import Loss
 
+_SHOWN = 5
+"""Images left out that the text names."""
+
 
 @dataclass(kw_only=True)
 class ConversionReport:
@@ -25,6 +28,8 @@ class ConversionReport:
         One for each feature of the data that the target cannot carry.
     changes
         What was asked for and changes the data, such as crowds that become ignore regions.
+    left_out
+        What is wrong with each image that was left out as invalid.
     labels
         The map of labels: its name, hash, categories and table, where one was given.
     policies
@@ -43,6 +48,7 @@ class ConversionReport:
     n_segments: int = 0
     losses: list[Loss] = field(default_factory=list)
     changes: list[Loss] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     labels: dict[str, Any] | None = None
     policies: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -51,7 +57,7 @@ class ConversionReport:
     @property
     def has_news(self) -> bool:
         """Whether there is something to say before anything is written."""
-        return bool(self.losses or self.changes or self.labels)
+        return bool(self.losses or self.changes or self.labels or self.left_out)
 
     @property
     def path(self) -> Path:
@@ -79,10 +85,16 @@ class ConversionReport:
             lines.append(f"    not in this data set: {len(absent)} ({shown})")
         return lines
 
+    def _left_out_text(self) -> list[str]:
+        more = len(self.left_out) - _SHOWN
+        lines = [f"  left out: {fault}" for fault in self.left_out[:_SHOWN]]
+        return [*lines, f"  left out: {more} more, which {self.path.name} lists"] if more > 0 else lines
+
     def __str__(self) -> str:
         counts = f"{self.n_images} images" + f", {self.n_segments} segments" * bool(self.n_segments)
         lines = [f"{self.source} ({self.source_format}) → {self.target} ({self.target_format}): {counts}"]
         lines += [f"  note: {note}" for note in self.notes]
+        lines += self._left_out_text()
         lines += self._labels_text()
         lines += [f"  changed: {change}" for change in self.changes]
         lines += [f"  lost: {loss}" for loss in self.losses] or ["  nothing is lost"]

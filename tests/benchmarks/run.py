@@ -75,8 +75,13 @@ CASES = (
         "boundary-miou", "boundary IoU of 1024 × 2048 label maps, 19 categories", "boundary_miou", "city",
         30, "19", "0.25 boundary-iou-api",
     ),
-    Case("to-canonical", "COCO and its pictures, converted", "to_canonical", "pictures", 150),
-    Case("to-png", "COCO to a label map an image", "to_png", "pictures", 150),
+    Case("to-canonical", "COCO and its pictures, converted", "to_canonical", "pictures", 1000),
+    Case("to-png", "COCO to a label map an image", "to_png", "pictures", 1000,
+        target="0.20 datumaro, 0.15 supervision"),
+    Case(
+        "to-voc", "COCO and its pictures to VOC's two maps an image", "to_voc", "pictures", 1000,
+        target="0.20 datumaro, 0.15 supervision",
+    ),
 )  # fmt: skip
 TOOLS: dict[str, dict[str, Tool]] = {
     case.module: import_module(f"tools.{case.module}").TOOLS for case in CASES

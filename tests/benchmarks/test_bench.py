@@ -26,6 +26,7 @@ REFERENCES = {
     "boundary-miou": "scipy",
     "to-canonical": "pycocotools",
     "to-png": "pycocotools",
+    "to-voc": "pycocotools",
 }
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "wait4"), reason="the benchmark measures with os.wait4")

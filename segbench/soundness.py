@@ -1,0 +1,84 @@
+"""Samples that can be read to the end, apart from those that cannot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from segbench.canonical.dataset import Dataset
+from segbench.canonical.images import image_size
+from segbench.canonical.sample import Sample
+from segbench.canonical.views import select
+from segbench.errors import DataError
+
+
+def leave_out_invalid(dataset: Dataset, *, pictures: bool) -> tuple[Dataset, list[str]]:
+    """Read every sample; return the data set without those that are broken, and what is wrong with each.
+
+    Parameters
+    ----------
+    dataset
+        What is to be converted. What breaks it as a whole was refused when it was opened.
+    pictures
+        Look at the pictures too.
+
+    Raises
+    ------
+    DataError
+        When no sample is left.
+    """
+    good: list[int] = []
+    faults: list[str] = []
+    for index in range(len(dataset)):
+        try:
+            check_sample(dataset[index], pictures=pictures)
+        except DataError as error:
+            faults.append(_named(error, dataset.image_ids[index]))
+        else:
+            good.append(index)
+    if not good:
+        raise DataError(f"every image is invalid; the first: {faults[0]}", file=dataset.path)
+    return (select(dataset, good) if faults else dataset), faults
+
+
+def check_sample(sample: Sample, *, pictures: bool) -> None:
+    """Read all of a sample that is written: masks, maps and the size of its picture.
+
+    Raises
+    ------
+    DataError
+        When one of them cannot be read, or is of another size.
+    """
+    if sample.kind == "semantic":
+        _ = sample.mask_runs
+    elif sample.kind == "panoptic":
+        _ = sample.segment_runs
+    for segment in sample.segments:
+        try:
+            rle = segment.to_rle(sample.height, sample.width)
+            if rle is not None and (rle.height, rle.width) != (sample.height, sample.width):
+                raise ValueError(
+                    f"is {rle.width}×{rle.height} pixels, the image {sample.width}×{sample.height}"
+                )
+            if rle is not None:
+                rle.check()
+        except ValueError as error:
+            raise sample.error(str(error), f"segment {segment.id}") from None
+    if pictures and sample.image_file is not None:
+        _check_picture(sample)
+
+
+def _check_picture(sample: Sample) -> None:
+    image = sample.image_file
+    if image is None:
+        return
+    where: dict[str, Any] = {"file": image.path or image.name, "image_id": sample.image_id}
+    height, width, orientation = image_size(image.read(sample.image_id), **where)
+    seen = {(height, width), (width, height)} if orientation >= 5 else {(height, width)}
+    if (sample.height, sample.width) not in seen:
+        raise DataError(
+            f"the image is {width}×{height} pixels, its annotation {sample.width}×{sample.height}", **where
+        )
+
+
+def _named(error: DataError, image_id: str) -> str:
+    return str(error) if error.image_id is not None else f"image {image_id}: {error}"
