@@ -61,7 +61,7 @@ FORMATS = {
     "cvat": Entry("segbench.formats.cvat", files=(".xml",), folders=("*.xml",)),
     "cityscapes": Entry(
         "segbench.formats.cityscapes",
-        folders=("gtFine", "gtCoarse", "*/*/*_gtFine_*", "*/*/*_gtCoarse_*"),
+        folders=("gtFine", "gtCoarse", *(f"{split}/*/*_gt[FC]*" for split in ("train*", "val", "test"))),
     ),
     "voc": Entry(
         "segbench.formats.voc",
@@ -74,7 +74,7 @@ FORMATS = {
     "camvid": Entry("segbench.formats.camvid", folders=("*annot", "LabeledApproved_full")),
     "ade20k-full": Entry(
         "segbench.formats.ade20k_full",
-        folders=tuple("*/" * depth + "ADE_*_seg.png" for depth in range(6)),
+        folders=("images/ADE", "ADE", "training/*/*/ADE_*_seg.png", "validation/*/*/ADE_*_seg.png"),
     ),
     "davis": Entry("segbench.formats.davis", folders=("Annotations",)),
     "instance-png": Entry("segbench.formats.instance_png", folders=("*/masks", "*/*/masks")),

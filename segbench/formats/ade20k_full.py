@@ -15,9 +15,9 @@ from typing import Any
 from segbench.canonical import images as codec
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.sample import Sample
+from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError
-from segbench.formats.folders import Frame, find_ending, find_pictures, open_frames, read_file
+from segbench.formats.folders import Frame, find_ending, open_frames, read_file
 from segbench.formats.label_maps import MAP
 from segbench.formats.plain_json import need_items
 from segbench.formats.value_maps import Meaning, read_segments
@@ -47,13 +47,12 @@ images/ADE/training/urban/street/ADE_train_00016869_seg.png   class: R // 10 × 
 images/ADE/training/urban/street/ADE_train_00016869.json      {"annotation": {"object": [{"name_ndx"}]}}"""
 _ENDING, _JSON = "_seg.png", "json"
 _SPLITS = ("training", "validation")
-_DEEPEST = 6
 
 
 def sniff(path: Path) -> bool:
-    """Tell whether a folder has, at some depth, ``…_seg.png`` beside a JSON of the same name."""
-    for depth in range(_DEEPEST):
-        found = next(path.glob("*/" * depth + f"ADE_*{_ENDING}"), None)
+    """Tell whether a folder has, in the data set's folders, ``…_seg.png`` beside a JSON of its name."""
+    for pattern in ("images/ADE/*/*/*", "ADE/*/*/*", "training/*/*", "validation/*/*"):
+        found = next(path.glob(f"{pattern}/ADE_*{_ENDING}"), None)
         if found is not None:
             return found.with_name(found.name.removesuffix(_ENDING) + ".json").is_file()
     return False
@@ -70,13 +69,12 @@ def read(path: Path) -> Dataset:
     files = find_ending(path, _ENDING)
     if not files:
         raise DataError(f"holds no *{_ENDING}", file=path)
-    pictures = find_pictures(path)
     frames = [
         Frame(
             name=name.rpartition("/")[2],
             split=next((part for part in name.split("/")[:-1] if part in _SPLITS), "train"),
             files={MAP: file, _JSON: file.with_name(file.name.removesuffix(_ENDING) + ".json")},
-            picture=pictures.get(name),
+            picture=_picture(file, name),
         )
         for name, file in files.items()
     ]
@@ -94,6 +92,14 @@ def read(path: Path) -> Dataset:
         categories=categories,
         tasks=TASKS,
     )
+
+
+def _picture(file: Path, name: str) -> ImageFile | None:
+    for suffix in (".jpg", ".png"):
+        picture = file.with_name(file.name.removesuffix(_ENDING) + suffix)
+        if picture.is_file():
+            return ImageFile(name=name + suffix, path=picture)
+    return None
 
 
 def _annotation(frame: Frame) -> dict[str, Any]:
