@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from types import NoneType
 from typing import Any, overload
 
 import numpy as np
@@ -100,10 +101,14 @@ class Categories(Sequence[Category]):
             When the rows are not those of :meth:`to_json`; ``where`` (file) goes into its message.
         """
         try:
-            return cls(
+            categories = [
                 Category(**{**row, "color": tuple(row["color"]) if row.get("color") else None})
                 for row in rows
-            )
+            ]
+            for i, category in enumerate(categories):
+                if wrong := _wrong_types(category):
+                    raise DataError(f"number {i} has another type in {', '.join(wrong)}")
+            return cls(categories)
         except DataError as error:
             raise DataError(error.message, field="categories", **where) from None
         except (TypeError, AttributeError) as error:
@@ -186,3 +191,18 @@ class Categories(Sequence[Category]):
         raise DataError(
             f"unknown category {name!r}.{did_you_mean(name, [c.name for c in self._items])}", **where
         )
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "id": (int,), "name": (str,), "source_id": (int, NoneType), "isthing": (bool, NoneType),
+    "parent": (str, NoneType), "synset": (str, NoneType), "frequency": (str, NoneType),
+}  # fmt: skip
+
+
+def _wrong_types(category: Category) -> list[str]:
+    """Name the fields that hold what they must not; compared exactly, as True is an integer."""
+    wrong = [name for name, known in _TYPES.items() if type(getattr(category, name)) not in known]
+    color = category.color
+    if color is not None and not (len(color) == 3 and all(type(v) is int and 0 <= v <= 255 for v in color)):
+        wrong.append("color")
+    return wrong

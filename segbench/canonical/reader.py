@@ -60,11 +60,13 @@ def read_dataset(path: str | Path) -> Dataset:
         if n_rows != count:
             raise DataError(f"split {split!r} has {n_rows} rows, dataset.json says {count}", file=root)
         groups += found
+    categories = Categories.from_json(description["categories"], file=root / "dataset.json")
+    given = {"ignore_index": description["ignore_index"], "overlap_policy": _policy(description, root)}
     return Dataset(
         name=description["name"],
-        categories=Categories.from_json(description["categories"], file=root / "dataset.json"),
+        categories=categories,
         image_ids=_image_ids(groups),
-        load=partial(_load, _Table(groups), description["ignore_index"], _policy(description, root)),
+        load=partial(_load, _Table(groups), given, len(categories)),
         tasks=description["tasks"],
         format="segbench",
         path=root,
@@ -181,13 +183,17 @@ class _Table:
             return self._kept[at][index - self._starts[at]], group.file
 
 
-def _load(table: _Table, ignore_index: int, overlap_policy: str, index: int) -> Sample:
+def _load(table: _Table, given: dict[str, Any], n_categories: int, index: int) -> Sample:
     row, file = table.row(index)
     pictures = _pictures_in_folder if "file_name" in row else _pictures_in_row
-    given: dict[str, Any] = {"ignore_index": ignore_index, "overlap_policy": overlap_policy}
     try:
         sample = sample_from_row(row, **given, **pictures(row, file))
         for segment in sample.segments:
+            if not 0 <= segment.category_id < n_categories:
+                raise DataError(
+                    f"is {segment.category_id}, and there are {n_categories} categories",
+                    field=f"segment {segment.id}: category_id",
+                )
             if segment.rle is not None:
                 segment.rle.check(field=f"segment {segment.id}: rle")
     except (KeyError, TypeError, ValueError) as error:

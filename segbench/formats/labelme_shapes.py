@@ -101,6 +101,8 @@ def _rest(shape: Shape) -> dict[str, Any]:
 
 def _draw(shape: Shape, size: tuple[int, int], *, field: str, **where: Any) -> Polygon | Rle:
     kind = shape.get("shape_type", "polygon") or "polygon"
+    if not isinstance(kind, str):
+        raise DataError(f"has the shape_type {kind!r}", field=field, **where)
     points = need_points(shape.get("points"), field=f"{field}.points", **where)
     if kind != "polygon" and _POINTS.get(kind) != len(points):
         raise DataError(f"has the shape_type {kind!r} and {len(points)} points", field=field, **where)
