@@ -37,6 +37,13 @@ class Flat:
         """Places in ``segments`` of those that have a pixel in the map, ascending."""
         return [place - 1 for place in self.runs.ids().tolist() if place]
 
+    @property
+    def pixels(self) -> list[int]:
+        """How many pixels of each segment are seen."""
+        lengths = np.diff(self.runs.ends.astype(np.int64), prepend=0)
+        counts = np.bincount(self.runs.values, lengths, minlength=len(self.segments) + 1)
+        return [int(n) for n in counts[1:]]
+
     def painted(self, values: Sequence[int | None], rest: int, dtype: Any) -> LabelRuns:
         """Return the map with a value for each segment; ``rest`` where there is none, or it is None."""
         table = np.array([rest, *(rest if value is None else value for value in values)], dtype)

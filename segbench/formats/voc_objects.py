@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -97,12 +97,15 @@ class Wanted(NamedTuple):
         What is known of the class as it will be read again.
     is_object
         Whether it is to be told apart from others of its class.
+    pixels
+        How many are seen of it.
     """
 
     segment: Segment
     class_id: int | None
     isthing: bool | None
     is_object: bool
+    pixels: int = 0
 
 
 def give_pairs(wanted: Sequence[Wanted]) -> list[Pair]:
@@ -112,16 +115,27 @@ def give_pairs(wanted: Sequence[Wanted]) -> list[Pair]:
     class, and an object for which no id is left is told by its class alone.
     """
     given: list[Pair | None] = []
+    whole = {one.segment.id: one for one in wanted if one.segment.id < BASE and kept(one) is not None}
     for one in wanted:
         pair = kept(one)
-        is_twice = pair is not None and 0 < pair.object_id < VOID and pair in given
-        given.append(None if is_twice else pair)
+        is_object = pair is not None and 0 < pair.object_id < VOID and pair.class_id != VOID
+        if is_object and (pair in given or not _is_whole_or_part(one, whole)):
+            pair = None
+        given.append(pair)
     taken = {pair.object_id for pair in given if pair is not None}
     free = iter([number for number in range(1, VOID) if number not in taken])
     return [
         pair or Pair(one.class_id or BACKGROUND, next(free, 0))
         for pair, one in zip(given, wanted, strict=True)
     ]
+
+
+def _is_whole_or_part(one: Wanted, whole: Mapping[int, Wanted]) -> bool:
+    """Whether an id is an object's own, or that of a part beside an object of which more is seen."""
+    if one.segment.id < BASE:
+        return True
+    main = whole.get(one.segment.id % BASE)
+    return main is not None and (main.pixels, -(main.class_id or 0)) > (one.pixels, -(one.class_id or 0))
 
 
 def kept(one: Wanted) -> Pair | None:
@@ -146,4 +160,5 @@ def read_id(pair: Pair) -> int:
     """Return the id that a segment with such a pair is read with, where it is no part of an object."""
     if pair.class_id == BACKGROUND:
         return ZERO_ID
-    return pair.object_id if 0 < pair.object_id < VOID else pair.class_id * BASE + pair.object_id
+    is_object = 0 < pair.object_id < VOID and pair.class_id != VOID
+    return pair.object_id if is_object else pair.class_id * BASE + pair.object_id

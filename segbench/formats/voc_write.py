@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -73,27 +74,25 @@ def _palette(classes: Classes) -> Any:
 
 
 def _pairs(flat: Flat, categories: Categories, chosen: Chosen) -> list[Pair]:
-    return give_pairs([_wanted(s, categories[s.category_id], chosen) for s in flat.segments])
+    seen = zip(flat.segments, flat.pixels, strict=True)
+    return give_pairs([_wanted(s, categories[s.category_id], chosen, n) for s, n in seen])
 
 
-def _wanted(segment: Segment, category: Category, chosen: Chosen) -> Wanted:
+def _wanted(segment: Segment, category: Category, chosen: Chosen, pixels: int = 0) -> Wanted:
     index = chosen.index[category.id]
-    isthing = chosen.classes.own or None
-    return Wanted(segment, index, isthing, category.isthing is not False)
+    own = chosen.classes.own  # whose classes are things, whatever the data set says of them
+    return Wanted(segment, index, own or None, own or category.isthing is not False, pixels)
 
 
 def _plan(sample: Sample, categories: Categories) -> map_losses.Plan:
     flat, chosen = flatten(sample), _classes_of(categories)
     pairs = _pairs(flat, categories, chosen)
-    objects = [0 < pair.object_id < VOID for pair in pairs]
-    values = [
-        None
-        if chosen.index[s.category_id] is None
-        else s.id
-        if is_object and s.id == pair.class_id * BASE + pair.object_id
-        else read_id(pair)
-        for s, pair, is_object in zip(flat.segments, pairs, objects, strict=True)
-    ]
+    objects = [0 < pair.object_id < VOID and pair.class_id != VOID for pair in pairs]
+    n_parts = Counter(pair.object_id for pair in pairs)
+    values: list[int | None] = []
+    for s, pair, is_object in zip(flat.segments, pairs, objects, strict=True):
+        is_part = is_object and n_parts[pair.object_id] > 1 and s.id >= BASE
+        values.append(None if pair == Pair(VOID, VOID) else s.id if is_part else read_id(pair))
     return map_losses.Plan(flat, values, objects)
 
 

@@ -98,7 +98,8 @@ def test_any_pairs_are_segments_that_are_written_as_they_were(seed):
     objects[classes == 0] = 0
     runs, segments = read_pairs(classes, objects, OWN.categories)
     sample = Sample(image_id="a", height=4, width=6, segments=segments, load_segment_map=lambda: runs)
-    pairs = give_pairs([Wanted(s, s.category_id, True, s.category_id > 0) for s in segments])
+    seen = zip(segments, flatten(sample).pixels, strict=True)
+    pairs = give_pairs([Wanted(s, s.category_id, True, s.category_id > 0, n) for s, n in seen])
     for kind, expected in (("class_id", classes), ("object_id", objects)):
         values = [getattr(pair, kind) for pair in pairs]
         np.testing.assert_array_equal(flatten(sample).painted(values, 255, np.uint8).to_map(), expected)
@@ -210,7 +211,7 @@ OTHER = Segment(id=2, category_id=1, rle=shapes.instances()[0].rle, source_kind=
         ((SMALL, replace(SMALL, id=5)), True, {"instances": 1, "overlap": 1, "ids": 0}),
         ((replace(SMALL, id=300), OTHER), True, {"ids": 1}),
         ((replace(SMALL, id=256), OTHER), None, {"ids": 1, "instances": 0}),
-        ((SMALL, OTHER), False, {"instances": 1, "ids": 1, "isthing": 2}),
+        ((SMALL, OTHER), False, {"instances": 0, "ids": 0, "isthing": 2}),
         ([replace(s, iscrowd=True) for s in (SMALL, OTHER)], True, {"instances": 1, "ids": 1}),
         ((replace(SMALL, ignore=True),), True, {"ignore": 1, "instances": 0}),
         ((replace(SMALL, category_id=0, iscrowd=True),), True, {"crowd": 1}),
