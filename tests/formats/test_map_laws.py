@@ -11,6 +11,7 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample, Segment
 from segbench.formats import load_format
+from segbench.formats.drawn import drawn_segments
 from segbench.formats.value_maps import ZERO_ID
 from segbench.kernels import LabelRuns
 
@@ -119,3 +120,38 @@ def test_what_is_not_announced_is_read_as_it_was(name, instances, seed, names, t
     if joined + hidden == 0 and renumbered == 0 and not counts.get("instances"):
         assert not counts.get("ids")
     assert bool(counts.get("ignore")) == any(s.ignore for s in before.segments)
+
+
+@pytest.mark.parametrize("instances", [False, True])
+@pytest.mark.parametrize("name", ["ade20k", "coco-stuff", "camvid", "png"])
+@settings(max_examples=20)
+@given(seed=st.integers(0, 2**32 - 1), names=st.sampled_from([*NAMES, ("Road", "Car", "Sky", "Tree")]))
+def test_every_pixel_has_its_class_again(name, instances, seed, names, tmp_path_factory):
+    dataset = draw(seed, names, instances=instances)
+    target = tmp_path_factory.mktemp("map") / "out"
+    load_format(name).write(dataset, target, images="none")
+    (before,), read = dataset, segbench.open_dataset(target, format=name)
+    (after,) = read
+    for a, b in zip(before.mask.ravel().tolist(), after.mask.ravel().tolist(), strict=True):
+        assert read.id2label.get(b) == (None if a == 255 else names[a])
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1), names=st.sampled_from(NAMES))
+@pytest.mark.parametrize("instances", [False, True])
+def test_instances_have_their_pixels_again(instances, seed, names, tmp_path_factory):
+    dataset = draw(seed, names, instances=instances)
+    target = tmp_path_factory.mktemp("map") / "out"
+    report = segbench.convert(dataset, target, target_format="instance-png", dry_run=True)
+    assert "ids" not in {loss.feature for loss in report.losses}
+    load_format("instance-png").write(dataset, target, images="none")
+    (before,), read = dataset, segbench.open_dataset(target, format="instance-png")
+    (after,) = read
+    drawn = [
+        {
+            (s.id, d.id2label[s.category_id], rle.counts)
+            for s, rle in drawn_segments(x, d.categories, stuff=True)
+        }
+        for d, x in ((dataset, before), (read, after))
+    ]
+    assert drawn[0] == drawn[1]
