@@ -103,6 +103,7 @@ def convert(
             splits=splits or None,
             split_by=None if split_by is None else parse_split_rule(split_by, parts, group_by, seed),
             progress=progress("convert"),
+            looking=progress("count losses"),
             announce=announce,
             **settings,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -53,6 +54,7 @@ def convert(
     dry_run: bool = False,
     options: Mapping[str, Any] | None = None,
     progress: Progress = iter,
+    looking: Progress = iter,
     announce: Announce | None = None,
 ) -> ConversionReport:
     """Convert a data set; the target appears whole or not at all.
@@ -104,8 +106,9 @@ def convert(
         Stop after the report.
     options
         Settings of the source's format; see :func:`segbench.open_dataset`.
-    progress
-        Wraps the iterator of samples, to show how far it is.
+    progress, looking
+        Wrap the iterator of samples, which has a length, to show how far it is: as they are written, and
+        before, as losses are counted.
     announce
         Called with the report before anything is written or refused.
 
@@ -122,8 +125,7 @@ def convert(
     """
     module = _writable(target_format, images, packed)
     chosen: dict[str, Any] = {"where": where, "image_list": image_list, "max_images": max_images}
-    gathered = gather(source, source_format, options, splits)
-    sound, left_out = _sound(gathered, skip_invalid, images)
+    sound, left_out = _sound(gather(source, source_format, options, splits), skip_invalid, images)
     dataset = reduce_to(sound, labels, split_by, **chosen)
     _check_tasks(dataset, module, target_format)
     steps, said = label_steps(dataset, labels)
@@ -133,7 +135,7 @@ def convert(
     report = _new_report(dataset, target, target_format)
     report.policies = {"overlap": overlap, "crowd": crowd, "holes": holes, "images": images}
     report.labels, report.left_out = said, left_out
-    refused = _look(dataset, module, steps, report)
+    refused = _look(dataset, module, steps, report, looking)
     if announce is not None:
         announce(report)
     if dry_run:
@@ -182,10 +184,14 @@ def _new_report(dataset: Dataset, target: str | Path, target_format: str) -> Con
     )
 
 
-def _look(dataset: Dataset, module: ModuleType, steps: list[Step], report: ConversionReport) -> list[Loss]:
+def _look(
+    dataset: Dataset, module: ModuleType, steps: list[Step], report: ConversionReport, looking: Progress
+) -> list[Loss]:
     """Complete the report by what is lost and changed; return what a policy ``error`` refuses."""
     refused = frozenset(name for name in ("overlap", "holes") if report.policies[name] == "error")
-    found = find_losses(dataset, module, steps, refused)
+    found = find_losses(
+        dataset, module, steps, refused, lambda samples: looking(_Sized(samples, len(dataset)))
+    )
     report.losses, report.changes, report.n_segments = found.losses, found.changes, found.n_segments
     return found.refused
 
@@ -235,9 +241,26 @@ def _check_target(module: ModuleType, target: Path, sources: Sequence[Path], ove
                 raise UsageError(f"{output} holds the source {source}; name another target")
 
 
+@dataclass
+class _Sized:
+    """An iterator of which a progress bar can ask how long it is."""
+
+    samples: Iterator[Sample]
+    length: int
+
+    def __iter__(self) -> Iterator[Sample]:
+        return self.samples
+
+    def __next__(self) -> Sample:
+        return next(self.samples)
+
+    def __len__(self) -> int:
+        return self.length
+
+
 def _counted(progress: Progress, report: ConversionReport) -> Progress:
     def count(samples: Iterator[Sample]) -> Iterator[Sample]:
-        for sample in progress(samples):
+        for sample in progress(_Sized(samples, report.n_images)):
             report.n_segments += len(sample.segments)
             yield sample
 

@@ -140,7 +140,11 @@ class Findings:
 
 
 def find_losses(
-    dataset: Dataset, module: ModuleType, steps: Sequence[Step] = (), refused: frozenset[str] = frozenset()
+    dataset: Dataset,
+    module: ModuleType,
+    steps: Sequence[Step] = (),
+    refused: frozenset[str] = frozenset(),
+    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
 ) -> Findings:
     """Count what a format would lose of a data set, after the steps that change it.
 
@@ -154,11 +158,13 @@ def find_losses(
         What was asked for.
     refused
         Features that must not occur, whether or not the format carries them.
+    progress
+        Wraps the iterator of samples, where they are looked at.
     """
     count = LossCount(apply(dataset, steps), module, refused)
     changes = [Loss(step.feature, step.meaning) for step in steps]
     found = Findings(losses=[], changes=changes, refused=[])
-    samples = iter(dataset)
+    samples = iter(progress(iter(dataset))) if count or steps else iter(())
     for n_images in dataset.splits.values() if count or steps else ():
         count.start_split()
         for before in islice(samples, n_images):
@@ -168,6 +174,7 @@ def find_losses(
                 sample = step.change(sample)
             found.n_segments += len(sample.segments)
             count.add(sample)
+    next(samples, None)  # lets a progress bar end
     found.refused = [loss for loss in count.losses if loss.feature in refused]
     carried = refused & module.CARRIES - getattr(module, "LOSES", {}).keys()
     found.losses = [loss for loss in count.losses if loss.feature not in carried]

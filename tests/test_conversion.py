@@ -214,3 +214,23 @@ def test_the_report_is_announced_before_a_byte_is_written(tmp_path):
         put_rich(tmp_path / "in"), tmp_path / "out", target_format="png", allow_loss=True, announce=announce
     )
     assert there == [(False, False, 11)]
+
+
+@pytest.mark.parametrize("target_format", WRITABLE)
+def test_progress_is_told_how_long_it_takes(target_format, tmp_path):
+    seen = []
+
+    def shown(name):
+        def wrap(samples):
+            seen.append((name, len(samples), len(list_ := list(samples))))
+            return iter(list_)
+
+        return wrap
+
+    segbench.convert(
+        put_rich(tmp_path / "in"), tmp_path / "out", target_format=target_format, allow_loss=True,
+        progress=shown("written"), looking=shown("looked at"),
+    )  # fmt: skip
+    assert seen[-1] == ("written", 2, 2)
+    assert seen[:-1] in ([], [("looked at", 2, 2)])
+    assert seen[:-1] or target_format == "segbench"
