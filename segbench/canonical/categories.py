@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from types import NoneType
 from typing import Any, overload
 
@@ -138,6 +139,10 @@ class Categories(Sequence[Category]):
         return isinstance(other, Categories) and self._items == other._items
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
         return hash(self._items)
 
     def __repr__(self) -> str:

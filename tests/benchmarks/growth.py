@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from shutil import rmtree
 from typing import NamedTuple
 
 from measure import Run, run_child
@@ -25,12 +26,14 @@ WORKS = (
     Work("mask AP", "instance", "coco", "results.json"),
     Work("mIoU", "semantic", "small", "150"),
     Work("PQ", "panoptic", "panoptic", "-"),
+    Work("COCO to png", "to_png", "pictures", "-"),
+    Work("COCO to the canonical form", "to_canonical", "pictures", "-"),
 )
 
 
 def needed(counts: Sequence[int]) -> list[tuple[str, int]]:
     """Return the workloads to generate."""
-    return [(work.workload, n) for work in WORKS for n in counts]
+    return list(dict.fromkeys((work.workload, n) for work in WORKS for n in counts))
 
 
 def measure(counts: Sequence[int], sources: Mapping[tuple[str, int], Path], scratch: Path) -> str:
@@ -50,7 +53,11 @@ def measure(counts: Sequence[int], sources: Mapping[tuple[str, int], Path], scra
 
 def _runner(work: Work, sources: Mapping[tuple[str, int], Path], scratch: Path) -> Callable[[int], Run]:
     def run(n: int) -> Run:
-        source = sources[work.workload, n]
-        return run_child("child.py", "run", work.module, OURS, source, work.argument, scratch)
+        source, target = sources[work.workload, n], scratch / "target"
+        try:
+            return run_child("child.py", "run", work.module, OURS, source, work.argument, target)
+        finally:
+            rmtree(target, ignore_errors=True)
+            Path(f"{target}.report").unlink(missing_ok=True)
 
     return run
