@@ -82,6 +82,10 @@ CASES = (
         "to-voc", "COCO and its pictures to VOC's two maps an image", "to_voc", "pictures", 1000,
         target="0.20 datumaro, 0.15 supervision",
     ),
+    Case(
+        "panoptic-to-voc", "COCO panoptic to VOC's two maps an image", "panoptic_to_voc", "panoptic", 600,
+        target="0.20 datumaro",
+    ),
 )  # fmt: skip
 TOOLS: dict[str, dict[str, Tool]] = {
     case.module: import_module(f"tools.{case.module}").TOOLS for case in CASES

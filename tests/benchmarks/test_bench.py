@@ -27,6 +27,7 @@ REFERENCES = {
     "to-canonical": "pycocotools",
     "to-png": "pycocotools",
     "to-voc": "pycocotools",
+    "panoptic-to-voc": "script",
 }
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "wait4"), reason="the benchmark measures with os.wait4")
