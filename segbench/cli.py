@@ -14,6 +14,7 @@ import click
 from segbench.cli_convert import convert, labels
 from segbench.cli_data import formats, inspect, validate
 from segbench.cli_options import PATH, pairs, print_json, progress
+from segbench.cli_pictures import picture_options
 from segbench.errors import PartialError, SegbenchError
 
 EXIT_CODES = """\
@@ -212,11 +213,12 @@ def curves(
 @click.option(
     "--formats", "names", metavar="LIST", default="md,csv,html", show_default=True, help="What to write."
 )
-def leaderboard(results: Path, out: Path, names: str) -> None:
+@picture_options
+def leaderboard(results: Path, out: Path, names: str, **options: Any) -> None:
     """Write tables and a page from run records."""
     from segbench.leaderboard import build_leaderboard
 
-    board = build_leaderboard(results, out, formats=tuple(names.split(",")))
+    board = build_leaderboard(results, out, formats=tuple(names.split(",")), **options)
     for left_out in board.left_out:
         click.echo(f"left out: {left_out.path}: {left_out.reason}", err=True)
     for path in board.paths:

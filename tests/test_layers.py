@@ -3,11 +3,11 @@
 ::
 
     {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health, tally, reshape}
-    ← {protocols, results, environment, validation, engines} ← {store, packing, patience, identity}
+    ← {protocols, results, environment, validation, engines} ← {store, packing, patience, identity, drawn}
     ← {collect, pairing, comparison, losses, soundness} ← {panel, conversion_report, gathering}
-    ← {stepping, shards} ← pipeline ← {evaluate, conversion, curves, gallery} ← running
+    ← {stepping, shards} ← pipeline ← {evaluate, conversion, curves, gallery} ← {running, pictures}
     ← leaderboard ← (the lazy names of segbench itself) ← {demo, demo_models, printed}
-    ← cli_options ← {cli_data, cli_convert} ← cli
+    ← cli_options ← cli_pictures ← {cli_data, cli_convert} ← cli
 
 Imports inside functions and under ``if TYPE_CHECKING`` count too: a name that is needed only for a type
 is still a name that a reader has to go and look up, and a cycle of types is a cycle of ideas.
@@ -29,17 +29,18 @@ LAYERS = (
     ("canonical",),
     ("formats", "metrics", "models", "health", "tally", "reshape"),
     ("protocols", "results", "environment", "columns", "validation", "engines"),
-    ("store", "packing", "patience", "identity"),
+    ("store", "packing", "patience", "identity", "drawn"),
     ("collect", "pairing", "comparison", "losses", "soundness"),
     ("panel", "conversion_report", "gathering"),
     ("stepping", "shards"),
     ("pipeline",),
     ("evaluate", "conversion", "curves", "gallery"),
-    ("running",),
+    ("running", "pictures"),
     ("leaderboard",),
     ("",),
     ("demo", "demo_models", "printed"),
     ("cli_options",),
+    ("cli_pictures",),
     ("cli_data", "cli_convert"),
     ("cli",),
 )
@@ -49,6 +50,7 @@ NARROWER = {
         "errors",
         "_version",
         "results",
+        "drawn",
         "canonical.atomic",
     },  # a table is rebuilt without data, model or GPU
     "demo_models": {

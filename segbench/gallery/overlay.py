@@ -67,19 +67,19 @@ def smaller(ids: NDArray[Any], side: int = SIDE) -> NDArray[Any]:
     return ids[::step, ::step]
 
 
-def encode_overlay(ids: NDArray[Any], colors: NDArray[np.uint8]) -> bytes:
+def encode_overlay(ids: NDArray[Any], colors: NDArray[np.uint8], opacity: int = _ALPHA) -> bytes:
     """A PNG of places [H, W] in a table of colours [n, 3]: 0 is clear, the rest half so, their edges opaque.
 
     It has a palette, and so a third of the size, where 127 colours are enough.
     """
     from PIL import Image
 
-    alpha = np.where(edges(ids), _EDGE, _ALPHA)
+    alpha = np.where(edges(ids), _EDGE, opacity)
     if len(colors) <= 128:
         picture = Image.fromarray(np.where(ids > 0, 2 * ids - (alpha == _EDGE), 0).astype(np.uint8))
         both = np.repeat(colors[1:], 2, axis=0)
         picture.putpalette(np.concatenate([colors[:1], both]).tobytes())
-        clear = bytes([0, *[_EDGE, _ALPHA] * (len(colors) - 1)])
+        clear = bytes([0, *[_EDGE, opacity] * (len(colors) - 1)])
     else:
         rgba = np.dstack([colors[ids], np.where(ids > 0, alpha, 0).astype(np.uint8)])
         picture, clear = Image.fromarray(rgba), None

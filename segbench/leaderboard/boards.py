@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from segbench.results import RunRecord
 
@@ -45,11 +46,33 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Exhibit:
+    """The pictures of a board.
+
+    Attributes
+    ----------
+    pictures
+        ``{image_id: what the page's script reads}``.
+    colors
+        ``{category_id: "#rrggbb"}``.
+    notes
+        What is not shown, and why.
+    runs
+        Places of the rows whose predictions are shown.
+    """
+
+    pictures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    colors: Mapping[int, str] = field(default_factory=dict, repr=False)
+    notes: Sequence[str] = ()
+    runs: Sequence[int] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Board:
     """Runs of one task on the same images under the same protocol, best first.
 
     ``dataset`` and ``protocol`` are names, ``metric`` is the key of the primary metric, and ``p_values`` are
-    those of all pairs of rows after Holm's correction.
+    those of all pairs of rows after Holm's correction. ``exhibit`` is None where no pictures were asked for.
     """
 
     task: str
@@ -61,6 +84,7 @@ class Board:
     rows: Sequence[Row]
     p_values: Sequence[Sequence[float]] = field(repr=False)
     warnings: Sequence[str] = ()
+    exhibit: Exhibit | None = None
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from segbench.canonical.atomic import replace_file
+from segbench.drawn import PictureSource
 from segbench.errors import DataError, UsageError, did_you_mean
 from segbench.leaderboard.boards import Board, Leaderboard, LeftOut, Row
 from segbench.leaderboard.evidence import PRIMARY, RunEvidence, primary, rankable, read_evidence
+from segbench.leaderboard.exhibit import hang
 from segbench.leaderboard.pooled import Product
 from segbench.leaderboard.product import product_on
 from segbench.leaderboard.rank import FEW_IMAGES, Ranking, bootstrap, rank_models
@@ -38,6 +40,9 @@ def build_leaderboard(
     n_boot: int = 2000,
     seed: int = 0,
     device: str = "cpu",
+    pictures: PictureSource | None = None,
+    pages: str | Path | None = None,
+    page_mb: float = 16,
 ) -> Leaderboard:
     """Rank the run records below ``results`` and write tables and a page into ``out``.
 
@@ -57,11 +62,19 @@ def build_leaderboard(
     device
         Where resamples are multiplied by what the images count, ``cpu`` or ``cuda``: worth it for many
         thousands of images. Boards of pixel counts are the same to the last bit.
+    pictures
+        Draws the images that the page lists: a :class:`segbench.pictures.Pictures`. The page holds them, the
+        worst images of every run first.
+    pages
+        Folder for the page in place of ``out``, its pictures in files beside it, all of them.
+    page_mb
+        Most megabytes of pictures that the page itself holds.
 
     Raises
     ------
     UsageError
-        For an unknown format, fewer than 100 resamples, or a device that is not there.
+        For an unknown format, fewer than 100 resamples, a device that is not there, or pictures without the
+        format ``html``.
     DataError
         When no run can be ranked.
     """
@@ -70,6 +83,8 @@ def build_leaderboard(
             raise UsageError(f"unknown format {name!r}.{did_you_mean(name, FORMATS)}")
     if n_boot < 100:
         raise UsageError(f"n_boot is {n_boot}: an interval needs 100 resamples or more")
+    if "html" not in formats and not (pictures is None and pages is None):
+        raise UsageError("pictures are shown by the page: add html to the formats")
     product = product_on(device)
     runs, left_out = _read_all(Path(results))
     boards: list[Board] = []
@@ -82,7 +97,11 @@ def build_leaderboard(
     boards.sort(key=_board_order)
     left_out.sort(key=lambda one: one.path)
     leaderboard = Leaderboard(boards=boards, left_out=left_out, n_boot=n_boot, seed=seed)
-    return replace(leaderboard, paths=[_write(leaderboard, Path(out), name) for name in formats])
+    folders = dict.fromkeys(formats, Path(out)) | ({} if pages is None else {"html": Path(pages)})
+    if pictures is not None:
+        keep = page_mb if pages is None else folders["html"]
+        leaderboard = replace(leaderboard, boards=hang(boards, pictures, keep))
+    return replace(leaderboard, paths=[_write(leaderboard, folders[name], name) for name in formats])
 
 
 def _board_order(board: Board) -> tuple[int, str, str, str]:

@@ -14,8 +14,8 @@ from segbench.leaderboard.overview import overview
 from segbench.leaderboard.page_data import board_data, list_lengths
 from segbench.leaderboard.view import board_view
 
-STYLES = ("base", "tables", "board", "paper")
-SCRIPTS = ("dom", "sort", "filters", "grid", "heat", "images", "runs", "theme", "start")
+STYLES = ("base", "tables", "board", "viewer", "paper")
+SCRIPTS = ("dom", "sort", "filters", "grid", "heat", "viewer", "images", "runs", "theme", "start")
 """Files of ``web/``, in the order in which the page holds them."""
 
 
@@ -29,7 +29,7 @@ def page(leaderboard: Leaderboard) -> str:
     n_runs = sum(len(board.rows) for board in leaderboard.boards)
     template = _environment().get_template("index.html")
     return template.render(
-        policy=Markup(_policy(style, script)),
+        policy=Markup(_policy(style, script, _beside(leaderboard))),
         style=Markup(style),
         script=Markup(script),
         title=", ".join(dict.fromkeys(board["title"] for board in boards)),
@@ -57,10 +57,17 @@ def _boards(leaderboard: Leaderboard) -> list[dict[str, Any]]:
     from markupsafe import Markup
 
     lengths = list_lengths(leaderboard.boards)
-    return [
-        board_view(board, f"board-{place}") | {"data": Markup(embedded(board_data(board, lengths)))}
-        for place, board in enumerate(leaderboard.boards)
-    ]
+    views = []
+    for place, board in enumerate(leaderboard.boards):
+        data = board_data(board, lengths)
+        pictures = {} if board.exhibit is None else board.exhibit.pictures
+        drawn = [
+            (image, Markup(embedded(pictures[board_id])))
+            for image, board_id in zip(data["pictured"], pictures, strict=True)
+        ]
+        view = board_view(board, f"board-{place}")
+        views.append(view | {"data": Markup(embedded(data)), "pictures": drawn})
+    return views
 
 
 def _environment() -> Any:
@@ -76,11 +83,20 @@ def _environment() -> Any:
     )
 
 
-def _policy(style: str, script: str) -> str:
+def _policy(style: str, script: str, beside: str) -> str:
+    """What a page may load: its own style and script, pictures in it, and files beside it if it has them."""
     return (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        f"img-src data:{beside}; base-uri 'none'; form-action 'none'"
     )
+
+
+def _beside(leaderboard: Leaderboard) -> str:
+    exhibits = [board.exhibit for board in leaderboard.boards if board.exhibit is not None]
+    inside = all(
+        picture["truth"].startswith("data:") for exhibit in exhibits for picture in exhibit.pictures.values()
+    )
+    return "" if inside else " 'self' file:"
 
 
 def _resource(name: str) -> str:

@@ -65,8 +65,23 @@ def board_data(board: Board, lengths: Lengths) -> dict[str, Any]:
         "classes": [[category, name] for category, name in classes.items()],
         "scores": _scores(board, list(classes), lengths.scores),
         "images": [text.clean(image) for image in ids],
+        "task": board.task,
+        **_exhibited(board, place),
         "imageScore": WORST_OBJECTS if objects else text.label(board.metric),
         "classScore": WORST_OBJECTS if objects else text.label(text.class_key(board.metric)),
+    }
+
+
+def _exhibited(board: Board, place: Mapping[str, int]) -> dict[str, Any]:
+    """Which images have pictures, whose predictions they show, in which colours, and what is missing."""
+    if board.exhibit is None:
+        notes = ["This page was made without pictures: --pictures DATASET=PREDICTIONS adds them."]
+        return {"pictured": [], "predicted": [], "colors": {}, "notes": notes}
+    return {
+        "pictured": [place[image] for image in board.exhibit.pictures],
+        "predicted": list(board.exhibit.runs),
+        "colors": {str(category): color for category, color in board.exhibit.colors.items()},
+        "notes": [text.clean(note) for note in board.exhibit.notes],
     }
 
 

@@ -5,7 +5,7 @@ const shortened = (text, length) => {
   return chars.length <= length ? text : `${chars.slice(0, length - 1).join("").trimEnd()}…`;
 };
 
-const setUpImages = (section, board) => {
+const setUpImages = (section, board, view) => {
   const panel = section.querySelector(".worst");
   const [run, category] = panel.querySelectorAll("select");
   const list = panel.querySelector("ol");
@@ -23,18 +23,24 @@ const setUpImages = (section, board) => {
     return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i], flat[2 * i + 1]]);
   };
 
+  const line = (image, score, pictured) => {
+    const name = board().images[image];
+    const words = [
+      element("span", { class: "number", text: percentText(score) }), " ", element("code", { dir: "auto", text: name }),
+    ];
+    if (!pictured.includes(image)) return element("li", {}, ...words);
+    const frame = element("span", { class: "frame" });
+    const picture = pictureOf(section, image);
+    fillFrame(frame, "", picture, picture.runs[run.value]?.prediction ?? picture.truth, "");
+    const open = () => view(section, board, pictured, pictured.indexOf(image), run.value);
+    return element("li", {}, element("button", { type: "button", class: "card", onclick: open }, frame, ...words));
+  };
+
   const show = () => {
     const listed = found();
-    list.replaceChildren(
-      ...listed.map(([image, score]) =>
-        element(
-          "li",
-          {},
-          element("span", { class: "number", text: percentText(score) }),
-          element("code", { dir: "auto", text: board().images[image] }),
-        ),
-      ),
-    );
+    const pictured = listed.map(([image]) => image).filter((image) => board().pictured.includes(image));
+    list.classList.toggle("cards", pictured.length > 0);
+    list.replaceChildren(...listed.map(([image, score]) => line(image, score, pictured)));
     const what = category.value === "" ? board().imageScore : board().classScore;
     status.textContent = listed.length
       ? `${countText(listed.length, "image")} with the lowest ${what}, in percent.`
@@ -49,6 +55,7 @@ const setUpImages = (section, board) => {
     panel.querySelector("h3").focus({ preventScroll: true });
     panel.scrollIntoView({ block: "start" });
   };
+  panel.querySelector(".notes").replaceChildren(...board().notes.map((note) => element("p", { text: note })));
   for (const control of [run, category]) control.addEventListener("input", show);
   panel.querySelector("a").addEventListener("click", () => {
     document.getElementById(`${section.id}-run-${run.value}`).open = true;

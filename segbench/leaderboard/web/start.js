@@ -1,13 +1,13 @@
 // Sets the page up. A board's own data is parsed when the board comes near the window.
 
-const setUpBoard = (section) => {
+const setUpBoard = (section, view) => {
   const board = () => jsonOf(`${section.id}-data`);
   let left = null;
   let showRuns = () => {};
   let openImages = null;
   const drawn = () => {
     if (openImages !== null) return;
-    openImages = setUpImages(section, board);
+    openImages = setUpImages(section, board, view);
     if (section.querySelector(".classes") !== null) {
       showRuns = setUpHeat(section, board);
       if (left !== null && left.length < board().runs.length) showRuns(left);
@@ -30,5 +30,6 @@ const setUpBoard = (section) => {
 
 setUpTheme();
 for (const table of document.querySelectorAll("table[data-sortable]")) makeSortable(table);
-for (const section of document.querySelectorAll(".board")) setUpBoard(section);
+const view = setUpViewer();
+for (const section of document.querySelectorAll(".board")) setUpBoard(section, view);
 for (const each of document.querySelectorAll(".needs-script")) each.hidden = false;
