@@ -56,6 +56,7 @@ FORMATS = {
     "coco-panoptic": Entry(
         "segbench.formats.coco_panoptic", files=(".json",), folders=("annotations/panoptic_*.json",)
     ),
+    "label-studio": Entry("segbench.formats.label_studio", files=(".json",), folders=("*.json",)),
     "lvis": Entry("segbench.formats.lvis", files=(".json",), folders=("annotations/lvis_*.json",)),
     "coco": Entry("segbench.formats.coco", files=(".json",), folders=("annotations/instances_*.json",)),
     "cvat": Entry("segbench.formats.cvat", files=(".xml",), folders=("*.xml",)),

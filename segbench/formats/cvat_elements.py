@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample, Segment
 from segbench.formats.cvat_shapes import ATTRIBUTES, PLACES, SHAPES, Polygon, read_integer, read_shapes
-from segbench.formats.patches import cut_out
+from segbench.formats.patches import cut_out, row_runs
 from segbench.formats.xml_file import Node
 from segbench.kernels import MAX_PIXELS
 
@@ -129,11 +129,3 @@ def _new_parts(segment: Segment, rle: Rle | None) -> list[tuple[str, dict[str, s
     x0, y0, w, h = segment.bbox
     ends = {"xtl": x0, "ytl": y0, "xbr": x0 + w, "ybr": y0 + h}
     return [("box", {k: _short(float(v)) for k, v in ends.items()})]
-
-
-def row_runs(patch: NDArray[np.uint8]) -> list[int]:
-    """Return the run lengths of a mask of 0 and 1, row by row, the first of zeros."""
-    flat = patch.ravel()
-    ends = np.append(np.flatnonzero(flat[1:] != flat[:-1]) + 1, len(flat))
-    runs = np.diff(ends, prepend=0).tolist()
-    return [0, *runs] if flat[0] else runs

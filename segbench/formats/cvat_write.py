@@ -14,7 +14,14 @@ from segbench.canonical.place import check_mode
 from segbench.canonical.sample import Sample
 from segbench.formats.cvat_elements import kept_groups, write_shapes
 from segbench.formats.cvat_shapes import ATTRIBUTES, PLACES, SHAPES
-from segbench.formats.drawn import check_names, drawn_segments, pixelless, renumbered, stated_beside
+from segbench.formats.drawn import (
+    check_names,
+    colored_fields,
+    drawn_segments,
+    pixelless,
+    renumbered,
+    stated_beside,
+)
 from segbench.formats.pictures import Names, in_splits, picture_name, place_picture
 from segbench.formats.xml_file import Node, to_element, write_document
 
@@ -40,21 +47,13 @@ def count_others(sample: Sample, _: Categories) -> int:
     return int(any(key not in ("cvat", "shapes") for key in sample.extra))
 
 
-def list_category_fields(dataset: Dataset) -> list[str]:
-    """Categories that have more than a name and a colour."""
-    others = dataset.extra.get("category_fields", {})
-    return [
-        c.name for c in dataset.categories if c.parent or c.synset or c.frequency or others.get(str(c.key))
-    ]
-
-
 LOSES = {
     "instances": pixelless,
     "ids": renumbered,
     "stated": stated_beside,
     "attributes": count_untold,
     "extra": count_others,
-    "category_fields": list_category_fields,
+    "category_fields": colored_fields,
     "about": lambda dataset: [k for k in dataset.extra if k not in ("cvat", "category_fields", "string_ids")],
 }
 

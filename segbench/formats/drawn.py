@@ -9,6 +9,7 @@ import numpy as np
 
 from segbench import kernels
 from segbench.canonical.categories import Categories, Category
+from segbench.canonical.dataset import Dataset
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample, Segment
 from segbench.errors import DataError
@@ -87,6 +88,14 @@ def stated_beside(sample: Sample, _: Categories) -> int:
     return sum(
         s.source_area is not None or (s.bbox is not None and s.source_kind != "box") for s in sample.segments
     )
+
+
+def colored_fields(dataset: Dataset) -> list[str]:
+    """Categories that have more than a name and a colour."""
+    others = dataset.extra.get("category_fields", {})
+    return [
+        c.name for c in dataset.categories if c.parent or c.synset or c.frequency or others.get(str(c.key))
+    ]
 
 
 def _has_pixels(segment: Segment, ids: set[int]) -> bool:

@@ -38,6 +38,14 @@ def paste(patch: NDArray[Any], left: int, top: int, size: tuple[int, int]) -> Rl
     return Rle.from_mask(mask)
 
 
+def row_runs(patch: NDArray[np.uint8]) -> list[int]:
+    """Return the run lengths of a mask of 0 and 1, row by row, the first of zeros."""
+    flat = patch.ravel()
+    ends = np.append(np.flatnonzero(flat[1:] != flat[:-1]) + 1, len(flat))
+    runs = np.diff(ends, prepend=0).tolist()
+    return [0, *runs] if flat[0] else runs
+
+
 def from_base64(text: Any, **where: Any) -> bytes:
     """Decode a base64 text.
 

@@ -114,7 +114,7 @@ class LineWriter:
         x, y, w, h = segment.bbox
         scale = np.array([size[1], size[0]] * 2)
         relative = np.array([x + w / 2, y + h / 2, w, h]) / scale
-        return _shortest(relative, np.array(segment.bbox), size, _to_box)
+        return shortest(relative, np.array(segment.bbox), size, _to_box)
 
     def _verbatim(self, segment: Segment, size: tuple[int, int], rle: Rle) -> Numbers | None:
         """The source's own polygons, joined; None where these would not be read as the same pixels."""
@@ -125,7 +125,7 @@ class LineWriter:
         if len(joined) < 3:  # two points and a class would be a box
             joined = np.concatenate([joined, joined[-1:], joined[-1:]])[:3]
         polygon = joined.ravel()
-        relative = _shortest(polygon / _scales(polygon, size), polygon, size, _to_pixels)
+        relative = shortest(polygon / _scales(polygon, size), polygon, size, _to_pixels)
         if relative.min() < _LEAST or relative.max() > _MOST:
             return None
         read = _to_pixels(relative, size)
@@ -140,14 +140,14 @@ def _traced(rle: Rle) -> Numbers | None:
     if not outline:
         return None
     polygon, size = rings.join(outline).ravel(), (rle.height, rle.width)
-    return _shortest(polygon / _scales(polygon, size), polygon, size, _to_pixels)
+    return shortest(polygon / _scales(polygon, size), polygon, size, _to_pixels)
 
 
 def _scales(polygon: Numbers, size: tuple[int, int]) -> Numbers:
     return np.tile(np.array([size[1], size[0]], np.float64), len(polygon) // 2)
 
 
-def _shortest(
+def shortest(
     relative: Numbers,
     wanted: ArrayLike,
     size: tuple[int, int],

@@ -15,7 +15,7 @@ from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Segment
 from segbench.errors import DataError, LossError
 from segbench.formats import cvat, sniff
-from segbench.formats.cvat_elements import row_runs
+from segbench.formats.patches import row_runs
 from segbench.formats.xml_file import to_node
 
 META = """\
