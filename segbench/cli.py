@@ -92,7 +92,10 @@ def score(truth: Path, predictions: Path, as_json: bool, **options: Any) -> None
     "--task", metavar="T", help="semantic, instance or panoptic; by default the first that both serve."
 )
 @_PROTOCOL
-@click.option("--device", metavar="D", default="auto", show_default=True, help="cpu or auto.")
+@click.option("--device", metavar="D", default="auto", show_default=True, help="cpu, cuda, cuda:1 or auto.")
+@click.option("--dtype", metavar="T", help="float32, float16 or bfloat16; by default as the model is stored.")
+@click.option("--model-threads", metavar="N", type=click.IntRange(1), help="Of the model on the CPU.")
+@click.option("--tf32", is_flag=True, help="Let a GPU round products of float32.")
 @click.option(
     "--batch-size", metavar="N", type=click.IntRange(1), default=1, show_default=True, help="Images a call."
 )
@@ -115,13 +118,17 @@ def score(truth: Path, predictions: Path, as_json: bool, **options: Any) -> None
     "--resume/--no-resume", default=True, show_default=True,
     help="Go on where a run left off; or predict all again, and compare with what it left.",
 )  # fmt: skip
+@click.option("--unsafe-pickle", is_flag=True, help="Let weights be unpickled, which runs code in them.")
+@click.option("--trust-remote-code", is_flag=True, help="Let code of hf:NAME@COMMIT run.")
 @click.option("--out", type=PATH, default="results", show_default=True, help="Folder of run records.")
 @click.option("--json", "as_json", is_flag=True, help="Print run.json alone on stdout.")
+@pairs("--model-option", "the adapter of MODEL, such as threshold=0.5")
 @pairs("--setting", "the protocol, such as max_detections=[1,10,300]", "settings")
 def run(model: str, dataset: Path, as_json: bool, **options: Any) -> None:
     """Score a model plugin, and keep a record.
 
-    MODEL is file:path.py:Class, module:package.module:factory, or the name of an installed plugin.
+    MODEL is file:path.py:Class, module:package.module:factory, hf:DIR, onnx:FILE …, preds:PATH, or the
+    name of an installed plugin: see `segbench models`.
     """
     from segbench.running import run as run_model
 

@@ -33,7 +33,6 @@ class CommonOptions(TypedDict, total=False):
 
     task: str | None
     settings: Mapping[str, Any] | None
-    device: str
     out: str | Path | None
     progress: Progress
 
@@ -45,6 +44,7 @@ class _ScoreOptions(CommonOptions, total=False):
     predictions_options: Mapping[str, Any] | None
     num_classes: int | None
     model: str
+    device: str
     threads: int | None
 
 

@@ -86,6 +86,8 @@ class Pipeline:
         What is asked.
     stages
         How.
+    stuff
+        Category ids of the model that are stuff in the data set.
     known_failures
         Why images fail, by position, where that is known: they are not tried.
     watch
@@ -101,12 +103,13 @@ class Pipeline:
         truth: Dataset,
         task: Any,
         stages: Stages,
+        stuff: frozenset[int] = frozenset(),
         known_failures: Mapping[int, str] | None = None,
         watch: Callable[[int], None] | None = None,
     ) -> None:
         self._plugin, self._class_map, self._panel = plugin, class_map, panel
         self._truth, self._task, self._stages = truth, task, stages
-        self._known = known_failures or {}
+        self._stuff, self._known = stuff, known_failures or {}
         self._watch = watch
         self._caller = Caller(plugin.predict, stages.timeout)
 
@@ -176,7 +179,8 @@ class Pipeline:
         if self._watch:
             self._watch(items[0].position)
         images = [item.image for item in items if item.image is not None]
-        batch = Batch(images=images, image_ids=[item.image_id for item in items], task=self._task)
+        image_ids = [item.image_id for item in items]
+        batch = Batch(images=images, image_ids=image_ids, task=self._task, stuff=self._stuff)
         started = time.perf_counter()
         answers = self._predict(batch)
         latency = 1000 * (time.perf_counter() - started) / len(items)

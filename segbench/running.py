@@ -21,9 +21,10 @@ from segbench._version import __version__
 from segbench.canonical.dataset import Dataset
 from segbench.environment import environment, provenance
 from segbench.errors import PluginError, UsageError, did_you_mean
-from segbench.evaluate import CommonOptions, Data, Progress, Protocols, check_device, kept
+from segbench.evaluate import CommonOptions, Data, Progress, Protocols, kept, score
 from segbench.formats import open_dataset
 from segbench.identity import data_identity, model_identity
+from segbench.models.setup import Setup, SetupOptions
 from segbench.pairing import choose_protocols
 from segbench.panel import Panel
 from segbench.pipeline import Pipeline, Stages
@@ -34,14 +35,14 @@ from segbench.store import SHARD_SIZE, Plan, ShardStore
 
 if TYPE_CHECKING:
     from segbench.comparison import Comparison
+    from segbench.loading import Loaded
     from segbench.models import SegModel
-    from segbench.models.class_map import ClassMap
 
 ON_ERROR = ("stop", "skip")
 """What a run does with an image that fails."""
 
 
-class _RunOptions(CommonOptions, total=False):
+class _RunOptions(CommonOptions, SetupOptions, total=False):
     batch_size: int
     ignore: Sequence[str]
     on_error: str
@@ -66,7 +67,6 @@ def run(
     task: str | None = None,
     protocol: str | Protocols | None = None,
     settings: Mapping[str, Any] | None = None,
-    device: str = "auto",
     batch_size: int = 1,
     ignore: Sequence[str] = (),
     on_error: str = "stop",
@@ -76,13 +76,15 @@ def run(
     resume: bool = True,
     out: str | Path | None = "results",
     progress: Progress = iter,
+    **how: Unpack[SetupOptions],
 ) -> RunRecord | Comparison:
     """Score a model plugin on a data set.
 
     Parameters
     ----------
     model
-        ``file:path.py:Class``, ``module:package.module:factory``, or an object with ``info`` and ``predict``.
+        A spec, as :func:`segbench.load_model` takes it, or an object with ``info`` and ``predict``; or
+        ``preds:PATH``, which is what ``score(dataset, PATH)`` does.
     dataset
         Path in any readable format, or an open data set; it must have pictures.
     task, protocol
@@ -90,8 +92,6 @@ def run(
         A list of protocols of one task scores them all in one pass: each image is predicted once.
     settings
         What differs from the protocol's own settings, as in :func:`score`.
-    device
-        ``cpu``, or ``auto``, which is the CPU too: the record says so.
     batch_size
         Images a call. Official rows use 1: larger batches change the scores of some models.
     ignore
@@ -112,6 +112,9 @@ def run(
         Folder to write the record below; None to write none.
     progress
         Wraps the indices of the images, to show how far it is.
+    how
+        Where and in what the model computes, and whether code that comes with it may run: ``device dtype
+        model_threads tf32 unsafe_pickle trust_remote_code options``, as of :class:`segbench.models.Setup`.
 
     Returns
     -------
@@ -136,12 +139,22 @@ def run(
         threads=threads or os.cpu_count() or 1,
         timeout=timeout,
     )
-    asked = Asked(task, protocol, settings, check_device(device), tuple(ignore))
+    if isinstance(model, str) and model.startswith("preds:"):
+        return _run_files(model, dataset, protocol, task=task, settings=settings, out=out, progress=progress)
+    asked = Asked(task, protocol, settings, Setup(**how), tuple(ignore))
     bench = Bench.open(model, dataset, asked, stages)
     started = time.perf_counter()
     with bench.store(out, shard_size) as found:
         bench.fill(found, progress, resume)
         return bench.finish(found, out, started)
+
+
+def _run_files(
+    spec: str, dataset: Data, protocol: str | Protocols | None, **options: Any
+) -> RunRecord | Comparison:
+    """Score predictions that are there, as a model whose answers are known."""
+    path = spec.removeprefix("preds:")
+    return score(dataset, path, protocol=protocol, model=Path(path).name, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +164,7 @@ class Asked:
     task: str | None
     protocol: str | Protocols | None
     settings: Mapping[str, Any] | None
-    device: str
+    setup: Setup
     ignore: tuple[str, ...]
 
 
@@ -159,26 +172,22 @@ class Asked:
 class Bench:
     """A model and a data set, opened, and the rules that both serve."""
 
-    plugin: SegModel
-    spec: str | None
+    loaded: Loaded
     truth: Dataset
     asked: Asked
     stages: Stages
     protocols: Sequence[Protocol]
-    class_map: ClassMap
 
     @classmethod
     def open(cls, model: str | SegModel, dataset: Data, asked: Asked, stages: Stages) -> Bench:
         """Load the model, open the data set, and see that they fit."""
-        from segbench.models import load_model
-        from segbench.models.class_map import ClassMap
+        from segbench.loading import Asked as Wanted
+        from segbench.loading import Loaded
 
         truth = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
-        spec = model if isinstance(model, str) else None
-        plugin = load_model(model) if isinstance(model, str) else model
-        protocols = choose_protocols(asked.task, asked.protocol, truth, None, plugin.info.tasks)
-        class_map = ClassMap.match(plugin.info, truth.categories, ignore=asked.ignore)
-        return cls(plugin, spec, truth, asked, stages, protocols, class_map)
+        loaded = Loaded.of(model, truth, Wanted(setup=asked.setup, ignore=asked.ignore))
+        protocols = choose_protocols(asked.task, asked.protocol, truth, None, loaded.plugin.info.tasks)
+        return cls(loaded, truth, asked, stages, protocols)
 
     def panel(self) -> Panel:
         """A new panel of the protocols."""
@@ -186,21 +195,21 @@ class Bench:
 
     def store(self, out: str | Path | None, shard_size: int) -> _Place:
         """Where shards are kept: below ``out``, or, where no run could take them up, in a folder for now."""
-        model = model_identity(self.plugin, self.spec)
+        model = model_identity(self.loaded.plugin, self.loaded.spec)
         identity = {
             "segbench": __version__,
             "model": model,
-            "class_map": {str(k): v for k, v in self.class_map.ids.items()},
+            "loaded": {key: self.loaded.description().get(key) for key in ("class_map", "options")},
             "data": None if model is None else data_identity(self.truth),
             "protocols": [
                 [one.name, one.version, one.build(self.truth.categories, self.asked.settings).settings]
                 for one in self.protocols
             ],
             "batch_size": self.stages.batch_size,
-            "device": self.asked.device,
+            "environment": dict(self.loaded.environment()),
         }
         plan = Plan(self.truth.image_ids, identity, shard_size)
-        return _Place(plan, slug(self.plugin.info.name), out if model is not None else None)
+        return _Place(plan, slug(self.loaded.plugin.info.name), out if model is not None else None)
 
     def fill(self, found: Kept, progress: Progress, resume: bool) -> None:
         """Run the shards that are not there; with those that have failures they are run again."""
@@ -213,8 +222,9 @@ class Bench:
                 next(ticks, None)
         todo = [number for number in range(len(plan)) if number not in done]
         pipeline = Pipeline(
-            plugin=self.plugin,
-            class_map=self.class_map,
+            plugin=self.loaded.plugin,
+            class_map=self.loaded.class_map,
+            stuff=self.loaded.stuff(self.truth),
             panel=self.panel(),
             truth=self.truth,
             task=_only_task(self.protocols),
@@ -230,11 +240,13 @@ class Bench:
         panel = self.panel()
         latencies = found.merge(panel)
         if not latencies:
-            raise PluginError(f"{self.plugin.info.name}: no image could be scored; {found.first_error()}")
+            raise PluginError(
+                f"{self.loaded.plugin.info.name}: no image could be scored; {found.first_error()}"
+            )
         records = panel.records(
-            model=self.describe(),
+            model=self.loaded.description(),
             timing=_timing(latencies, self.stages.batch_size, time.perf_counter() - started),
-            env=environment(self.asked.device, self.stages.threads),
+            env={**environment("cpu", self.stages.threads), **self.loaded.environment()},
             provenance=provenance(),
             warnings=[],
         )
@@ -242,22 +254,6 @@ class Bench:
         if records[0].status == "complete":
             found.store.remove()
         return result
-
-    def describe(self) -> dict[str, Any]:
-        """What the record says of the model."""
-        from segbench.models import code_sha256
-
-        info = self.plugin.info
-        return {
-            "name": info.name,
-            "spec": self.spec,
-            "revision": info.revision,
-            "weights_sha256": info.weights_sha256,
-            "license": info.license,
-            "n_params": info.n_params,
-            "code_sha256": code_sha256(self.spec) if self.spec else None,
-            "class_map": {str(k): v for k, v in self.class_map.ids.items()},
-        }
 
 
 class _Place:

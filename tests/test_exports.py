@@ -15,7 +15,18 @@ import segbench
 from segbench.canonical.images import encode_labels
 
 # What takes long to import, or may not be installed; each is imported where it is used.
-HEAVY = {"cupy", "dask", "datasets", "matplotlib", "pandas", "pyarrow", "scipy", "torch", "transformers"}
+HEAVY = {
+    "cupy",
+    "dask",
+    "datasets",
+    "matplotlib",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "onnxruntime",
+    "torch",
+    "transformers",
+}
 
 
 def run_python(*args: str) -> subprocess.CompletedProcess[str]:

@@ -4,7 +4,7 @@
 
     {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health, tally, reshape}
     ← {protocols, results, environment, validation, engines} ← {store, packing, patience, identity, drawn}
-    ← {collect, pairing, comparison, losses, soundness} ← {panel, conversion_report, gathering}
+    ← {collect, pairing, comparison, losses, soundness, loading} ← {panel, conversion_report, gathering}
     ← {stepping, shards} ← pipeline ← {evaluate, conversion, curves, gallery} ← {running, pictures}
     ← leaderboard ← (the lazy names of segbench itself) ← {demo, demo_models, printed}
     ← cli_options ← cli_pictures ← {cli_data, cli_convert} ← cli
@@ -30,7 +30,7 @@ LAYERS = (
     ("formats", "metrics", "models", "health", "tally", "reshape"),
     ("protocols", "results", "environment", "columns", "validation", "engines"),
     ("store", "packing", "patience", "identity", "drawn"),
-    ("collect", "pairing", "comparison", "losses", "soundness"),
+    ("collect", "pairing", "comparison", "losses", "soundness", "loading"),
     ("panel", "conversion_report", "gathering"),
     ("stepping", "shards"),
     ("pipeline",),

@@ -16,7 +16,6 @@ alone, and then ``sniff`` of the modules that are left.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +23,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.options import checked_options
 from segbench.errors import DataError, UsageError, did_you_mean
 
 
@@ -271,23 +271,5 @@ def _align(predictions: Dataset, truth: Dataset) -> Dataset:
 
 
 def _checked(function: Any, options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Options that a reader knows, each of its type, with paths made of those that are paths."""
-    parameters = {
-        name: p
-        for name, p in inspect.signature(function, eval_str=True).parameters.items()
-        if p.kind is p.KEYWORD_ONLY
-    }
     module = function.__module__.rsplit(".", 1)[-1].replace("_", "-")
-    checked = {}
-    for key, value in (options or {}).items():
-        if key not in parameters:
-            raise UsageError(f"format {module} has no option {key!r}.{did_you_mean(key, parameters)}")
-        annotation = parameters[key].annotation
-        allowed = getattr(annotation, "__args__", (annotation,))
-        if Path in allowed and isinstance(value, str):
-            value = Path(value)  # noqa: PLW2901 - the same option, as its reader takes it
-        if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-            wanted = " or ".join(t.__name__ for t in allowed if t is not type(None))
-            raise UsageError(f"option {key} of format {module} is a {wanted.lower()}, not {value!r}")
-        checked[key] = value
-    return checked
+    return checked_options(function, options, f"format {module}")

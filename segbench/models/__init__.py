@@ -5,8 +5,13 @@ A spec is ``scheme:rest``, or the name of an entry point of group ``segbench.mod
 ``file:path.py:Class``
     a class, factory or model in one file;
 ``module:pkg.mod:factory``
-    the same in an installed module.
+    the same in an installed module;
+``hf:DIR``, ``hf:org/name@revision``
+    a model of Transformers, from a folder or the Hub;
+``onnx:m.onnx``, ``pt2:m.pt2``, ``ts:m.pt``
+    a file of ONNX, of ``torch.export`` or of TorchScript, with a description beside it.
 
+Each adapter is one file, in its docstring what it takes; it imports what it needs when it is asked.
 Plugins are code: only the one named is loaded, and listing reads metadata without importing.
 """
 
@@ -20,8 +25,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from segbench.errors import PluginError, UsageError, did_you_mean
+from segbench.canonical.options import checked_options
+from segbench.errors import DataError, PluginError, UsageError, did_you_mean
 from segbench.models.class_map import ClassMap
+from segbench.models.setup import Setup
 from segbench.models.types import (
     TASKS,
     Batch,
@@ -50,6 +57,7 @@ __all__ = [
     "Prediction",
     "SegModel",
     "SemanticPrediction",
+    "Setup",
     "Task",
     "code_sha256",
     "list_models",
@@ -61,8 +69,12 @@ GROUP = "segbench.models"
 ADAPTERS = {
     "file": "segbench.models.from_file:load",
     "module": "segbench.models.from_module:load",
+    "hf": "segbench.models.from_hf:load",
+    "onnx": "segbench.models.from_onnx:load",
+    "pt2": "segbench.models.from_export:load",
+    "ts": "segbench.models.from_torchscript:load",
 }
-"""Scheme of a spec → the function that makes a model of the rest of it."""
+"""Scheme of a spec → the function that makes a model of the rest of it and a :class:`Setup`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,27 +96,31 @@ def list_models() -> list[ModelEntry]:
     ]
 
 
-def load_model(spec: str) -> SegModel:
+def load_model(spec: str, setup: Setup | None = None) -> SegModel:
     """Load a model plugin.
 
     Parameters
     ----------
     spec
-        ``file:path.py:Class``, ``module:pkg.mod:factory``, or the name of an installed plugin.
+        ``scheme:rest`` of one of :data:`ADAPTERS`, or the name of an installed plugin.
+    setup
+        What the runner asks of it; :func:`segbench.models.setup.place` then puts it on the device.
 
     Raises
     ------
     UsageError
-        When the spec names nothing that exists.
+        When the spec names nothing that exists, a package is missing, or an option is unknown.
     PluginError
         When the plugin raises, or what it gives is no model.
     """
     scheme, rest = _scheme(spec)
     module, _, name = ADAPTERS[scheme].partition(":")
-    load = cast("Callable[[str], object]", getattr(import_module(module), name))
+    load = cast("Callable[..., object]", getattr(import_module(module), name))
+    setup = setup or Setup()
+    options = checked_options(load, setup.options, f"a model of {scheme}:")
     try:
-        model = load(rest)
-    except (UsageError, PluginError):
+        model = load(rest, setup, **options)
+    except (UsageError, PluginError, DataError):
         raise
     except (Exception, SystemExit) as error:  # whatever a stranger's code raises
         raise PluginError(f"{spec}: raised {type(error).__name__} while loading: {error}") from error

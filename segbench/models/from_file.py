@@ -9,9 +9,10 @@ from pathlib import Path
 
 from segbench.errors import UsageError
 from segbench.models.from_module import make
+from segbench.models.setup import Setup
 
 
-def load(rest: str) -> object:
+def load(rest: str, setup: Setup) -> object:  # noqa: ARG001 - every adapter is asked alike
     """Execute the file of ``path.py:Class``, and no other, and make the model.
 
     Raises

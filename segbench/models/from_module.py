@@ -6,9 +6,10 @@ from importlib import import_module
 from typing import Any
 
 from segbench.errors import UsageError, did_you_mean
+from segbench.models.setup import Setup
 
 
-def load(rest: str) -> object:
+def load(rest: str, setup: Setup) -> object:  # noqa: ARG001 - every adapter is asked alike
     """Import the module of ``pkg.mod:factory`` and make the model.
 
     Raises

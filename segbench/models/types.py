@@ -53,11 +53,14 @@ class Batch:
         Their ids.
     task
         Which kind of prediction is wanted.
+    stuff
+        Category ids of the model that the data set calls stuff: in a panoptic prediction each is one segment.
     """
 
     images: Sequence[NDArray[np.uint8]]
     image_ids: Sequence[str]
     task: Task
+    stuff: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         return len(self.images)

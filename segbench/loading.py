@@ -1,0 +1,96 @@
+"""The model of a run: loaded, put on its device, its categories matched; and what the record says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from segbench.canonical.dataset import Dataset
+from segbench.environment import redact
+from segbench.errors import PluginError
+from segbench.models import Setup, code_sha256, load_model
+from segbench.models.class_map import ClassMap
+from segbench.models.setup import Placement, place
+
+if TYPE_CHECKING:
+    from segbench.models import SegModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a run asks of its model.
+
+    Attributes
+    ----------
+    setup
+        Where and how it is loaded.
+    ignore
+        Its categories that the data set lacks and whose predictions are not scored.
+    """
+
+    setup: Setup = field(default_factory=Setup)
+    ignore: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A model that is ready, on a data set whose categories are matched with its own."""
+
+    plugin: SegModel
+    spec: str | None
+    class_map: ClassMap
+    placement: Placement
+    asked: Asked
+
+    @classmethod
+    def of(cls, model: str | SegModel, truth: Dataset, asked: Asked) -> Loaded:
+        """Load a model, put it on its device, and match its categories with those of a data set.
+
+        Raises
+        ------
+        UsageError, DataError, PluginError
+            As :func:`load_model`, :func:`place` and :meth:`ClassMap.match`.
+        """
+        spec = model if isinstance(model, str) else None
+        plugin = load_model(model, asked.setup) if isinstance(model, str) else model
+        try:
+            placement = place(plugin, asked.setup)
+        except PluginError as error:
+            raise PluginError(f"{plugin.info.name}: {error}") from error
+        class_map = ClassMap.match(plugin.info, truth.categories, ignore=asked.ignore)
+        return cls(plugin=plugin, spec=spec, class_map=class_map, placement=placement, asked=asked)
+
+    def stuff(self, truth: Dataset) -> frozenset[int]:
+        """Category ids of the model that are stuff in the data set."""
+        things = {category.id for category in truth.categories if category.isthing}
+        return frozenset(k for k, i in self.class_map.ids.items() if i is not None and i not in things)
+
+    def description(self) -> dict[str, Any]:
+        """What the record says of the model."""
+        info, setup = self.plugin.info, self.asked.setup
+        allowed = {
+            "unsafe_pickle": setup.unsafe_pickle,
+            "trust_remote_code": setup.trust_remote_code,
+        }
+        return {
+            "name": info.name,
+            "spec": None if self.spec is None else redact([self.spec])[0],
+            "revision": info.revision,
+            "weights_sha256": info.weights_sha256,
+            "license": info.license,
+            "n_params": info.n_params,
+            "code_sha256": code_sha256(self.spec) if self.spec else None,
+            "class_map": {str(k): v for k, v in self.class_map.ids.items()},
+            **({"options": dict(setup.options)} if setup.options else {}),
+            **{key: True for key, value in allowed.items() if value},
+        }
+
+    def environment(self) -> Mapping[str, Any]:
+        """What the record says of where and in what it computed."""
+        return {
+            "device": self.placement.device,
+            "dtype": self.placement.dtype,
+            "tf32": self.asked.setup.tf32,
+            "model_threads": self.asked.setup.model_threads,
+        }
