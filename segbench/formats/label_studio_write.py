@@ -52,10 +52,19 @@ def count_ids(sample: Sample, _: Categories) -> int:
     return sum(s.id != place for place, s in enumerate(sample.segments, 1))
 
 
+def count_polygons(sample: Sample, categories: Categories) -> int:
+    """Objects of polygons that are written as brushes: of several, or that percent would draw otherwise."""
+    size, lost = (sample.height, sample.width), 0
+    for segment in sample.segments:
+        if segment.polygons is not None and polygon_percent(segment, size) is None:
+            lost += _kept(segment, sample, categories[segment.category_id].name) is None
+    return lost
+
+
 LOSES = {
     "instances": pixelless,
     "ids": count_ids,
-    "polygons": lambda sample, _: sum(len(s.polygons or ()) > 1 for s in sample.segments),
+    "polygons": count_polygons,
     "stated": stated_beside,
     "extra": lambda sample, _: int(any(key not in (TASK, OTHERS) for key in sample.extra)),
     "category_fields": colored_fields,
@@ -70,7 +79,8 @@ LOSES = {
 def write(dataset: Dataset, target: Path, *, images: str = "link", progress: Progress = iter) -> None:
     """Write ``tasks.json``, ``config.xml`` and ``images``.
 
-    Objects of several polygons are written as brushes. Where ids of images are no integers, tasks are
+    Objects of several polygons are written as brushes, and so are those that percent would draw otherwise by
+    a pixel. Where ids of images are no integers, tasks are
     numbered, and their data have the ``image_id``; of several splits they have the ``split``.
 
     Raises
@@ -191,9 +201,9 @@ def _new(segment: Segment, sample: Sample, label: str, rle: Rle | None) -> list[
 
 def _outline(segment: Segment, size: tuple[int, int], rle: Rle | None) -> tuple[str, dict[str, Any]] | None:
     """Name of the tool and value of a region; None of what has no pixel."""
-    if segment.polygons is not None and len(segment.polygons) == 1:
-        points = np.array(_to_percent(segment.polygons[0], size)).reshape(-1, 2).tolist()
-        return "polygon", {"points": points, "closed": True}
+    percent = polygon_percent(segment, size)
+    if percent is not None:
+        return "polygon", {"points": np.array(percent).reshape(-1, 2).tolist(), "closed": True}
     if rle is not None:
         stream = encode_brush(rle.to_mask()) if rle.area else None
         return None if stream is None else ("brush", {"format": "rle", "rle": list(stream)})
@@ -201,6 +211,19 @@ def _outline(segment: Segment, size: tuple[int, int], rle: Rle | None) -> tuple[
         return None
     sides = dict(zip(("x", "y", "width", "height"), _to_percent(segment.bbox, size), strict=True))
     return "rectangle", {**sides, "rotation": 0}
+
+
+def polygon_percent(segment: Segment, size: tuple[int, int]) -> list[float] | None:
+    """Return the only polygon of a segment in percent; None where percent would be drawn as other pixels."""
+    if segment.polygons is None or len(segment.polygons) != 1:
+        return None
+    (polygon,) = segment.polygons
+    percent = _to_percent(polygon, size)
+    read = _read_flat(np.array(percent), size)
+    if np.array_equal(read, polygon):
+        return percent
+    same = Rle.from_polygons([read], *size) == Rle.from_polygons([polygon], *size)
+    return percent if same else None
 
 
 def _to_percent(pixels: tuple[float, ...], size: tuple[int, int]) -> list[float]:
