@@ -68,7 +68,7 @@ NVRTC := $(if $(filter Linux,$(shell uname -s)),nvidia-cuda-nvrtc-cu12 nvidia-cu
 
 # The reference scorers. Two of them ask for packages (a desktop OpenCV, "typing") that what the tests call does not need.
 $(VENV)/.test: $(VENV)/.dev
-	$(PIP_INSTALL) torch torchmetrics pyquaternion transformers onnx onnxruntime
+	$(PIP_INSTALL) torch torchmetrics pyquaternion transformers onnx onnxruntime webdataset
 	$(PIP_INSTALL) --no-deps panopticapi-lite cityscapesscripts
 	$(if $(NVRTC),$(PIP_INSTALL) --no-deps $(NVRTC))
 	@touch $@

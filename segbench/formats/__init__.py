@@ -81,6 +81,9 @@ FORMATS = {
     "instance-png": Entry("segbench.formats.instance_png", folders=("*/masks", "*/*/masks")),
     "mapillary": Entry("segbench.formats.mapillary", folders=("config*.json",)),
     "labelme": Entry("segbench.formats.labelme", files=(".json",), folders=("*.json", "*/*.json")),
+    "webdataset": Entry(
+        "segbench.formats.webdataset", files=(".tar",), folders=("info.json", "*.tar", "*/*.tar")
+    ),
     "hf": Entry(
         "segbench.formats.hf",
         files=(".parquet",),

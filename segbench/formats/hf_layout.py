@@ -17,12 +17,11 @@ from segbench.errors import DataError, UsageError, did_you_mean
 from segbench.formats.hf_tables import ArrowTable, NameTable, ParquetTable, Table
 from segbench.formats.pictures import read_text
 from segbench.formats.plain_json import parse_json, read_object
+from segbench.formats.split_names import SPLITS, split_of
 
 METADATA = ("metadata.parquet", "metadata.jsonl", "metadata.csv")
 """Names of the table of an image folder."""
 
-_SHARD = re.compile(r"(?P<split>.+?)-\d{5}-of-\d{5}(-[0-9a-f]{16})?")
-_SPLITS = ("train", "training", "validation", "valid", "val", "dev", "test", "testing", "eval", "evaluation")
 _MOST_CARD = 1 << 24
 
 
@@ -63,7 +62,7 @@ def find_tables(path: Path, config: str | None) -> Repository:
         When there are several configurations, or none of this name.
     """
     if path.is_file():
-        return _described(path.parent, {_split_of(path, path.parent): [_table(path)]}, {})
+        return _described(path.parent, {split_of(path, path.parent): [_table(path)]}, {})
     if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
         return _saved(path)
     metadata = _metadata_files(path)
@@ -149,14 +148,14 @@ def _data_files(
     folders: dict[str, list[Path]] = {}
     for file in files:
         parts = file.relative_to(path).parts[:-1]
-        name = next((p for p in parts if p != "data" and p.lower() not in _SPLITS), "default")
+        name = next((p for p in parts if p != "data" and p.lower() not in SPLITS), "default")
         folders.setdefault(name, []).append(file)
     if not folders:
         raise DataError("holds no Parquet files, and no metadata.jsonl beside pictures", file=path)
     splits: dict[str, list[Path]] = {}
     name = _choose(folders, config, None)
     for file in folders[name]:
-        splits.setdefault(_split_of(file, path), []).append(file)
+        splits.setdefault(split_of(file, path), []).append(file)
     return splits, {"config_name": name}
 
 
@@ -180,7 +179,7 @@ def _listed(path: Path, given: Any) -> dict[str, list[Path]]:
         for pattern in patterns if isinstance(patterns, list) else [patterns]:
             for file in _matching(path, pattern):
                 split = row.get("split") if isinstance(row, dict) else None
-                splits.setdefault(str(split or _split_of(file, path)), []).append(file)
+                splits.setdefault(str(split or split_of(file, path)), []).append(file)
     if not splits:
         raise DataError("names no file that is there", file=path / "README.md", field="configs.data_files")
     return splits
@@ -196,15 +195,6 @@ def _matching(path: Path, pattern: Any) -> list[Path]:
     except (ValueError, NotImplementedError, IndexError) as error:
         raise DataError(f"has {pattern!r}, which is no pattern of file names: {error}", **where) from None
     return [file for file in found if file.is_file() and file.suffix in (".parquet", ".arrow")]
-
-
-def _split_of(file: Path, root: Path) -> str:
-    """``validation`` for ``data/validation-00000-of-00003.parquet``; else a usual name that occurs."""
-    match = _SHARD.fullmatch(file.stem)
-    if match:
-        return match["split"]
-    words = [*reversed(file.relative_to(root).parts[:-1]), *re.split(r"[-_. ]", file.stem)]
-    return next((word for word in words if word.lower() in _SPLITS), "train")
 
 
 def _by_split(path: Path, tables: Sequence[Table]) -> dict[str, list[Table]]:

@@ -65,9 +65,18 @@ class IdReader:
     @classmethod
     def guess(cls, files: Iterable[tuple[str, str]], *, ignore_index: int | None, **options: Any) -> IdReader:
         """Take as many categories as the largest id in the files says, and note it."""
+        maps = (
+            codec.decode_label_runs(read_file(file, image_id=name), file=file, image_id=name)
+            for name, file in files
+        )
+        return cls.guess_from(maps, ignore_index=ignore_index, **options)
+
+    @classmethod
+    def guess_from(cls, maps: Iterable[LabelRuns], *, ignore_index: int | None, **options: Any) -> IdReader:
+        """Take as many categories as the largest stored id in these maps says, and note it."""
         largest = -1
-        for name, file in files:
-            ids = codec.decode_label_runs(read_file(file, image_id=name), file=file, image_id=name).values
+        for runs in maps:
+            ids = runs.values
             ignored = [255 if ids.dtype == np.uint8 else 65_535, -1 if ignore_index is None else ignore_index]
             ids = ids[~np.isin(ids, ignored)].astype(np.int32)
             largest = max(largest, int(ids.max(initial=-1)))
