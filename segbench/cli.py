@@ -13,6 +13,7 @@ import click
 
 from segbench.cli_convert import convert, labels
 from segbench.cli_data import formats, inspect, validate
+from segbench.cli_models import doctor, models
 from segbench.cli_options import PATH, pairs, print_json, progress
 from segbench.cli_pictures import picture_options
 from segbench.errors import PartialError, SegbenchError
@@ -46,7 +47,7 @@ def main() -> None:
     """Convert any segmentation data set, score any model, publish a leaderboard that can be trusted."""
 
 
-for command in (convert, formats, labels, inspect, validate):
+for command in (convert, formats, labels, inspect, validate, models, doctor):
     main.add_command(command)
 
 
@@ -144,18 +145,6 @@ def _refuse_partial(result: Any) -> None:
             f"the record is partial: {counts['n_scored']:,} of {counts['n_expected']:,} images are scored; "
             "run again to try the others"
         )
-
-
-@main.command()
-def models() -> None:
-    """List installed model plugins, importing none."""
-    from segbench.models import ADAPTERS, list_models
-
-    for entry in list_models():
-        click.echo(f"{entry.name}  ({entry.distribution})")
-    click.echo(
-        "MODEL is the name of a plugin above, or one of: " + ", ".join(f"{scheme}:…" for scheme in ADAPTERS)
-    )
 
 
 @main.command()

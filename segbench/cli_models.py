@@ -1,0 +1,53 @@
+"""Commands about model plugins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from segbench.cli_options import pairs
+from segbench.errors import PluginError
+
+
+@click.command()
+def models() -> None:
+    """List installed model plugins, importing none."""
+    from segbench.models import ADAPTERS, list_models
+
+    for entry in list_models():
+        click.echo(f"{entry.name}  ({entry.distribution})")
+    click.echo(
+        "MODEL is the name of a plugin above, or one of: "
+        + ", ".join(f"{scheme}:…" for scheme in ["preds", *ADAPTERS])
+    )
+
+
+@click.command()
+@click.argument("model")
+@click.option("--device", metavar="D", default="auto", show_default=True, help="cpu, cuda, cuda:1 or auto.")
+@click.option("--dtype", metavar="T", help="float32, float16 or bfloat16; by default as the model is stored.")
+@click.option("--unsafe-pickle", is_flag=True, help="Let weights be unpickled, which runs code in them.")
+@click.option("--trust-remote-code", is_flag=True, help="Let code of hf:NAME@COMMIT run.")
+@pairs("--model-option", "the adapter of MODEL, such as threshold=0.5")
+def doctor(model: str, **how: Any) -> None:
+    """See whether a model plugin behaves.
+
+    Asks it for pictures of odd sizes, for the same ones again, in a batch and from two threads, and reads
+    each answer as a run would. Ends with exit code 4 at a fault; a note says what scores may depend on.
+    """
+    from segbench.models import Setup, load_model
+    from segbench.models.doctor import examine
+    from segbench.models.setup import place
+
+    setup = Setup(**how)
+    plugin = load_model(model, setup)
+    placed = place(plugin, setup)
+    info = plugin.info
+    click.echo(f"{info.name}: {', '.join(info.tasks)}, {len(info.id2label)} categories, on {placed.device}")
+    faults = 0
+    for finding in examine(plugin):
+        click.echo(str(finding))
+        faults += finding.verdict == "fault"
+    if faults:
+        raise PluginError(f"{info.name} misbehaves: {faults} of the checks above found a fault")
