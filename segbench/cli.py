@@ -103,6 +103,7 @@ def score(truth: Path, predictions: Path, as_json: bool, **options: Any) -> None
 @click.option(
     "--ignore", metavar="NAME", multiple=True, help="Category of MODEL that DATASET lacks; may be repeated."
 )
+@click.option("--synonyms", type=PATH, help='TOML of "name in MODEL" = "name in DATASET", or = false.')
 @click.option(
     "--on-error", type=click.Choice(["stop", "skip"]), default="stop", show_default=True,
     help="At an image that fails: stop, or note it and go on; the record is then partial.",
@@ -131,9 +132,12 @@ def run(model: str, dataset: Path, as_json: bool, **options: Any) -> None:
     MODEL is file:path.py:Class, module:package.module:factory, hf:DIR, onnx:FILE …, preds:PATH, or the
     name of an installed plugin: see `segbench models`.
     """
+    from segbench import printed
     from segbench.running import run as run_model
 
-    _print_result(run_model(model, dataset, progress=progress("run"), **options), as_json)
+    result = run_model(model, dataset, progress=progress("run"), **options)
+    click.echo(printed.class_map_text(result), err=True)
+    _print_result(result, as_json)
 
 
 def _refuse_partial(result: Any) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segbench.canonical.dataset import Dataset
 from segbench.environment import redact
 from segbench.errors import PluginError
 from segbench.models import Setup, code_sha256, load_model
-from segbench.models.class_map import ClassMap
+from segbench.models.class_map import ClassMap, read_synonyms
 from segbench.models.setup import Placement, place
 
 if TYPE_CHECKING:
@@ -27,10 +28,13 @@ class Asked:
         Where and how it is loaded.
     ignore
         Its categories that the data set lacks and whose predictions are not scored.
+    synonyms
+        A file of what the data set calls the model's categories.
     """
 
     setup: Setup = field(default_factory=Setup)
     ignore: Sequence[str] = ()
+    synonyms: str | Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +62,8 @@ class Loaded:
             placement = place(plugin, asked.setup)
         except PluginError as error:
             raise PluginError(f"{plugin.info.name}: {error}") from error
-        class_map = ClassMap.match(plugin.info, truth.categories, ignore=asked.ignore)
+        synonyms = None if asked.synonyms is None else read_synonyms(Path(asked.synonyms))
+        class_map = ClassMap.match(plugin.info, truth.categories, ignore=asked.ignore, synonyms=synonyms)
         return cls(plugin=plugin, spec=spec, class_map=class_map, placement=placement, asked=asked)
 
     def stuff(self, truth: Dataset) -> frozenset[int]:
@@ -81,6 +86,7 @@ class Loaded:
             "license": info.license,
             "n_params": info.n_params,
             "code_sha256": code_sha256(self.spec) if self.spec else None,
+            "id2label": {str(k): label for k, label in info.id2label.items()},
             "class_map": {str(k): v for k, v in self.class_map.ids.items()},
             **({"options": dict(setup.options)} if setup.options else {}),
             **{key: True for key, value in allowed.items() if value},

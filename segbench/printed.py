@@ -25,6 +25,28 @@ def result_json(result: RunRecord | Comparison) -> str:
     return result.to_json() if isinstance(result, RunRecord) else _dumps(result.to_dict())
 
 
+def class_map_text(result: RunRecord | Comparison) -> str:
+    """Which category of the data set each of the model's is: a line for each that is not of the same name."""
+    record = result if isinstance(result, RunRecord) else next(iter(result))
+    names = {row["id"]: row["name"] for row in record.dataset["categories"]}
+    labels, class_map = record.model.get("id2label", {}), record.model.get("class_map", {})
+    lines = [
+        f"  {key} {labels[key]} → {'ignored' if i is None else names[i]}"
+        for key, i in class_map.items()
+        if key in labels and (i is None or names[i] != labels[key])
+    ]
+    missing = [name for i, name in names.items() if i not in class_map.values()]
+    if missing and class_map:
+        lines.append(f"  not known to the model: {', '.join(missing)}")
+    used = sum(i is not None for i in class_map.values())
+    head = f"{record.model['name']}: {used} of {len(class_map)} classes are in the data set"
+    return (
+        "\n".join([head, *lines])
+        if class_map
+        else f"{record.model['name']}: classes are those of the data set"
+    )
+
+
 def warnings_of(result: RunRecord | Comparison) -> Iterator[str]:
     """Every warning once, after the protocols that have it where others have not."""
     records = [result] if isinstance(result, RunRecord) else list(result)

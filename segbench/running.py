@@ -45,6 +45,7 @@ ON_ERROR = ("stop", "skip")
 class _RunOptions(CommonOptions, SetupOptions, total=False):
     batch_size: int
     ignore: Sequence[str]
+    synonyms: str | Path | None
     on_error: str
     timeout: float | None
     threads: int | None
@@ -69,6 +70,7 @@ def run(
     settings: Mapping[str, Any] | None = None,
     batch_size: int = 1,
     ignore: Sequence[str] = (),
+    synonyms: str | Path | None = None,
     on_error: str = "stop",
     timeout: float | None = None,
     threads: int | None = None,
@@ -96,6 +98,8 @@ def run(
         Images a call. Official rows use 1: larger batches change the scores of some models.
     ignore
         Categories of the model that the data set lacks; their pixels are void, their instances dropped.
+    synonyms
+        A TOML file of ``"the model's name" = "the data set's"``, or ``= false`` for what is to be ignored.
     on_error
         ``stop`` at an image that fails; or ``skip`` it: it is noted in the record, which is then partial.
     timeout
@@ -141,7 +145,7 @@ def run(
     )
     if isinstance(model, str) and model.startswith("preds:"):
         return _run_files(model, dataset, protocol, task=task, settings=settings, out=out, progress=progress)
-    asked = Asked(task, protocol, settings, Setup(**how), tuple(ignore))
+    asked = Asked(task, protocol, settings, Setup(**how), tuple(ignore), synonyms)
     bench = Bench.open(model, dataset, asked, stages)
     started = time.perf_counter()
     with bench.store(out, shard_size) as found:
@@ -166,6 +170,7 @@ class Asked:
     settings: Mapping[str, Any] | None
     setup: Setup
     ignore: tuple[str, ...]
+    synonyms: str | Path | None
 
 
 @dataclass(frozen=True)
@@ -185,7 +190,9 @@ class Bench:
         from segbench.loading import Loaded
 
         truth = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
-        loaded = Loaded.of(model, truth, Wanted(setup=asked.setup, ignore=asked.ignore))
+        loaded = Loaded.of(
+            model, truth, Wanted(setup=asked.setup, ignore=asked.ignore, synonyms=asked.synonyms)
+        )
         protocols = choose_protocols(asked.task, asked.protocol, truth, None, loaded.plugin.info.tasks)
         return cls(loaded, truth, asked, stages, protocols)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segbench.errors import UsageError, did_you_mean
+from segbench.errors import DataError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from segbench.canonical.categories import Categories
@@ -36,7 +38,14 @@ class ClassMap:
     missing: tuple[str, ...] = ()
 
     @classmethod
-    def match(cls, info: ModelInfo, categories: Categories, *, ignore: Iterable[str] = ()) -> ClassMap:
+    def match(
+        cls,
+        info: ModelInfo,
+        categories: Categories,
+        *,
+        ignore: Iterable[str] = (),
+        synonyms: Mapping[str, str | None] | None = None,
+    ) -> ClassMap:
         """Match by name; case does not count, and ``_``, ``-`` and space are one.
 
         Parameters
@@ -47,19 +56,24 @@ class ClassMap:
             The data set's.
         ignore
             Names of model categories whose predictions are not scored.
+        synonyms
+            What the data set calls a model's category, by the model's name for it; None ignores it. Names
+            that the model does not have are passed over, so that one file serves several models.
 
         Raises
         ------
         UsageError
             When a model category is not in the data set and not in ``ignore``, fits two of its categories,
-            or ``ignore`` names one that the model does not have.
+            ``ignore`` names one that the model does not have, or a synonym one that the data set has not.
         """
         skip = _ignored(info, ignore)
         names = [category.name for category in categories]
+        other = _renamed(synonyms or {}, names)
+        skip |= {key for key, name in other.items() if name is None}
         ids: dict[int, int | None] = {}
         gaps = []
         for model_id, label in sorted(info.id2label.items()):
-            found = [] if _key(label) in skip else _find(label, names)
+            found = [] if _key(label) in skip else _find(other.get(_key(label)) or label, names)
             if len(found) > 1:
                 raise UsageError(
                     f"model {info.name!r}: class {label!r} fits {len(found)} categories of the data set: "
@@ -71,7 +85,7 @@ class ClassMap:
         if gaps:
             raise UsageError(
                 f"model {info.name!r} has classes that the data set has not: {', '.join(gaps)}. "
-                "Rename them in the model's id2label, or ignore them by name"
+                "Say what the data set calls them in a file of synonyms, or ignore them by name"
             )
         missing = tuple(name for i, name in enumerate(names) if i not in ids.values())
         return cls(info.name, ids, dict(info.id2label), missing)
@@ -86,6 +100,34 @@ class ClassMap:
         if self.missing:
             lines.append(f"  not known to the model: {', '.join(self.missing)}")
         return "\n".join(lines)
+
+
+def read_synonyms(file: Path) -> dict[str, str | None]:
+    """Read a TOML file of ``"name in the model" = "name in the data set"``, or ``= false`` to ignore it.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read, or holds other values.
+    """
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be read: {error}", file=file) from None
+    for name, value in content.items():
+        if not isinstance(value, str) and value is not False:
+            raise DataError(f"must be a name, or false to ignore it, not {value!r}", file=file, field=name)
+    return {name: value or None for name, value in content.items()}
+
+
+def _renamed(synonyms: Mapping[str, str | None], names: list[str]) -> dict[str, str | None]:
+    for name, wanted in synonyms.items():
+        if wanted is not None and not _find(wanted, names):
+            raise UsageError(
+                f"synonyms: {name!r} is to be {wanted!r}, which the data set has not."
+                f"{did_you_mean(wanted, names)}"
+            )
+    return {_key(name): wanted for name, wanted in synonyms.items()}
 
 
 def _key(name: str) -> str:

@@ -1,8 +1,9 @@
 import pytest
 
 from segbench.canonical.categories import Categories, Category
-from segbench.errors import UsageError
+from segbench.errors import DataError, UsageError
 from segbench.models import ClassMap, ModelInfo
+from segbench.models.class_map import read_synonyms
 
 
 def info(*names):
@@ -54,6 +55,39 @@ def test_ignoring_what_the_model_has_not():
 def test_a_name_that_fits_two_categories():
     with pytest.raises(UsageError, match=r"'hot dog' fits 2 categories.*'hot-dog', 'hot_dog'"):
         ClassMap.match(info("hot dog"), categories("hot-dog", "hot_dog"))
+
+
+def test_synonyms_rename_and_ignore():
+    found = ClassMap.match(
+        info("Auto", "void", "road"),
+        categories("road", "car"),
+        synonyms={"auto": "car", "void": None, "other model's": "road"},
+    )
+    assert found.ids == {0: 1, 1: None, 2: 0}
+
+
+def test_a_synonym_that_the_data_set_has_not():
+    with pytest.raises(
+        UsageError, match=r"'auto' is to be 'cat', which the data set has not. Did you mean 'car'"
+    ):
+        ClassMap.match(info("auto"), categories("car"), synonyms={"auto": "cat"})
+
+
+def test_a_file_of_synonyms(tmp_path):
+    file = tmp_path / "s.toml"
+    file.write_text('auto = "car"\n"traffic sign" = false\n')
+    assert read_synonyms(file) == {"auto": "car", "traffic sign": None}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("auto = 3", "auto: must be a name"), ("auto", "cannot be read")]
+)
+def test_a_broken_file_of_synonyms(tmp_path, text, message):
+    file = tmp_path / "s.toml"
+    file.write_text(text)
+    with pytest.raises(DataError, match=message) as caught:
+        read_synonyms(file)
+    assert "s.toml" in str(caught.value)
 
 
 def test_report():
