@@ -13,9 +13,9 @@ import click
 
 from segbench.cli_convert import convert, labels
 from segbench.cli_data import formats, inspect, validate
+from segbench.cli_leaderboard import leaderboard
 from segbench.cli_models import doctor, models
 from segbench.cli_options import PATH, pairs, print_json, progress
-from segbench.cli_pictures import picture_options
 from segbench.errors import PartialError, SegbenchError
 
 EXIT_CODES = """\
@@ -47,7 +47,7 @@ def main() -> None:
     """Convert any segmentation data set, score any model, publish a leaderboard that can be trusted."""
 
 
-for command in (convert, formats, labels, inspect, validate, models, doctor):
+for command in (convert, formats, labels, inspect, validate, models, doctor, leaderboard):
     main.add_command(command)
 
 
@@ -205,24 +205,6 @@ def curves(
         print_json(shown.astype(object).where(shown.notna(), None).to_dict("records"))
     else:
         click.echo(shown.drop(columns="category_id").to_string(index=False, na_rep="–", float_format="%.4f"))
-
-
-@main.command()
-@click.argument("results", type=PATH)
-@click.option("--out", type=PATH, required=True, help="Folder to write the leaderboard to.")
-@click.option(
-    "--formats", "names", metavar="LIST", default="md,csv,html", show_default=True, help="What to write."
-)
-@picture_options
-def leaderboard(results: Path, out: Path, names: str, **options: Any) -> None:
-    """Write tables and a page from run records."""
-    from segbench.leaderboard import build_leaderboard
-
-    board = build_leaderboard(results, out, formats=tuple(names.split(",")), **options)
-    for left_out in board.left_out:
-        click.echo(f"left out: {left_out.path}: {left_out.reason}", err=True)
-    for path in board.paths:
-        click.echo(str(path))
 
 
 @main.command()

@@ -455,3 +455,41 @@ def logits_confusion(truth, scores, ignore_index):
     with np.errstate(invalid="ignore", over="ignore"):
         labels = np.argmax(upsampled(scores.astype(np.float32), *truth.shape[1:]), axis=1)
     return confusion(truth, labels, scores.shape[1], ignore_index)
+
+
+# --- resamples ------------------------------------------------------------------------------------
+
+
+def weighted_precision(detections, truths, weights, grid, levels):
+    """AP of one category at each threshold, of images held ``weights`` times, their copies written out one
+    by one.
+
+    Detections are (image, hit, counted) by falling score; None without truths.
+    """
+    if not truths:
+        return [None] * levels
+    copies = [(hit, counted) for image, hit, counted in detections for _ in range(weights[image])]
+    result = []
+    for t in range(levels):
+        right = seen = 0
+        points = []  # (recall, precision)
+        for hit, counted in copies:
+            if counted >> t & 1:
+                seen += 1
+                right += hit >> t & 1
+            points.append((right / truths, right / (seen + np.spacing(1))))
+        total = 0.0
+        for least in grid:
+            reached = [i for i, p in enumerate(points) if p[0] >= least]
+            total += max((p[1] for p in points[reached[0] :]), default=0.0) if reached else 0.0
+        result.append(total / len(grid))
+    return result
+
+
+def weighted_sums(rows, weights, n_columns, depth):
+    """Sums [n_columns][depth] of rows (image, column, values), each image held ``weights`` times."""
+    sums = [[0.0] * depth for _ in range(n_columns)]
+    for image, column, values in rows:
+        for v, value in enumerate(values):
+            sums[column][v] += weights[image] * value
+    return sums

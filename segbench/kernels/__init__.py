@@ -56,6 +56,7 @@ from segbench.kernels._png import (
     read_png_ids,
     read_png_runs,
 )
+from segbench.kernels._resample import weighted_precision, weighted_sums
 from segbench.kernels._rle import (
     rle_check,
     rle_from_runs,
@@ -128,4 +129,6 @@ __all__ = [
     "segment_rles",
     "segment_tables",
     "table_of",
+    "weighted_precision",
+    "weighted_sums",
 ]

@@ -197,3 +197,24 @@ def rle_boundary_iou(
     distance: int,
     /,
 ) -> npt.NDArray[np.float64]: ...
+def weighted_precision(
+    starts: npt.NDArray[np.int64],
+    images: npt.NDArray[np.int32],
+    hit: npt.NDArray[np.uint64],
+    counted: npt.NDArray[np.uint64],
+    weights: npt.NDArray[np.uint16],
+    truths: npt.NDArray[np.int64],
+    grid: npt.NDArray[np.float64],
+    levels: int,
+    threads: int,
+    /,
+) -> npt.NDArray[np.float64]: ...
+def weighted_sums(
+    images: npt.NDArray[np.int32],
+    columns: npt.NDArray[np.int32],
+    values: npt.NDArray[np.float64],
+    weights: npt.NDArray[np.uint16],
+    n_columns: int,
+    threads: int,
+    /,
+) -> npt.NDArray[np.float64]: ...

@@ -20,4 +20,5 @@ NB_MODULE(_cpu, m) {
   seg::add_contour_doors(m);
   seg::add_logits_doors(m);
   seg::add_topology_doors(m);
+  seg::add_resample_doors(m);
 }

@@ -1,10 +1,9 @@
 // CPU door that draws the curves of average precision.
 #include <algorithm>
-#include <atomic>
-#include <thread>
 
 #include "curves.h"
 #include "door.h"
+#include "share_out.h"
 
 namespace seg {
 namespace {
@@ -88,17 +87,6 @@ std::vector<Part> read_parts(const nb::list& parts, std::size_t areas) {
     out.push_back(part);
   }
   return out;
-}
-
-// Calls work(next) in so many threads at a time; next() hands out 0 .. n - 1 and then n.
-template <class Work>
-void share_out(std::size_t n, int64_t threads, Work work) {
-  std::atomic<std::size_t> handed{0};
-  auto next = [&] { return least(handed++, n); };
-  std::vector<std::thread> others;
-  for (int64_t i = 1; i < least(threads, static_cast<int64_t>(n)); ++i) others.emplace_back(work, next);
-  work(next);
-  for (std::thread& other : others) other.join();
 }
 
 // Curves of the categories in `order`; -1 where one has no truth. Arrays are [T, R, K, A, M], [T, K, A, M].

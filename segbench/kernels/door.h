@@ -77,5 +77,6 @@ void add_boundary_rle_doors(nb::module_& m);
 void add_contour_doors(nb::module_& m);
 void add_logits_doors(nb::module_& m);
 void add_topology_doors(nb::module_& m);
+void add_resample_doors(nb::module_& m);
 
 }  // namespace seg

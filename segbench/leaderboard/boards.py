@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from segbench.leaderboard.stability import Stability
 from segbench.results import RunRecord
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A score, a fraction, and its 95 % interval; NaN where undefined."""
+
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +40,12 @@ class Row:
         The run; the record without its tables.
     worst
         ``{category_id, or None for all: [(image_id, score), …]}``, lowest first.
+    badge
+        A key of :data:`segbench.leaderboard.badges.BADGES`.
+    classes
+        ``{category_id: Estimate}`` of the primary metric; empty where the protocol averages images.
+    place_low, place_high
+        Its best and its worst place when any one category is left out.
     """
 
     rank: int
@@ -43,6 +59,10 @@ class Row:
     run_id: str
     record: RunRecord
     worst: Mapping[int | None, Sequence[tuple[str, float]]] = field(repr=False)
+    badge: str = "self-reported"
+    classes: Mapping[int, Estimate] = field(default_factory=dict, repr=False)
+    place_low: int = 1
+    place_high: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +93,8 @@ class Board:
 
     ``dataset`` and ``protocol`` are names, ``metric`` is the key of the primary metric, and ``p_values`` are
     those of all pairs of rows after Holm's correction. ``exhibit`` is None where no pictures were asked for.
+    ``cluster`` is the attribute whose values were drawn in place of images, where one was named, and
+    ``n_units`` how many there are; ``stability`` is None for a single row.
     """
 
     task: str
@@ -85,6 +107,9 @@ class Board:
     p_values: Sequence[Sequence[float]] = field(repr=False)
     warnings: Sequence[str] = ()
     exhibit: Exhibit | None = None
+    n_units: int = 0
+    cluster: str | None = None
+    stability: Stability | None = None
 
 
 @dataclass(frozen=True)
@@ -98,10 +123,16 @@ class LeftOut:
 
 @dataclass(frozen=True, kw_only=True)
 class Leaderboard:
-    """All boards of a folder of results, what was left out, and the files written."""
+    """All boards of a folder of results, what was left out, and the files written.
+
+    ``interval`` and ``test`` say how intervals and p were found: see
+    :func:`segbench.leaderboard.build_leaderboard`.
+    """
 
     boards: Sequence[Board]
     left_out: Sequence[LeftOut]
     n_boot: int
     seed: int
     paths: Sequence[Path] = ()
+    interval: str = "percentile"
+    test: str = "bootstrap"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +36,10 @@ FLOAT32_COUNTS = 2**24
 """Where counting pixels by ones in float32 stops; some protocols do."""
 
 
+FIXED = ("image_id", "index", "latency_ms", "error")
+"""Plain columns of ``images.parquet`` that are of the run; others say something of the image."""
+
+
 @dataclass(frozen=True)
 class RunEvidence:
     """What one run's tables say.
@@ -51,12 +55,18 @@ class RunEvidence:
         matched at the lowest IoU threshold.
     by_image
         float64 [n_images]: each image's own score, NaN where undefined.
+    by_class
+        Whether the score is a mean over categories whose scores ``pooled`` gives.
+    attributes
+        ``{name: values}`` of the images, as text; None where an image has none.
     """
 
     image_ids: tuple[str, ...]
     pooled: Ratios | Detections
     cells: Ratios
     by_image: Floats
+    by_class: bool = True
+    attributes: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
 
 
 def primary(record: RunRecord) -> str:
@@ -83,17 +93,29 @@ def read_evidence(record: RunRecord) -> RunEvidence:
         evidence = RunEvidence(image_ids, detections, cells, cells.by_image_pooled())
     elif record.protocol["name"] == "boundary-f1":
         cells = _contours(images)
-        evidence = RunEvidence(image_ids, _image_means(cells), cells, cells.by_image())
+        evidence = RunEvidence(image_ids, _image_means(cells), cells, cells.by_image(), by_class=False)
     else:
         ratios = _semantic(record, images) if record.task == "semantic" else _panoptic(record, images)
         evidence = RunEvidence(image_ids, ratios, ratios, ratios.by_image())
     _check_score(record, evidence.pooled)
-    return evidence
+    return replace(evidence, attributes=_attributes(images))
+
+
+def _attributes(images: pa.Table) -> dict[str, list[str | None]]:
+    """The columns that say something of an image, as text."""
+    import pyarrow as pa
+
+    plain = [field.name for field in images.schema if not pa.types.is_nested(field.type)]
+    return {
+        name: [None if value is None else str(value) for value in images.column(name).to_pylist()]
+        for name in plain
+        if name not in FIXED
+    }
 
 
 def _check_score(record: RunRecord, pooled: Ratios | Detections) -> None:
     key = primary(record)
-    found, told = float(pooled.scores(np.ones((1, pooled.n_images)))[0]), record.metrics[key].value
+    found, told = float(pooled.scores(np.ones((1, pooled.n_images), np.uint16))[0]), record.metrics[key].value
     if not abs(found - told) <= MATCH:
         raise DataError(f"its tables give {key} {found:.6f}, its run.json says {told:.6f}")
 

@@ -7,19 +7,32 @@ unless the protocol averages those in the truth alone, or a fixed number of them
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.kernels import weighted_sums
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Weights = NDArray[np.uint16]
 
-Product = Callable[[Floats, Floats], Floats]
+Product = Callable[[Weights, Floats], Floats]
 """What multiplies the weights of resamples [r, n_images] by statistics [n_images, k]."""
 
-BLOCK = 1 << 22  # numbers in the largest array: 32 MiB
+
+@dataclass(frozen=True)
+class How:
+    """In how many threads resamples are scored, and what multiplies them where the kernels do not."""
+
+    threads: int = 1
+    product: Product | None = None
+
+
+HERE = How()
 
 
 @dataclass(frozen=True)
@@ -49,49 +62,58 @@ class Ratios:
     n_averaged: int | None = None
 
     @property
-    def width(self) -> int:
-        """Numbers that one resample needs at once."""
-        return max(1, min(len(np.unique(self.categories)), BLOCK // max(1, self.n_images)))
+    def class_ids(self) -> Ints:
+        """The categories that have a row, int64 [C], rising."""
+        return self._columns[0]
 
-    def scores(self, weights: Floats, product: Product = np.matmul) -> Floats:
-        """Pooled score of each resample.
+    def class_scores(self, weights: Weights, how: How = HERE) -> Floats:
+        """Score of each category on each resample.
 
         Parameters
         ----------
         weights
-            float64 [r, n_images]: how often each resample holds each image.
-        product
-            What multiplies them by the statistics of the images. Sums of whole numbers are exact, so that
-            they are the same of any.
+            uint16 [r, n_images]: how often each resample holds each image.
+        how
+            Where and in how many threads to add up. Sums of whole numbers are exact, so that they are the
+            same everywhere.
 
         Returns
         -------
-        float64 [r], a fraction; NaN for a resample in which no category was seen.
+        float64 [r, C], a fraction, in the order of ``class_ids``; NaN where the mean leaves it out.
         """
-        total, count = np.zeros(len(weights)), np.zeros(len(weights))
-        for numerators, denominators, present in self._blocks():
-            below = product(weights, denominators)
-            seen = (below if present is None else product(weights, present)) > 0
-            total += np.divide(product(weights, numerators), below, out=np.zeros_like(below), where=seen).sum(
-                axis=1
-            )
-            count += seen.sum(axis=1)
+        above, below, *present = self._sums(weights, how)
+        seen = (present[0] if present else below) > 0
+        return np.divide(above, below, out=np.where(seen, 0.0, np.nan), where=seen & (below > 0))
+
+    def mean(self, class_scores: Floats) -> Floats:
+        """The pooled score [r] that scores of categories [r, C] give; NaN where there is none."""
+        known = np.isfinite(class_scores)
+        total, count = np.where(known, class_scores, 0).sum(axis=1), known.sum(axis=1).astype(np.float64)
         if self.n_averaged is not None:
             count = np.where(count > 0, float(self.n_averaged), 0.0)
-        return np.divide(total, count, out=np.full(len(weights), np.nan), where=count > 0)
+        return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
 
-    def _blocks(self) -> Iterator[tuple[Floats, Floats, Floats | None]]:
-        """Dense [n_images, categories] numerators, denominators and presence, by blocks of categories."""
-        known, column = np.unique(self.categories, return_inverse=True)
-        step = self.width
-        for start in range(0, len(known), step):
-            rows = (column >= start) & (column < start + step)
-            place = self.images[rows], column[rows] - start
-            yield (
-                self._dense(place, self.numerators[rows], step),
-                self._dense(place, self.denominators[rows], step),
-                None if self.present is None else self._dense(place, self.present[rows], step),
+    def scores(self, weights: Weights, how: How = HERE) -> Floats:
+        """Pooled score of each resample, float64 [r]; see :meth:`class_scores`."""
+        return self.mean(self.class_scores(weights, how))
+
+    def _sums(self, weights: Weights, how: How) -> list[Floats]:
+        """Numerators, denominators and, where it is told apart, presence of each category: [r, C] each."""
+        known, column = self._columns
+        rows = [self.numerators, self.denominators, *([] if self.present is None else [self.present])]
+        if how.product is None:
+            values = np.stack(rows, axis=1)
+            sums = weighted_sums(
+                self.images, column, values, weights=weights, n_columns=len(known), threads=how.threads
             )
+            return list(np.moveaxis(sums, 2, 0))
+        dense = [self._dense((self.images, column), row, len(known)) for row in rows]
+        return [how.product(weights, one) for one in dense]
+
+    @cached_property
+    def _columns(self) -> tuple[Ints, Ints]:
+        known, column = np.unique(self.categories, return_inverse=True)
+        return known, column.reshape(-1)
 
     def _dense(self, place: tuple[Ints, Ints], values: Floats, n_columns: int) -> Floats:
         block = np.zeros((self.n_images, n_columns))

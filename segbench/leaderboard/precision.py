@@ -7,14 +7,15 @@ Cityscapes joins a point at each score, and one at precision 1 and recall 0, by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.leaderboard.pooled import Floats, Ints, Product
+from segbench.kernels import weighted_precision, weighted_sums
+from segbench.leaderboard.pooled import HERE, Floats, How, Ints, Weights
 
 RECALLS = np.linspace(0, 1, 101)
 
@@ -56,125 +57,142 @@ class Detections:
     recalls: Floats | None = field(default_factory=lambda: RECALLS)
 
     @property
-    def width(self) -> int:
-        """Numbers that one resample needs at once."""
-        longest = max([len(category.images) for category in self._categories], default=0)
-        return longest + len(RECALLS if self.recalls is None else self.recalls)
+    def class_ids(self) -> Ints:
+        """The categories that have a truth, int64 [C], rising."""
+        return self._sorted.class_ids
 
-    def scores(self, weights: Floats, product: Product = np.matmul) -> Floats:  # noqa: ARG002 - sums run by score
-        """AP of each resample.
+    def class_scores(self, weights: Weights, how: How = HERE) -> Floats:
+        """AP of each category on each resample.
 
         Parameters
         ----------
         weights
-            float64 [r, n_images]: how often each resample holds each image.
-        product
-            Not used: what is summed here is sorted.
+            uint16 [r, n_images]: how often each resample holds each image.
+        how
+            In how many threads; no score depends on it.
 
         Returns
         -------
-        float64 [r], a fraction: the mean over IoU thresholds, recalls and the categories that have a truth;
-        NaN for a resample without any truth.
+        float64 [r, C], a fraction, in the order of ``class_ids``: the mean over IoU thresholds and recalls;
+        NaN where the resample has no truth of the category.
         """
-        total, count = np.zeros(len(weights)), np.zeros(len(weights))
-        for category in self._categories:
-            truths = weights @ category.truths
-            counted = truths > 0
-            mine = weights[counted], truths[counted]
-            if self.recalls is None:
-                total[counted] += category.trapezoids(*mine)
-            else:
-                total[counted] += category.average_precision(*mine, self.recalls)
-            count += counted
-        return np.divide(total, count, out=np.full(len(weights), np.nan), where=count > 0)
+        return self.by_threshold(weights, how).mean(axis=2)
+
+    def mean(self, class_scores: Floats) -> Floats:
+        """The AP [r] of those of categories [r, C]: the mean of those that have a truth; NaN of none."""
+        known = np.isfinite(class_scores)
+        total, count = np.where(known, class_scores, 0).sum(axis=1), known.sum(axis=1)
+        return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+
+    def scores(self, weights: Weights, how: How = HERE) -> Floats:
+        """AP of each resample, float64 [r]; see :meth:`class_scores`."""
+        return self.mean(self.class_scores(weights, how))
+
+    def by_threshold(self, weights: Weights, how: How = HERE) -> Floats:
+        """AP of each category at each IoU threshold, float64 [r, C, T]; see :meth:`class_scores`."""
+        found = self._sorted
+        truths = self._truths(weights, how.threads)
+        if self.recalls is None:
+            return self._trapezoids(weights, truths)
+        return weighted_precision(
+            found.starts,
+            found.images,
+            found.hit,
+            found.counted,
+            weights=weights,
+            truths=truths,
+            grid=self.recalls,
+            levels=self.n_thresholds,
+            threads=how.threads,
+        )
+
+    def _truths(self, weights: Weights, threads: int) -> Ints:
+        column = np.searchsorted(self.class_ids, self.truth_categories)
+        rows = self.truth_counts > 0
+        sums = weighted_sums(
+            self.truth_images[rows],
+            column[rows],
+            self.truth_counts[rows, None],
+            weights=weights,
+            n_columns=len(self.class_ids),
+            threads=threads,
+        )
+        return sums[:, :, 0].astype(np.int64)
 
     @cached_property
-    def _categories(self) -> Sequence[_Category]:
-        return list(self._split())
-
-    def _split(self) -> Iterator[_Category]:
+    def _sorted(self) -> _Sorted:
         order = np.lexsort((self.places, self.images, -self.confidences, self.categories))
         known = np.unique(self.truth_categories[self.truth_counts > 0])
-        starts = np.searchsorted(self.categories[order], known, side="left")
-        stops = np.searchsorted(self.categories[order], known, side="right")
-        bits = np.uint64(1) << np.arange(self.n_thresholds, dtype=np.uint64)
-        for category, start, stop in zip(known, starts, stops, strict=True):
-            mine = order[start:stop]
-            truths = self.truth_categories == category
-            kept = (self.ignored[mine] & bits[:, None]) == 0
-            yield _Category(
-                truths=self._by_image(truths),
-                images=self.images[mine],
-                ends=np.flatnonzero(np.diff(self.confidences[mine], append=np.nan) != 0),
-                kept=kept,
-                hits=((self.matched[mine] & bits[:, None]) != 0) & kept,
-            )
+        order = order[np.isin(self.categories[order], known)]
+        every = np.uint64((1 << self.n_thresholds) - 1)
+        counted = ~self.ignored[order] & every
+        return _Sorted(
+            class_ids=known,
+            starts=np.searchsorted(self.categories[order], [*known, np.iinfo(np.int64).max]),
+            images=self.images[order].astype(np.int32),
+            confidences=self.confidences[order],
+            hit=self.matched[order] & counted,
+            counted=counted,
+        )
 
-    def _by_image(self, truths: NDArray[np.bool_]) -> Floats:
-        counts = np.zeros(self.n_images)
-        np.add.at(counts, self.truth_images[truths], self.truth_counts[truths])
-        return counts
+    def _trapezoids(self, weights: Weights, truths: Ints) -> Floats:
+        """Area under Cityscapes' curve, float64 [r, C, T]."""
+        found = self._sorted
+        result = np.full((*truths.shape, self.n_thresholds), np.nan)
+        for k, (start, stop) in enumerate(pairwise(found.starts.tolist())):
+            some = truths[:, k] > 0
+            mine = found.of(start, stop, self.n_thresholds)
+            result[some, k] = mine.trapezoids(
+                weights[some].astype(np.float64), truths[some, k].astype(np.float64)
+            )
+        return result
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """Detections of the categories that have a truth, by category, then by falling score."""
+
+    class_ids: Ints
+    starts: Ints
+    images: NDArray[np.int32]
+    confidences: Floats
+    hit: NDArray[np.uint64]
+    counted: NDArray[np.uint64]
+
+    def of(self, start: int, stop: int, n_thresholds: int) -> _Category:
+        """The category whose detections these are."""
+        bits = np.uint64(1) << np.arange(n_thresholds, dtype=np.uint64)[:, None]
+        return _Category(
+            images=self.images[start:stop],
+            ends=np.flatnonzero(np.diff(self.confidences[start:stop], append=np.nan) != 0),
+            kept=(self.counted[start:stop] & bits) != 0,
+            hits=(self.hit[start:stop] & bits) != 0,
+        )
 
 
 @dataclass(frozen=True)
 class _Category:
     """One category's detections by falling score.
 
-    ``truths`` float64 [n_images]; ``images`` int64 [d]; ``ends`` int64 [e]: the last of each score; ``kept``
-    bool [T, d]: true and false positives; ``hits`` bool [T, d]: true positives.
+    ``images`` int32 [d]; ``ends`` int64 [e]: the last of each score; ``kept`` bool [T, d]: true and false
+    positives;
+    ``hits`` bool [T, d]: true positives.
     """
 
-    truths: Floats
-    images: Ints
+    images: NDArray[np.int32]
     ends: NDArray[np.intp]
     kept: NDArray[np.bool_]
     hits: NDArray[np.bool_]
 
-    def average_precision(self, weights: Floats, truths: Floats, recalls: Floats) -> Floats:
-        """Mean over thresholds and recalls, float64 [r], for resamples that have ``truths`` [r] > 0."""
-        weights = weights[:, self.images]
-        needed = _hits_needed(truths, recalls)
-        total = np.zeros(len(truths))
-        kept, seen = None, weights
-        for now, hit in zip(self.kept, self.hits, strict=True):
-            if kept is None or not np.array_equal(kept, now):
-                kept, seen = now, np.cumsum(weights * now, axis=1)
-            if hit.any():
-                total += _precision_at(needed, np.cumsum(weights[:, hit], axis=1), seen[:, hit])
-        return total / (len(self.kept) * len(recalls))
-
     def trapezoids(self, weights: Floats, truths: Floats) -> Floats:
-        """Mean over thresholds of the area under Cityscapes' curve, float64 [r]."""
+        """Area under Cityscapes' curve at each threshold, float64 [r, T]."""
         weights = weights[:, self.images]
-        total = np.zeros(len(truths))
+        areas = np.zeros((len(truths), len(self.kept)))
         start = np.zeros((len(truths), 1))
-        for now, hit in zip(self.kept, self.hits, strict=True):
+        for t, (now, hit) in enumerate(zip(self.kept, self.hits, strict=True)):
             seen, hits = (np.cumsum(weights * chosen, axis=1)[:, self.ends] for chosen in (now, hit))
             precision = np.divide(hits, seen, out=np.ones_like(hits), where=seen > 0)
             precision = np.concatenate([start + 1, precision], axis=1)
             recall = np.concatenate([start, hits / truths[:, None]], axis=1)
-            total += ((precision[:, 1:] + precision[:, :-1]) / 2 * np.diff(recall)).sum(axis=1)
-        return total / len(self.kept)
-
-
-def _hits_needed(truths: Floats, recalls: Floats) -> Floats:
-    """Smallest whole number h with ``h / truths >= recall``, in floating point as COCO compares: [r, R]."""
-    truths = truths[:, None]
-    needed = np.floor(truths * recalls) - 1
-    for _ in range(3):
-        needed += needed / truths < recalls
-    return needed
-
-
-def _precision_at(needed: Floats, hits: Floats, seen: Floats) -> Floats:
-    """Sum over recalls of the precision envelope, float64 [r].
-
-    ``hits`` and ``seen`` [r, h] count true positives, and all positives, up to and with each true positive.
-    """
-    envelope = np.zeros((len(hits), hits.shape[1] + 1))  # the last column: recall that is never reached
-    precision = hits / (seen + np.spacing(1))
-    envelope[:, :-1] = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    row = np.arange(len(hits))[:, None]
-    shift = row * (max(hits.max(), needed.max()) + 2)  # makes one rising line of all rows
-    place = np.searchsorted((hits + shift).ravel(), needed + shift) - row * hits.shape[1]
-    return np.asarray(envelope[row, place].sum(axis=1))
+            areas[:, t] = ((precision[:, 1:] + precision[:, :-1]) / 2 * np.diff(recall)).sum(axis=1)
+        return areas

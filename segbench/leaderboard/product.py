@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from segbench.errors import UsageError
-from segbench.leaderboard.pooled import Floats, Product
+from segbench.leaderboard.pooled import Floats, Product, Weights
 
 
 class DeviceProduct:
@@ -31,19 +31,19 @@ class DeviceProduct:
         except cupy.cuda.runtime.CUDARuntimeError as error:
             raise UsageError(f"CuPy finds no GPU ({error}): use device='cpu'") from None
         self._cupy = cupy
-        self._weights: Floats | None = None
+        self._weights: Weights | None = None
         self._held: Any = None
 
-    def __call__(self, weights: Floats, statistics: Floats) -> Floats:
+    def __call__(self, weights: Weights, statistics: Floats) -> Floats:
         """Return the product, float64 [r, k], on the CPU."""
         if self._weights is not weights:
-            self._weights, self._held = weights, self._cupy.asarray(weights)
+            self._weights, self._held = weights, self._cupy.asarray(weights).astype(np.float64)
         found: Floats = self._cupy.asnumpy(self._held @ self._cupy.asarray(statistics))
         return found
 
 
-def product_on(device: str) -> Product:
-    """Return what multiplies on ``cpu`` or ``cuda``; UsageError for others, and as :class:`DeviceProduct`."""
+def product_on(device: str) -> Product | None:
+    """Return what multiplies on ``cuda``, None on ``cpu``; UsageError for others."""
     if device not in ("cpu", "cuda"):
         raise UsageError(f"unknown device {device!r}: there are 'cpu' and 'cuda'")
-    return np.matmul if device == "cpu" else DeviceProduct()
+    return None if device == "cpu" else DeviceProduct()

@@ -10,9 +10,10 @@ import pytest
 
 from segbench.errors import UsageError
 from segbench.leaderboard import build_leaderboard
-from segbench.leaderboard.pooled import Ratios
+from segbench.leaderboard.pooled import How, Ratios
 from segbench.leaderboard.product import DeviceProduct, product_on
 from segbench.leaderboard.rank import bootstrap
+from segbench.leaderboard.resample import Draws
 
 
 class Cupy(ModuleType):
@@ -48,7 +49,7 @@ def test_scores_are_the_same_and_weights_are_moved_once(monkeypatch):
     cupy = Cupy(1)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     boards = [
-        bootstrap(list(models(np.random.default_rng(0))), n_boot=200, seed=1, product=product_on(device))
+        bootstrap(list(models(np.random.default_rng(0))), Draws(50, 200, 1), How(product=product_on(device)))
         for device in ("cpu", "cuda")
     ]
     np.testing.assert_array_equal(*boards)

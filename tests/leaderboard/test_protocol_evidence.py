@@ -10,7 +10,7 @@ from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import Sample, Segment
 from segbench.leaderboard.evidence import MATCH, PRIMARY, primary, read_evidence
-from segbench.leaderboard.rank import resamples
+from segbench.leaderboard.resample import resamples
 from segbench.protocols import PROTOCOLS
 
 N = 12

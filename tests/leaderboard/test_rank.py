@@ -8,18 +8,17 @@ from leaderboard import synth
 from leaderboard.synth import make_record
 
 from segbench.leaderboard.evidence import read_evidence
+from segbench.leaderboard.paired import bootstrap_p_values
 from segbench.leaderboard.pooled import Ratios
 from segbench.leaderboard.precision import Detections
-from segbench.leaderboard.rank import (
-    bootstrap,
-    holm,
-    pair_p_values,
-    rank_models,
-    resamples,
-    tie_ranks,
-)
+from segbench.leaderboard.rank import bootstrap, holm, rank_models, score_on, tie_ranks, together
+from segbench.leaderboard.resample import Draws, resamples
 
 TASKS = ["semantic", "instance", "panoptic"]
+
+
+def ranked(values, replicates, n_images):
+    return rank_models(values, replicates, bootstrap_p_values(values, replicates, n_images))
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -50,13 +49,42 @@ def test_scores_do_not_depend_on_chunks():
         np.testing.assert_allclose(pooled.scores(weights), one_by_one, rtol=0, atol=1e-14)
 
 
-def test_scores_do_not_depend_on_the_blocks_of_categories(monkeypatch):
+@pytest.mark.parametrize("task", TASKS)
+def test_classes_are_scored_literally(task):
+    images = synth.draw(task, 0.6, 12, 5)
+    pooled = read_evidence(synth.record_of(task, "m", images)).pooled
+    weights = np.concatenate(list(resamples(12, 10, 3, 10)))
+    key = {"semantic": "iou", "instance": "ap", "panoptic": "pq"}[task]
+    for row, found in zip(weights, pooled.class_scores(weights), strict=True):
+        literal = [{**images[i], "place": i} for i in range(12) for _ in range(int(row[i]))]
+        classes = synth.SCORES[task](literal)[1]
+        for category, score in zip(pooled.class_ids.tolist(), found, strict=True):
+            expected = classes[category][key] if category in classes else np.nan
+            assert score == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+def test_scores_do_not_depend_on_the_blocks_of_resamples(monkeypatch):
     pooled = read_evidence(make_record("semantic", n_images=30)).pooled
-    weights = np.concatenate(list(resamples(30, 40, 0, 40)))
-    whole = pooled.scores(weights)
-    monkeypatch.setattr("segbench.leaderboard.pooled.BLOCK", 60)
-    assert pooled.width == 2
-    np.testing.assert_allclose(pooled.scores(weights), whole, rtol=0, atol=1e-14)
+    whole = score_on(pooled, Draws(30, 200, 1))
+    monkeypatch.setattr("segbench.leaderboard.resample.BLOCK", 210)
+    np.testing.assert_array_equal(score_on(pooled, Draws(30, 200, 1)).replicates, whole.replicates)
+    monkeypatch.setattr("segbench.leaderboard.resample.KEPT", 0)
+    draws = Draws(30, 200, 1)
+    for _ in range(2):
+        assert [len(block) for block in draws.blocks()] == [7] * 28 + [4]
+        np.testing.assert_array_equal(score_on(pooled, draws).replicates, whole.replicates)
+
+
+def test_images_of_a_cluster_are_drawn_together():
+    clusters = np.array([0, 1, 1, 2, 0, 1])
+    weights = np.concatenate(list(Draws(6, 300, 2, clusters).blocks()))
+    by_cluster = weights[:, [0, 1, 3]]
+    np.testing.assert_array_equal(weights, by_cluster[:, clusters])
+    np.testing.assert_array_equal(by_cluster, np.concatenate(list(resamples(3, 300, 2, 300))))
+    np.testing.assert_array_equal(
+        Draws(6, 300, 2, clusters).left_out(),
+        [[0, 1, 1, 1, 0, 1], [1, 0, 0, 1, 1, 0], [1, 1, 1, 0, 1, 1]],
+    )
 
 
 def test_a_resample_without_truth_is_undefined():
@@ -74,7 +102,7 @@ def test_a_resample_without_truth_is_undefined():
         truth_categories=np.array([0]),
         truth_counts=np.array([1]),
     )
-    scores = detections.scores(np.array([[2.0, 0], [0, 2], [1, 1]]))
+    scores = detections.scores(np.array([[2, 0], [0, 2], [1, 1]]))
     np.testing.assert_allclose(scores, [1, np.nan, 1], rtol=1e-14)
     assert np.isnan(Ratios(2, empty, empty, empty * 1.0, empty * 1.0).scores(np.ones((1, 2)))).all()
 
@@ -108,8 +136,8 @@ def test_resamples_are_multinomial_and_shared():
 
 def test_equal_models_are_tied_in_every_way():
     evidence = read_evidence(make_record("semantic", n_images=60)).pooled
-    replicates = bootstrap([evidence, evidence, evidence], n_boot=200, seed=0)
-    ranking = rank_models(np.full(3, 0.5), replicates, 60)
+    replicates = bootstrap([evidence, evidence, evidence], Draws(60, 200, 0))
+    ranking = ranked(np.full(3, 0.5), replicates, 60)
     assert ranking.rank.tolist() == [1, 1, 1]
     assert ranking.rank_low.tolist() == ranking.rank_high.tolist() == [1, 1, 1]
     np.testing.assert_allclose(ranking.p_best, 1 / 3)
@@ -121,19 +149,12 @@ def test_a_better_model_is_better_although_its_interval_overlaps():
     image = rng.normal(0.5, 0.2, 200)
     weights = np.concatenate(list(resamples(200, 1000, 0, 100)))
     models = np.stack([image + 0.02 + rng.normal(0, 0.02, 200), image])
-    ranking = rank_models(models.mean(axis=1), models @ weights.T / 200, 200)
+    replicates = models @ weights.T / 200
+    ranking = ranked(models.mean(axis=1), replicates, 200)
     assert ranking.rank.tolist() == [1, 2]
-    assert ranking.ci_low[0] < ranking.ci_high[1]
+    assert np.quantile(replicates[0], 0.025) < np.quantile(replicates[1], 0.975)
     assert ranking.p_best[0] == 1
     assert ranking.p_values[0, 1] < 1e-6
-
-
-def test_p_values_count_crossings_with_floors():
-    replicates = np.stack([np.zeros(199), np.r_[np.full(189, 1.0), np.full(10, -1.0)]])
-    assert pair_p_values(np.array([0, 0.9]), replicates, 100)[0, 1] == pytest.approx(2 * 11 / 200)
-    assert pair_p_values(np.array([0, 0.9]), replicates, 3)[0, 1] == pytest.approx(0.25)
-    one_image = np.stack([np.full(199, 0.1), np.full(199, 0.9)])
-    assert pair_p_values(one_image[:, 0], one_image, 1)[0, 1] == 1
 
 
 def test_holm_by_hand():
@@ -156,40 +177,15 @@ def test_tie_groups_are_anchored_on_their_leader():
 def test_many_models_can_be_separated_in_spite_of_holm():
     values = np.linspace(0.9, 0.3, 30)
     noise = np.random.default_rng(0).normal(0, 0.002, (30, 500))
-    assert rank_models(values, values[:, None] + noise, 100).rank.tolist() == list(range(1, 31))
+    assert ranked(values, values[:, None] + noise, 100).rank.tolist() == list(range(1, 31))
 
 
 def test_one_image_has_no_interval():
     evidence = [read_evidence(make_record("panoptic", name, n_images=1)).pooled for name in "ab"]
-    values = np.array([one.scores(np.ones((1, 1)))[0] for one in evidence])
-    ranking = rank_models(values, bootstrap(evidence, n_boot=100, seed=0), 1)
-    assert np.isnan(ranking.ci_low).all()
+    scored = [
+        score_on(one, Draws(1, 100, 0), method=method)
+        for one, method in zip(evidence, ("bca", "percentile"), strict=True)
+    ]
+    assert all(np.isnan(one.low) and np.isnan(one.high) for one in scored)
+    ranking = ranked(np.array([one.value for one in scored]), together(scored), 1)
     assert ranking.rank.tolist() == [1, 1]
-
-
-def _data_set(rng, n_images, skill):
-    """Ratios whose pooled expectation is ``mean(skill)``: images hard and easy, segments large and small."""
-    images = np.repeat(np.arange(n_images), 4)
-    categories = np.tile(np.arange(4), n_images)
-    below = rng.gamma(4, 100, 4 * n_images)
-    share = np.clip(skill[categories] + np.repeat(rng.normal(0, 0.1, n_images), 4), 0, 1)
-    return Ratios(n_images, images, categories, below * share, below)
-
-
-def test_intervals_cover_and_the_test_keeps_its_level():
-    """Of 200 data sets, 95 % intervals miss about 10 to 12, and equal models differ at 5 % in about 10.
-
-    The percentile interval is a little narrow for finite samples; the bounds are four standard errors of a
-    count out of 200 around 95 % and 5 %, no more.
-    """
-    skill = np.array([0.8, 0.7, 0.6, 0.5])
-    covered = rejected = 0
-    for seed in range(200):
-        rng = np.random.default_rng(seed)
-        models = [_data_set(rng, 100, skill), _data_set(rng, 100, skill)]
-        values = np.array([model.scores(np.ones((1, 100)))[0] for model in models])
-        ranking = rank_models(values, bootstrap(models, n_boot=1000, seed=seed), 100)
-        covered += ranking.ci_low[0] <= skill.mean() <= ranking.ci_high[0]
-        rejected += ranking.p_values[0, 1] < 0.05
-    assert 178 <= covered <= 200
-    assert 0 < rejected <= 22

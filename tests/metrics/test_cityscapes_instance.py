@@ -16,7 +16,7 @@ from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample, Segment
 from segbench.errors import DataError, SegbenchWarning, UsageError
 from segbench.leaderboard.evidence import read_evidence
-from segbench.leaderboard.rank import resamples
+from segbench.leaderboard.resample import resamples
 from segbench.metrics import CityscapesAP
 from segbench.metrics.cityscapes import LABELS
 from segbench.metrics.cityscapes_instance import SCORED, average_precision
