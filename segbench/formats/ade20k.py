@@ -7,7 +7,7 @@ files with ``reduce_zero_label``; here no id is moved: the value 1 is the class 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 
 from segbench.canonical.atomic import replace_folder
@@ -18,9 +18,9 @@ from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
 from segbench.errors import DataError
 from segbench.formats import label_maps
-from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
+from segbench.formats.folders import find_ending, find_pictures
 from segbench.formats.label_lists import ADE20K, ADE20K_STUFF
-from segbench.formats.label_maps import MAP, Chosen, Values, Written
+from segbench.formats.label_maps import Chosen, Values, Written
 from segbench.formats.pictures import read_text
 
 __all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
@@ -65,29 +65,13 @@ def read(path: Path, *, labels: Path | None = None) -> Dataset:
         When there is no map, or a file is damaged.
     """
     info = labels or (path / _INFO if (path / _INFO).is_file() else None)
-    categories = _own_categories() if info is None else _read_info(info)
+    categories = label_maps.own_categories(_OWN, _key) if info is None else _read_info(info)
     values = Values(categories, {c.key: c.id for c in categories}, frozenset({VOID}))
     files = find_ending(path / "annotations", ".png")
     if not files:
         raise DataError("holds no annotations/*.png", file=path)
     pictures = find_pictures(path / "images")
-    return open_frames(
-        (
-            Frame(
-                name=name.rpartition("/")[2],
-                split=name.split("/", 1)[0] if "/" in name else "train",
-                files={MAP: file},
-                picture=pictures.get(name),
-            )
-            for name, file in files.items()
-        ),
-        partial(label_maps.read_sample, values, None, path),
-        path=path,
-        format="ade20k",
-        categories=categories,
-        tasks=TASKS,
-        notes=note_left_out(pictures, files),
-    )
+    return label_maps.open_maps(path, files, pictures, values, format="ade20k")
 
 
 def read_predictions(path: Path, truth: Dataset) -> Dataset:
@@ -127,6 +111,11 @@ def write(
         place(folder / _INFO, ("Idx\tRatio\tTrain\tVal\tName\n" + "".join(lines)).encode())
 
 
+def _key(row: Written) -> int:
+    """The source id that a value is read with."""
+    return row.value
+
+
 @lru_cache(maxsize=4)
 def _choose(categories: Categories) -> Chosen:
     chosen = label_maps.choose(categories, _OWN, 1, _LARGEST)
@@ -136,13 +125,7 @@ def _choose(categories: Categories) -> Chosen:
     return chosen
 
 
-LOSES = label_maps.losses(_choose, lambda row: row.value)
-
-
-def _own_categories() -> Categories:
-    return Categories(
-        Category(i, row.name, source_id=row.value, isthing=row.isthing) for i, row in enumerate(_OWN)
-    )
+LOSES = label_maps.losses(_choose, _key)
 
 
 def _read_info(file: Path) -> Categories:
@@ -165,7 +148,7 @@ def _read_info(file: Path) -> Categories:
             )
         rows[key] = words[4].strip()
     if len(rows) == len(ADE20K) and all(rows[i].split(",")[0] == _first(i) for i in (1, 2, 150)):
-        return _own_categories()
+        return label_maps.own_categories(_OWN, _key)
     return Categories(Category(i, rows[key], source_id=key) for i, key in enumerate(sorted(rows)))
 
 

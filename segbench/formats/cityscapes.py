@@ -37,6 +37,7 @@ from segbench.formats.cityscapes_write import EXTRA, LOSES, UNNUMBERED, write
 from segbench.formats.drawn import separate
 from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
 from segbench.formats.plain_json import read_object
+from segbench.formats.split_names import folder_split
 from segbench.formats.value_maps import Meaning, read_segments
 from segbench.kernels import LabelRuns
 
@@ -158,7 +159,7 @@ def _splits_of(pictures: Mapping[str, ImageFile], files: Iterable[str]) -> dict[
 
 
 def _frame(name: str, files: dict[str, Path], polygons: Path | None, picture: ImageFile | None) -> Frame:
-    split = name.split("/", 1)[0] if "/" in name else "train"
+    split = folder_split(name)
     core = PurePosixPath(name).name.removesuffix(UNNUMBERED)
     others = {} if polygons is None else {"polygons": polygons}
     return Frame(name=core, split=split, files=files | others, picture=picture)

@@ -7,7 +7,7 @@ Source: the README of ``nightrome/cocostuff`` and its ``labels.txt``: labels 1 t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 
 from segbench.canonical.atomic import replace_folder
@@ -18,9 +18,9 @@ from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError
 from segbench.formats import label_maps
-from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
+from segbench.formats.folders import find_ending, find_pictures
 from segbench.formats.label_lists import COCO_STUFF
-from segbench.formats.label_maps import MAP, Chosen, Values, Written
+from segbench.formats.label_maps import Chosen, Values, Written
 from segbench.formats.pictures import read_text
 
 __all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
@@ -59,30 +59,14 @@ def read(path: Path, *, labels: Path | None = None) -> Dataset:
         When there is no map, or a file is damaged.
     """
     found = labels or (path / "labels.txt" if (path / "labels.txt").is_file() else None)
-    categories = _own_categories() if found is None else _read_labels(found)
+    categories = label_maps.own_categories(_OWN, _key) if found is None else _read_labels(found)
     values = Values(categories, {c.key - 1: c.id for c in categories}, frozenset({VOID}))
     folder = next((path / name for name in _MAPS if (path / name).is_dir()), path)
     files = {name: file for name, file in find_ending(folder, ".png").items() if "/" in name}
     if not files:
         raise DataError("holds no stuffthingmaps/*/*.png", file=path)
     pictures = _pictures(path, files)
-    return open_frames(
-        (
-            Frame(
-                name=name.rpartition("/")[2],
-                split=name.split("/", 1)[0],
-                files={MAP: file},
-                picture=pictures.get(name),
-            )
-            for name, file in files.items()
-        ),
-        partial(label_maps.read_sample, values, None, path),
-        path=path,
-        format="coco-stuff",
-        categories=categories,
-        tasks=TASKS,
-        notes=note_left_out(pictures, files),
-    )
+    return label_maps.open_maps(path, files, pictures, values, format="coco-stuff")
 
 
 def read_predictions(path: Path, truth: Dataset) -> Dataset:
@@ -134,6 +118,11 @@ def _pictures(path: Path, files: Mapping[str, Path]) -> dict[str, ImageFile]:
     return found
 
 
+def _key(row: Written) -> int:
+    """The source id that a value is read with."""
+    return row.value + 1
+
+
 @lru_cache(maxsize=4)
 def _choose(categories: Categories) -> Chosen:
     chosen = label_maps.choose(categories, _OWN, 0, VOID - 1)
@@ -143,13 +132,7 @@ def _choose(categories: Categories) -> Chosen:
     return chosen
 
 
-LOSES = label_maps.losses(_choose, lambda row: row.value + 1)
-
-
-def _own_categories() -> Categories:
-    return Categories(
-        Category(i, row.name, source_id=row.value + 1, isthing=row.isthing) for i, row in enumerate(_OWN)
-    )
+LOSES = label_maps.losses(_choose, _key)
 
 
 def _read_labels(file: Path) -> Categories:
@@ -170,5 +153,5 @@ def _read_labels(file: Path) -> Categories:
         rows[int(key)] = name.strip()
     rows.pop(0, None)
     if tuple(rows[i] for i in sorted(rows)) == COCO_STUFF:
-        return _own_categories()
+        return label_maps.own_categories(_OWN, _key)
     return Categories(Category(i, rows[key], source_id=key) for i, key in enumerate(sorted(rows)))

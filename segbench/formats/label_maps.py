@@ -14,12 +14,13 @@ from segbench.canonical import images as codec
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.paths import check_name
-from segbench.canonical.sample import Sample
+from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError
 from segbench.formats import png
 from segbench.formats.flatten import flatten
-from segbench.formats.folders import Frame
+from segbench.formats.folders import Frame, note_left_out, open_frames
 from segbench.formats.pictures import Names, in_splits, picture_name, picture_stem, place_picture
+from segbench.formats.split_names import folder_split
 from segbench.kernels import LabelRuns
 
 MAP = "map"
@@ -96,6 +97,41 @@ def read_sample(values: Values, colors: Values | None, root: Path, frame: Frame)
     )
 
 
+def open_maps(
+    path: Path,
+    files: Mapping[str, Path],
+    pictures: Mapping[str, ImageFile],
+    values: Values,
+    *,
+    format: str,  # noqa: A002 - the field's word
+) -> Dataset:
+    """Return the data set of maps ``{split/…/stem: file}`` and of the pictures that are called so.
+
+    Raises
+    ------
+    DataError
+        When there is no map, or two have one stem.
+    """
+    frames = (
+        Frame(
+            name=name.rpartition("/")[2],
+            split=folder_split(name),
+            files={MAP: file},
+            picture=pictures.get(name),
+        )
+        for name, file in files.items()
+    )
+    return open_frames(
+        frames,
+        partial(read_sample, values, None, path),
+        path=path,
+        format=format,
+        categories=values.categories,
+        tasks=("semantic",),
+        notes=note_left_out(pictures, files),
+    )
+
+
 def _itself(mask: LabelRuns) -> LabelRuns:
     return mask
 
@@ -143,6 +179,13 @@ class Chosen:
 
     rows: tuple[Written | None, ...]
     own: bool
+
+
+def own_categories(own: Sequence[Written], read_key: Callable[[Written], int]) -> Categories:
+    """Return a format's own classes as categories, by the source id that each is read with."""
+    return Categories(
+        Category(i, row.name, source_id=read_key(row), isthing=row.isthing) for i, row in enumerate(own)
+    )
 
 
 def choose(categories: Categories, own: Sequence[Written], first: int, last: int) -> Chosen:

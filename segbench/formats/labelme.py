@@ -23,6 +23,7 @@ from segbench.formats.labelme_shapes import IGNORE, read_shapes
 from segbench.formats.labelme_write import LOSES, write
 from segbench.formats.patches import from_base64
 from segbench.formats.plain_json import categories_of, check_size, head_has, need_items, read_object
+from segbench.formats.split_names import folder_split
 
 __all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "sniff", "write"]
 
@@ -68,12 +69,12 @@ def read(path: Path, *, labels: Path | None = None) -> Dataset:
     """
     root = path if path.is_dir() else path.parent
     files = pictures.find_files(path, (".json",)) if path.is_dir() else {path.stem: path}
-    names = sorted(files, key=lambda name: (_split_of(name), name))
+    names = sorted(files, key=lambda name: (folder_split(name), name))
     categories = _categories(root, files, labels)
     ids = {c.name: c.id for c in categories}
     splits: dict[str, int] = {}
     for name in names:
-        splits[_split_of(name)] = splits.get(_split_of(name), 0) + 1
+        splits[folder_split(name)] = splits.get(folder_split(name), 0) + 1
     return Dataset(
         name=path.resolve().stem,
         categories=categories,
@@ -174,7 +175,3 @@ def _labels(file: Path, image_id: str) -> Iterator[str]:
             field = f"shapes[{i}].label"
             raise DataError("is missing, or no text", file=file, image_id=image_id, field=field)
         yield shape["label"]
-
-
-def _split_of(name: str) -> str:
-    return name.split("/", 1)[0] if "/" in name else "train"

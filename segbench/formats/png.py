@@ -19,6 +19,7 @@ from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError, UsageError
 from segbench.formats.png_ids import IdReader, colors_from_file, labels_from_file, read_file
 from segbench.formats.png_write import list_renumbered, write
+from segbench.formats.split_names import folder_split
 from segbench.kernels import LabelRuns
 
 __all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
@@ -96,10 +97,10 @@ def read(
         ids = IdReader(categories, colors=table, **options)
     else:
         ids = _id_reader(path, files, options, labels=labels, num_classes=num_classes, beside=beside)
-    names, root = sorted(files, key=lambda name: (_split_of(name), name)), _prefix(path)
+    names, root = sorted(files, key=lambda name: (folder_split(name), name)), _prefix(path)
     splits: dict[str, int] = {}
     for name in names:
-        splits[_split_of(name)] = splits.get(_split_of(name), 0) + 1
+        splits[folder_split(name)] = splits.get(folder_split(name), 0) + 1
     return Dataset(
         name=path.resolve().name,
         categories=ids.categories,
@@ -263,7 +264,3 @@ def _pictures(path: Path, images: Path | None, masks: Path, files: Mapping[str, 
             raise DataError("the mask has no image", file=file, image_id=name, field="image")
     prefix = _prefix(folder)
     return {n: ImageFile(name=f.removeprefix(prefix), path=Path(f)) for n, f in found.items()}
-
-
-def _split_of(name: str) -> str:
-    return name.split("/", 1)[0] if "/" in name else "train"

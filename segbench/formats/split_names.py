@@ -24,3 +24,8 @@ def split_of(file: Path, root: Path | None = None) -> str:
     folders = (file.parent.name,) if root is None else file.relative_to(root).parts[:-1]
     words = [*re.split(r"[-_. ]", file.stem), *reversed(folders)]
     return next((word for word in words if word.lower() in SPLITS), "train")
+
+
+def folder_split(name: str) -> str:
+    """Return the first folder of a name, or train where it is in none."""
+    return name.split("/", 1)[0] if "/" in name else "train"
