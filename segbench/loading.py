@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class Wanted:
     """What a run asks of its model.
 
     Attributes
@@ -45,10 +45,10 @@ class Loaded:
     spec: str | None
     class_map: ClassMap
     placement: Placement
-    asked: Asked
+    wanted: Wanted
 
     @classmethod
-    def of(cls, model: str | SegModel, truth: Dataset, asked: Asked) -> Loaded:
+    def of(cls, model: str | SegModel, truth: Dataset, wanted: Wanted) -> Loaded:
         """Load a model, put it on its device, and match its categories with those of a data set.
 
         Raises
@@ -57,14 +57,14 @@ class Loaded:
             As :func:`load_model`, :func:`place` and :meth:`ClassMap.match`.
         """
         spec = model if isinstance(model, str) else None
-        plugin = load_model(model, asked.setup) if isinstance(model, str) else model
+        plugin = load_model(model, wanted.setup) if isinstance(model, str) else model
         try:
-            placement = place(plugin, asked.setup)
+            placement = place(plugin, wanted.setup)
         except PluginError as error:
             raise PluginError(f"{plugin.info.name}: {error}") from error
-        synonyms = None if asked.synonyms is None else read_synonyms(Path(asked.synonyms))
-        class_map = ClassMap.match(plugin.info, truth.categories, ignore=asked.ignore, synonyms=synonyms)
-        return cls(plugin=plugin, spec=spec, class_map=class_map, placement=placement, asked=asked)
+        synonyms = None if wanted.synonyms is None else read_synonyms(Path(wanted.synonyms))
+        class_map = ClassMap.match(plugin.info, truth.categories, ignore=wanted.ignore, synonyms=synonyms)
+        return cls(plugin=plugin, spec=spec, class_map=class_map, placement=placement, wanted=wanted)
 
     def stuff(self, truth: Dataset) -> frozenset[int]:
         """Category ids of the model that are stuff in the data set."""
@@ -73,7 +73,7 @@ class Loaded:
 
     def description(self) -> dict[str, Any]:
         """What the record says of the model."""
-        info, setup = self.plugin.info, self.asked.setup
+        info, setup = self.plugin.info, self.wanted.setup
         allowed = {
             "unsafe_pickle": setup.unsafe_pickle,
             "trust_remote_code": setup.trust_remote_code,
@@ -97,6 +97,6 @@ class Loaded:
         return {
             "device": self.placement.device,
             "dtype": self.placement.dtype,
-            "tf32": self.asked.setup.tf32,
-            "model_threads": self.asked.setup.model_threads,
+            "tf32": self.wanted.setup.tf32,
+            "model_threads": self.wanted.setup.model_threads,
         }

@@ -24,6 +24,7 @@ from segbench.errors import PluginError, UsageError, did_you_mean
 from segbench.evaluate import CommonOptions, Data, Progress, Protocols, kept, score
 from segbench.formats import open_dataset
 from segbench.identity import data_identity, model_identity
+from segbench.loading import Loaded, Wanted
 from segbench.models.setup import Setup, SetupOptions
 from segbench.pairing import choose_protocols
 from segbench.panel import Panel
@@ -35,7 +36,6 @@ from segbench.store import SHARD_SIZE, Plan, ShardStore
 
 if TYPE_CHECKING:
     from segbench.comparison import Comparison
-    from segbench.loading import Loaded
     from segbench.models import SegModel
 
 ON_ERROR = ("stop", "skip")
@@ -145,7 +145,8 @@ def run(
     )
     if isinstance(model, str) and model.startswith("preds:"):
         return _run_files(model, dataset, protocol, task=task, settings=settings, out=out, progress=progress)
-    asked = Asked(task, protocol, settings, Setup(**how), tuple(ignore), synonyms)
+    wanted = Wanted(setup=Setup(**how), ignore=tuple(ignore), synonyms=synonyms)
+    asked = Asked(task, protocol, settings, wanted)
     bench = Bench.open(model, dataset, asked, stages)
     started = time.perf_counter()
     with bench.store(out, shard_size) as found:
@@ -163,14 +164,12 @@ def _run_files(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be scored, under which rules."""
+    """What is to be scored, under which rules, and by what kind of model."""
 
     task: str | None
     protocol: str | Protocols | None
     settings: Mapping[str, Any] | None
-    setup: Setup
-    ignore: tuple[str, ...]
-    synonyms: str | Path | None
+    model: Wanted
 
 
 @dataclass(frozen=True)
@@ -186,13 +185,8 @@ class Bench:
     @classmethod
     def open(cls, model: str | SegModel, dataset: Data, asked: Asked, stages: Stages) -> Bench:
         """Load the model, open the data set, and see that they fit."""
-        from segbench.loading import Asked as Wanted
-        from segbench.loading import Loaded
-
         truth = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
-        loaded = Loaded.of(
-            model, truth, Wanted(setup=asked.setup, ignore=asked.ignore, synonyms=asked.synonyms)
-        )
+        loaded = Loaded.of(model, truth, asked.model)
         protocols = choose_protocols(asked.task, asked.protocol, truth, None, loaded.plugin.info.tasks)
         return cls(loaded, truth, asked, stages, protocols)
 
@@ -203,10 +197,11 @@ class Bench:
     def store(self, out: str | Path | None, shard_size: int) -> _Place:
         """Where shards are kept: below ``out``, or, where no run could take them up, in a folder for now."""
         model = model_identity(self.loaded.plugin, self.loaded.spec)
+        said = self.loaded.description()
         identity = {
             "segbench": __version__,
             "model": model,
-            "loaded": {key: self.loaded.description().get(key) for key in ("class_map", "options")},
+            "loaded": {key: said.get(key) for key in ("class_map", "options")},
             "data": None if model is None else data_identity(self.truth),
             "protocols": [
                 [one.name, one.version, one.build(self.truth.categories, self.asked.settings).settings]

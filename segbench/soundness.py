@@ -73,11 +73,8 @@ def _check_picture(sample: Sample) -> None:
         return
     where: dict[str, Any] = {"file": image.path or image.name, "image_id": sample.image_id}
     height, width, orientation = image_size(image.read(sample.image_id), **where)
-    seen = {(height, width), (width, height)} if orientation >= 5 else {(height, width)}
-    if (sample.height, sample.width) not in seen:
-        raise DataError(
-            f"the image is {width}×{height} pixels, its annotation {sample.width}×{sample.height}", **where
-        )
+    if orientation < 5 or (sample.height, sample.width) != (width, height):
+        sample.check_size(height, width, **where)
 
 
 def _named(error: DataError, image_id: str) -> str:

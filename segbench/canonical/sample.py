@@ -198,13 +198,21 @@ class Sample:
             "image_id": self.image_id,
         }
         image = decode_image(self.image_file.read(self.image_id), **where)
-        if image.shape[1:] != (self.height, self.width):
-            raise DataError(
-                f"the image is {image.shape[2]}×{image.shape[1]} pixels, "
-                f"its annotation {self.width}×{self.height}",
-                **where,
-            )
+        self.check_size(image.shape[1], image.shape[2], **where)
         return image
+
+    def check_size(self, height: int, width: int, **where: Any) -> None:
+        """Check that a picture, seen upright, is as large as what is said of it.
+
+        Raises
+        ------
+        DataError
+            When it is not; ``where`` goes into its message.
+        """
+        if (height, width) != (self.height, self.width):
+            raise DataError(
+                f"the image is {width}×{height} pixels, its annotation {self.width}×{self.height}", **where
+            )
 
     @cached_property
     def segment_map(self) -> NDArray[np.int32]:

@@ -147,10 +147,7 @@ def _turn(sample: Sample, image: ImageFile) -> tuple[Sample, int]:
     where: dict[str, Any] = {"file": image.path or image.name, "image_id": sample.image_id}
     height, width, orientation = codec.image_size(image.read(), **where)
     sample = to_upright(sample, orientation, height, width)
-    if (height, width) != (sample.height, sample.width):
-        raise DataError(
-            f"the image is {width}×{height} pixels, its annotation {sample.width}×{sample.height}", **where
-        )
+    sample.check_size(height, width, **where)
     return sample, orientation
 
 

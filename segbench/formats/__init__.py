@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.options import checked_options
 from segbench.errors import DataError, UsageError, did_you_mean
+from segbench.formats.aligned import in_order_of
 
 
 class Entry(NamedTuple):
@@ -251,26 +252,7 @@ def _align(predictions: Dataset, truth: Dataset) -> Dataset:
         raise DataError(
             "the categories are not those of the truth", file=predictions.path, field="categories"
         )
-    for image_id in predictions.image_ids:
-        if not truth.has(image_id):
-            raise DataError(
-                "the prediction is for an image that the truth does not have",
-                file=predictions.path,
-                image_id=image_id,
-            )
-    for image_id in truth.image_ids:
-        if not predictions.has(image_id):
-            raise DataError("there is no prediction for this image", file=predictions.path, image_id=image_id)
-    return Dataset(
-        name=predictions.name,
-        categories=truth.categories,
-        image_ids=truth.image_ids,
-        load=lambda index: predictions.by_id(truth.image_ids[index]),
-        tasks=predictions.tasks,
-        format=predictions.format,
-        path=predictions.path,
-        notes=predictions.notes,
-    )
+    return in_order_of(truth, predictions, notes=predictions.notes)
 
 
 def _checked(function: Any, options: Mapping[str, Any] | None) -> dict[str, Any]:

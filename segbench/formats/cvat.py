@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from segbench.canonical.categories import Categories, Category
+from segbench.canonical.colors import from_hex
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.paths import check_name
 from segbench.canonical.sample import ImageFile, Sample
@@ -210,7 +211,7 @@ def _categories(others: list[Node], present: Mapping[str, None]) -> tuple[Catego
     colors: dict[str, tuple[int, int, int] | None] = {}
     for label in _labels(meta):
         said = {tag: text for tag, _, text, _ in label[3]}
-        colors.setdefault(said.get("name", ""), _color(said.get("color", "")))
+        colors.setdefault(said.get("name", ""), from_hex(said.get("color", "")))
     names = [*colors, *sorted(present.keys() - colors.keys())]
     return Categories(Category(id=i, name=n, color=colors.get(n)) for i, n in enumerate(names)), meta
 
@@ -221,11 +222,3 @@ def _labels(nodes: list[Node]) -> list[Node]:
     for tag, _, _, children in nodes:
         found += [c for c in children if c[0] == "label"] if tag == "labels" else _labels(children)
     return found
-
-
-def _color(text: str) -> tuple[int, int, int] | None:
-    try:
-        red, green, blue = bytes.fromhex(text.removeprefix("#"))
-    except ValueError:
-        return None
-    return red, green, blue

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 
 from segbench.canonical.atomic import replace_file, replace_folder
 from segbench.canonical.categories import Categories
+from segbench.canonical.colors import to_hex
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.place import check_mode
 from segbench.canonical.sample import Sample
@@ -132,7 +133,7 @@ def _meta(dataset: Dataset) -> list[Node]:
     for category in dataset.categories:
         fields: list[Node] = [["name", {}, category.name, []]]
         if category.color is not None:
-            fields.append(["color", {}, "#{:02x}{:02x}{:02x}".format(*category.color), []])
+            fields.append(["color", {}, to_hex(category.color), []])
         labels.append(["label", {}, "", [*fields, ["attributes", {}, "", []]]])
     task = [["name", {}, dataset.name, []], ["labels", {}, "", labels]]
     return [["meta", {}, "", [["task", {}, "", task]]]]

@@ -22,6 +22,7 @@ from segbench.canonical.sample import Sample
 from segbench.errors import DataError, UsageError
 from segbench.formats import coco_fields as fields
 from segbench.formats import hf_cells as cells
+from segbench.formats.aligned import in_order_of
 from segbench.formats.png_ids import IdReader
 
 if TYPE_CHECKING:
@@ -133,23 +134,7 @@ def read_predictions(
         As :func:`read`.
     """
     source = _Source.open(path, config, image, mask)
-    found = source.dataset(IdReader(truth.categories), [])
-    for image_id in found.image_ids:
-        if not truth.has(image_id):
-            message = "the prediction is for an image that the truth does not have"
-            raise DataError(message, file=path, image_id=image_id)
-    for image_id in truth.image_ids:
-        if not found.has(image_id):
-            raise DataError("there is no prediction for this image", file=path, image_id=image_id)
-    return Dataset(
-        name=found.name,
-        categories=truth.categories,
-        image_ids=truth.image_ids,
-        load=lambda index: found.by_id(truth.image_ids[index]),
-        tasks=found.tasks,
-        format="hf",
-        path=path,
-    )
+    return in_order_of(truth, source.dataset(IdReader(truth.categories), []))
 
 
 @dataclass(frozen=True, slots=True)

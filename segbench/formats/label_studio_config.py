@@ -9,6 +9,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from segbench.canonical.categories import Categories, Category
+from segbench.canonical.colors import from_hex, to_hex
 from segbench.errors import DataError
 from segbench.formats.pictures import read_text
 from segbench.formats.xml_file import check_text
@@ -36,7 +37,7 @@ def read_config(file: Path) -> tuple[str, Categories]:
     colors: dict[str, tuple[int, int, int] | None] = {}
     for parent in root.iter():
         for label in parent.findall("Label") if str(parent.tag).endswith("Labels") else ():
-            colors.setdefault(label.get("value", ""), _color(label.get("background", "")))
+            colors.setdefault(label.get("value", ""), from_hex(label.get("background", "")))
     return text, Categories(Category(id=i, name=n, color=c) for i, (n, c) in enumerate(colors.items()))
 
 
@@ -55,14 +56,6 @@ def config_text(categories: Categories) -> str:
         for category in categories:
             label = SubElement(control, "Label", value=check_text(category.name, field="categories"))
             if category.color is not None:
-                label.set("background", "#{:02x}{:02x}{:02x}".format(*category.color))
+                label.set("background", to_hex(category.color))
     indent(view)
     return tostring(view, encoding="unicode") + "\n"
-
-
-def _color(text: str) -> tuple[int, int, int] | None:
-    try:
-        red, green, blue = bytes.fromhex(text.removeprefix("#"))
-    except ValueError:
-        return None
-    return red, green, blue

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.canonical.categories import Categories, Category
+from segbench.canonical.colors import to_hex
 from segbench.canonical.maps import paint_segments
 from segbench.canonical.sample import Sample
 
@@ -28,7 +29,7 @@ def color_of(category: Category) -> tuple[int, int, int]:
 
 def css_color(category: Category) -> str:
     """The colour of a category as CSS writes it."""
-    return "#{:02x}{:02x}{:02x}".format(*color_of(category))
+    return to_hex(color_of(category))
 
 
 def draw_picture(sample: Sample, side: int = SIDE) -> bytes:

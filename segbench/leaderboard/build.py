@@ -114,7 +114,7 @@ def build_leaderboard(
         raise DataError(_nothing(left_out), file=results)
     folders = dict.fromkeys(formats, Path(out)) | ({} if pages is None else {"html": Path(pages)})
     if pictures is not None:
-        boards = list(hang(boards, pictures, page_mb if pages is None else folders["html"]))
+        boards = hang(boards, pictures, page_mb if pages is None else folders["html"])
     leaderboard = Leaderboard(
         boards=boards, left_out=left_out, n_boot=n_boot, seed=seed, interval=interval, test=test
     )
