@@ -81,26 +81,12 @@ def mask2former() -> tuple[Any, Any]:
 
 def maskformer() -> tuple[Any, Any]:
     from transformers import (
-        DetrConfig,
         MaskFormerConfig,
         MaskFormerForInstanceSegmentation,
         MaskFormerImageProcessorPil,
     )
 
-    decoder = DetrConfig(
-        d_model=32,
-        decoder_layers=1,
-        encoder_layers=1,
-        decoder_attention_heads=2,
-        encoder_attention_heads=2,
-        decoder_ffn_dim=32,
-        encoder_ffn_dim=32,
-        num_queries=10,
-        use_timm_backbone=False,
-        use_pretrained_backbone=False,
-        backbone=None,
-        backbone_config=resnet(),
-    )
+    decoder = detr_config(d_model=32, heads=2)
     config = MaskFormerConfig(
         backbone_config=swin(), decoder_config=decoder, fpn_feature_size=32, mask_feature_size=32, **COMMON
     )
@@ -120,15 +106,15 @@ def resnet() -> Any:
     )
 
 
-def detr() -> tuple[Any, Any]:
-    from transformers import DetrConfig, DetrForSegmentation, DetrImageProcessorPil
+def detr_config(d_model: int, heads: int, **common: Any) -> Any:
+    from transformers import DetrConfig
 
-    config = DetrConfig(
-        d_model=64,
+    return DetrConfig(
+        d_model=d_model,
         decoder_layers=1,
         encoder_layers=1,
-        decoder_attention_heads=8,
-        encoder_attention_heads=8,
+        decoder_attention_heads=heads,
+        encoder_attention_heads=heads,
         decoder_ffn_dim=32,
         encoder_ffn_dim=32,
         num_queries=10,
@@ -136,8 +122,14 @@ def detr() -> tuple[Any, Any]:
         use_pretrained_backbone=False,
         backbone=None,
         backbone_config=resnet(),
-        **COMMON,
+        **common,
     )
+
+
+def detr() -> tuple[Any, Any]:
+    from transformers import DetrForSegmentation, DetrImageProcessorPil
+
+    config = detr_config(d_model=64, heads=8, **COMMON)
     processor = DetrImageProcessorPil(size={"shortest_edge": 64, "longest_edge": 128})
     return DetrForSegmentation(config), processor
 

@@ -64,13 +64,20 @@ def run_supervision(job: Job) -> Scores:
 def paint(coco: Any, image: dict[str, Any]) -> Any:
     """Paint the annotations of one image by pycocotools, uint8 [H, W] of category ids."""
     import numpy as np
-    from pycocotools import mask as coco_mask
 
     labels = np.full((image["height"], image["width"]), VOID, np.uint8)
+    for row, inside in layers(coco, image):
+        labels[inside] = row["category_id"]
+    return labels
+
+
+def layers(coco: Any, image: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Annotations of one image and their masks, bool [H, W], in the order in which they are painted."""
+    from pycocotools import mask as coco_mask
+
     rows = [(row, coco.annToRLE(row)) for row in coco.imgToAnns[image["id"]]]
     for row, rle in sorted(rows, key=lambda pair: (not pair[0]["iscrowd"], -int(coco_mask.area(pair[1])))):
-        labels[coco_mask.decode(rle) > 0] = row["category_id"]
-    return labels
+        yield row, coco_mask.decode(rle) > 0
 
 
 def inspect_labels(job: Job) -> Scores:

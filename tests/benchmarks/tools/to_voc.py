@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tools import OURS, Job, Scores, Tool
-from tools.to_png import INSTANCES, PICTURES
+from tools.to_png import INSTANCES, PICTURES, layers
 
 _BOUNDARY = 255
 
@@ -77,14 +77,10 @@ def run_supervision(job: Job) -> Scores:
 
 def _maps(coco: Any, image: dict[str, Any]) -> tuple[Any, Any]:
     import numpy as np
-    from pycocotools import mask as coco_mask
 
     classes = np.zeros((image["height"], image["width"]), np.uint8)
     objects = classes.copy()
-    rows = [(row, coco.annToRLE(row)) for row in coco.imgToAnns[image["id"]]]
-    rows.sort(key=lambda pair: (not pair[0]["iscrowd"], -int(coco_mask.area(pair[1]))))
-    for n, (row, rle) in enumerate(rows, 1):
-        inside = coco_mask.decode(rle) > 0
+    for n, (row, inside) in enumerate(layers(coco, image), 1):
         classes[inside], objects[inside] = row["category_id"], n
     return classes, objects
 
