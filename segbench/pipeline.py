@@ -7,7 +7,7 @@ Few images are under way between the stages, and memory does not grow with the d
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -88,10 +88,6 @@ class Pipeline:
         How.
     stuff
         Category ids of the model that are stuff in the data set.
-    known_failures
-        Why images fail, by position, where that is known: they are not tried.
-    watch
-        Called with the position of the first image of each batch before the model is.
     """
 
     def __init__(
@@ -104,13 +100,10 @@ class Pipeline:
         task: Any,
         stages: Stages,
         stuff: frozenset[int] = frozenset(),
-        known_failures: Mapping[int, str] | None = None,
-        watch: Callable[[int], None] | None = None,
     ) -> None:
         self._plugin, self._class_map, self._panel = plugin, class_map, panel
         self._truth, self._task, self._stages = truth, task, stages
-        self._stuff, self._known = stuff, known_failures or {}
-        self._watch = watch
+        self._stuff = stuff
         self._caller = Caller(plugin.predict, stages.timeout)
 
     def shards(
@@ -145,10 +138,7 @@ class Pipeline:
 
     def _decode(self, work: _Work) -> _Work:
         for item in work.items:
-            if item.position in self._known:
-                item.error = self._known[item.position]
-                continue
-            with self._noting([item]):
+            with self._noting(item):
                 item.sample = self._truth[item.position]
                 item.image = item.sample.image
         return work
@@ -170,14 +160,12 @@ class Pipeline:
             items[0].error = str(error)
             return
         for item in items:
-            with self._noting([item]):
+            with self._noting(item):
                 self._ask([item])
 
     def _ask(self, items: Sequence[_Item]) -> None:
         from segbench.models import Batch
 
-        if self._watch:
-            self._watch(items[0].position)
         images = [item.image for item in items if item.image is not None]
         image_ids = [item.image_id for item in items]
         batch = Batch(images=images, image_ids=image_ids, task=self._task, stuff=self._stuff)
@@ -211,7 +199,7 @@ class Pipeline:
 
         measured, truth = None, item.sample
         if item.error is None and truth is not None:
-            with self._noting([item]):
+            with self._noting(item):
                 pred = prediction_sample(item.answer, truth, self._class_map, self._truth.ignore_index)
                 measured = self._panel.measure(pred, truth, item.position)
         return Outcome(
@@ -230,15 +218,15 @@ class Pipeline:
         except SegbenchError:
             return None
 
-    def _noting(self, items: Sequence[_Item]) -> _Noting:
-        return _Noting(items, self._stages.skip_errors)
+    def _noting(self, item: _Item) -> _Noting:
+        return _Noting(item, self._stages.skip_errors)
 
 
 @dataclass(slots=True)
 class _Noting:
-    """Notes an error of segbench with the images that it concerns, where errors are skipped."""
+    """Notes an error of segbench with the image that it concerns, where errors are skipped."""
 
-    items: Sequence[_Item]
+    item: _Item
     skip: bool
 
     def __enter__(self) -> None:
@@ -247,6 +235,5 @@ class _Noting:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
         if not self.skip or not isinstance(error, SegbenchError) or isinstance(error, UnansweredError):
             return False
-        for item in self.items:
-            item.error = str(error)
+        self.item.error = str(error)
         return True
