@@ -41,6 +41,8 @@ def page(leaderboard: Leaderboard) -> str:
         ],
         n_boot=f"{leaderboard.n_boot:,}",
         seed=leaderboard.seed,
+        units=text.units(leaderboard),
+        interval=text.INTERVALS[leaderboard.interval],
         summary=f"{text.count(n_runs, 'run')} on {text.count(len(boards), 'board')}",
     )
 

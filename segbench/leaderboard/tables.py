@@ -146,9 +146,11 @@ def _markdown_left_out(one: LeftOut) -> str:
 
 
 def _notes(leaderboard: Leaderboard) -> str:
+    test, interval = text.TESTS[leaderboard.test], text.INTERVALS[leaderboard.interval]
     return (
         "Scores are percentages. Runs of equal rank cannot be told apart from the best of their group "
-        "(paired bootstrap over images, Holm over all pairs of a board, 5 %). Intervals are 95 % percentile "
+        f"({test} over {escape(text.units(leaderboard))}, Holm over all pairs of a board, 5 %). "
+        f"Intervals are 95 % {interval} "
         f"intervals of {leaderboard.n_boot:,} resamples shared by all runs (seed {leaderboard.seed}); the "
         "rank interval and P(best) come from the same resamples. **Bold**: the best group, and the best of "
         "each other column as shown."

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from segbench.leaderboard.boards import Board, Row
+from segbench.leaderboard.boards import Board, Leaderboard, Row
 
 LABELS = {
     "miou": "mIoU",
@@ -54,6 +54,17 @@ NONE = "–"
 _REPLACED = {"Cc": " ", "Zl": " ", "Zp": " ", "Cs": "\ufffd"}
 
 _BIDI = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
+
+
+TESTS = {"bootstrap": "paired bootstrap", "permutation": "paired permutation test"}
+INTERVALS = {"percentile": "percentile", "bca": "BCa"}
+"""What a reader is told of :class:`~segbench.leaderboard.boards.Leaderboard`'s ``test`` and ``interval``."""
+
+
+def units(leaderboard: Leaderboard) -> str:
+    """What resamples draw: images, or images together by an attribute."""
+    cluster = next((board.cluster for board in leaderboard.boards if board.cluster), None)
+    return "images" if cluster is None else f"images drawn together by {clean(cluster)}"
 
 
 def label(key: str) -> str:

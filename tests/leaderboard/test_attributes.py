@@ -73,3 +73,15 @@ def test_a_board_by_clusters(tmp_path):
     assert board.rows[0].ci_low != plain.rows[0].ci_low
     assert board.rows[0].classes.keys() == {row["category_id"] for row in board.rows[0].record.per_class}
     assert all(one.low <= one.value <= one.high for one in plain.rows[0].classes.values())
+
+
+def test_readers_are_told_what_was_asked_for(tmp_path):
+    make_record("semantic", n_images=4).write(tmp_path / "r")
+    file = write(tmp_path, "a.csv", "image_id,video\n00000,b\n00001,a\n00002,b\n00003,a\n")
+    asked = {"cluster": "video", "attributes": file, "interval": "bca", "test": "permutation"}
+    built = build_leaderboard(tmp_path / "r", tmp_path / "o", formats=("md", "html"), n_boot=100, **asked)
+    markdown, page = (path.read_text(encoding="utf-8") for path in built.paths)
+    assert "(paired permutation test over images drawn together by video, Holm" in markdown
+    assert "95 % BCa intervals of 100 resamples" in markdown
+    assert "100 resamples of the images drawn together by video" in page
+    assert "(paired bootstrap, BCa, seed 0)" in page
