@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
     from segbench.evaluate import score
     from segbench.formats import open_dataset
-    from segbench.leaderboard import Leaderboard, build_leaderboard
+    from segbench.leaderboard import Leaderboard, build_leaderboard, compare_runs
     from segbench.models import (
         Batch,
         InstancePrediction,
@@ -69,6 +69,7 @@ _HOMES = {
     "WorkerError": "segbench.errors",
     "__version__": "segbench._version",
     "build_leaderboard": "segbench.leaderboard",
+    "compare_runs": "segbench.leaderboard",
     "convert": "segbench.conversion",
     "load_model": "segbench.models",
     "open_dataset": "segbench.formats",
@@ -109,6 +110,7 @@ __all__ = [
     "WorkerError",
     "__version__",
     "build_leaderboard",
+    "compare_runs",
     "convert",
     "load_model",
     "open_dataset",

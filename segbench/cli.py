@@ -13,7 +13,7 @@ import click
 
 from segbench.cli_convert import convert, labels
 from segbench.cli_data import formats, inspect, validate
-from segbench.cli_leaderboard import leaderboard
+from segbench.cli_leaderboard import compare, leaderboard
 from segbench.cli_models import doctor, models
 from segbench.cli_options import PATH, pairs, print_json, progress
 from segbench.errors import PartialError, SegbenchError
@@ -47,7 +47,7 @@ def main() -> None:
     """Convert any segmentation data set, score any model, publish a leaderboard that can be trusted."""
 
 
-for command in (convert, formats, labels, inspect, validate, models, doctor, leaderboard):
+for command in (convert, formats, labels, inspect, validate, models, doctor, leaderboard, compare):
     main.add_command(command)
 
 

@@ -8,10 +8,14 @@ from typing import Any
 
 import click
 
-from segbench.cli_options import PATH
+from segbench.cli_options import PATH, print_json
 from segbench.cli_pictures import picture_options
 
 _OPTIONS = (
+    click.option(
+        "--test", type=click.Choice(["bootstrap", "permutation"]), default="bootstrap", show_default=True,
+        help="What says whether two runs differ; permutation exchanges predictions image by image.",
+    ),
     click.option(
         "--resamples", "n_boot", metavar="N", type=int, default=2000, show_default=True, help="Of the images."
     ),
@@ -31,7 +35,7 @@ _OPTIONS = (
 
 
 def _resampling(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how images are resampled."""
+    """The options that say how images are resampled and runs are tested."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -43,10 +47,6 @@ def _resampling(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--formats", "names", metavar="LIST", default="md,csv,html", show_default=True, help="What to write."
 )
-@click.option(
-    "--test", type=click.Choice(["bootstrap", "permutation"]), default="bootstrap", show_default=True,
-    help="What says whether two runs differ; permutation exchanges predictions image by image.",
-)  # fmt: skip
 @click.option("--device", metavar="D", default="cpu", show_default=True, help="cpu or cuda.")
 @_resampling
 @picture_options
@@ -59,3 +59,33 @@ def leaderboard(results: Path, out: Path, names: str, **options: Any) -> None:
         click.echo(f"left out: {left_out.path}: {left_out.reason}", err=True)
     for path in board.paths:
         click.echo(str(path))
+
+
+@click.command()
+@click.argument("run_a", type=PATH)
+@click.argument("run_b", type=PATH)
+@_resampling
+@click.option(
+    "--images",
+    "n_images",
+    metavar="N",
+    type=click.IntRange(0),
+    default=10,
+    show_default=True,
+    help="So many of the images that changed most.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+def compare(run_a: Path, run_b: Path, n_images: int, as_json: bool, **options: Any) -> None:
+    """Tell how two runs differ, and how sure that is.
+
+    RUN_A and RUN_B are folders of run records over the same images under the same protocol. Prints the
+    difference B − A with its interval and p, that of each class, and the images that changed most.
+    """
+    from segbench.leaderboard import compare_runs
+    from segbench.leaderboard.compare_text import comparison_text
+
+    found = compare_runs(run_a, run_b, **options)
+    if as_json:
+        print_json(found.to_dict(n_images))
+    else:
+        click.echo(comparison_text(found, n_images))

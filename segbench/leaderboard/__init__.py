@@ -7,6 +7,8 @@
     evidence.py   a record's tables → what is resampled: Ratios or Detections
     pooled.py     Ratios: mIoU and PQ of weighted images
     precision.py  Detections: AP of weighted images
+    compare.py    two runs: the difference, of classes and images too; compare_text.py prints it
+    plan.py       how runs are resampled and tested
     rank.py       paired bootstrap, Holm, tie groups, rank intervals
     text.py       labels, digits, safe text
     tables.py     Markdown and CSV
@@ -25,10 +27,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from segbench.leaderboard.boards import Board, Leaderboard, LeftOut, Row
     from segbench.leaderboard.build import build_leaderboard
+    from segbench.leaderboard.compare import RunDifference, compare_runs
 
-__all__ = ["Board", "Leaderboard", "LeftOut", "Row", "build_leaderboard"]
+__all__ = ["Board", "Leaderboard", "LeftOut", "Row", "RunDifference", "build_leaderboard", "compare_runs"]
 
-_HOMES = {"build_leaderboard": "build"}
+_HOMES = {"RunDifference": "compare", "build_leaderboard": "build", "compare_runs": "compare"}
 
 
 def __getattr__(name: str) -> object:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from segbench.leaderboard.attributes import Attributes, clusters
 from segbench.leaderboard.badges import badge_of
 from segbench.leaderboard.boards import Board, Estimate, Row
 from segbench.leaderboard.evidence import RunEvidence, primary
 from segbench.leaderboard.paired import bootstrap_p_values, permutation_p_values
-from segbench.leaderboard.pooled import HERE, Floats, How, Ints
+from segbench.leaderboard.plan import Plan
+from segbench.leaderboard.pooled import Floats, Ints
 from segbench.leaderboard.rank import FEW_IMAGES, Ranking, Scored, rank_models, score_on, together
 from segbench.leaderboard.resample import Draws
 from segbench.leaderboard.runs import Entry
@@ -22,24 +21,6 @@ from segbench.leaderboard.stability import Stability, stability
 from segbench.results import RunRecord
 
 N_WORST_BY_CATEGORY = 8
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How runs are resampled and tested; see :func:`segbench.leaderboard.build_leaderboard`."""
-
-    n_boot: int = 2000
-    seed: int = 0
-    how: How = HERE
-    interval: str = "percentile"
-    test: str = "bootstrap"
-    cluster: str | None = None
-    attributes: Attributes = field(default_factory=Attributes)
-
-    def draws(self, evidence: RunEvidence) -> Draws:
-        """The resamples of a board; DataError where its images lack the attribute to cluster by."""
-        found = None if self.cluster is None else clusters(self.cluster, evidence, self.attributes)
-        return Draws(len(evidence.image_ids), self.n_boot, self.seed, found)
 
 
 def make_board(entries: Sequence[Entry], plan: Plan) -> Board:

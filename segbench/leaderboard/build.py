@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -10,16 +9,12 @@ from pathlib import Path
 
 from segbench.canonical.atomic import replace_file
 from segbench.drawn import PictureSource
-from segbench.errors import DataError, UsageError, did_you_mean
-from segbench.leaderboard.attributes import Attributes, read_attributes
-from segbench.leaderboard.board import Plan, make_board
+from segbench.errors import DataError, UsageError
+from segbench.leaderboard.board import make_board
 from segbench.leaderboard.boards import Board, Leaderboard, LeftOut
 from segbench.leaderboard.evidence import PRIMARY
 from segbench.leaderboard.exhibit import hang
-from segbench.leaderboard.intervals import METHODS
-from segbench.leaderboard.paired import TESTS
-from segbench.leaderboard.pooled import How
-from segbench.leaderboard.product import product_on
+from segbench.leaderboard.plan import Plan, check_names
 from segbench.leaderboard.runs import comparable, entries_of, read_runs
 
 FORMATS = {
@@ -93,21 +88,18 @@ def build_leaderboard(
     DataError
         When no run can be ranked, the file of attributes is damaged, or an image lacks ``cluster``.
     """
-    _check(formats, FORMATS, "format")
-    _check([interval], METHODS, "interval")
-    _check([test], TESTS, "test")
-    if n_boot < 100:
-        raise UsageError(f"n_boot is {n_boot}: an interval needs 100 resamples or more")
+    check_names(formats, FORMATS, "format")
     if "html" not in formats and not (pictures is None and pages is None):
         raise UsageError("pictures are shown by the page: add html to the formats")
-    plan = Plan(
+    plan = Plan.of(
         n_boot=n_boot,
         seed=seed,
-        how=How(threads or os.cpu_count() or 1, product_on(device)),
         interval=interval,
         test=test,
         cluster=cluster,
-        attributes=Attributes() if attributes is None else read_attributes(attributes),
+        attributes=attributes,
+        threads=threads,
+        device=device,
     )
     boards, left_out = make_boards(Path(results), plan)
     if not boards:
@@ -131,12 +123,6 @@ def make_boards(results: Path, plan: Plan) -> tuple[list[Board], list[LeftOut]]:
         if entries:
             boards.append(make_board(entries, plan))
     return sorted(boards, key=_board_order), sorted(left_out, key=lambda one: one.path)
-
-
-def _check(names: Sequence[str], known: Sequence[str] | dict[str, tuple[str, str]], what: str) -> None:
-    for name in names:
-        if name not in known:
-            raise UsageError(f"unknown {what} {name!r}.{did_you_mean(name, known)}")
 
 
 def _board_order(board: Board) -> tuple[int, str, str, str]:

@@ -8,13 +8,13 @@ images. Yeh, More accurate tests for the statistical significance of result diff
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.leaderboard.pooled import HERE, Floats, How, Ratios, Weights
+from segbench.leaderboard.pooled import HERE, Floats, How, Ints, Ratios, Weights
 from segbench.leaderboard.precision import Detections
 from segbench.leaderboard.resample import Draws
 
@@ -43,18 +43,19 @@ def bootstrap_p_values(values: Floats, replicates: Floats, n_units: int) -> Floa
     result = np.ones((len(values), len(values)))
     for i in range(len(values)):
         for j in range(i):
-            result[i, j] = result[j, i] = _bootstrap_p(values[i] - values[j], replicates[i] - replicates[j])
-    floor = np.where(np.eye(len(values), dtype=bool), 1.0, 2.0 ** (1 - n_units))
-    return np.clip(result, floor, 1)
+            apart = replicates[i] - replicates[j]
+            result[i, j] = result[j, i] = bootstrap_p(values[i] - values[j], apart, n_units)
+    return result
 
 
-def _bootstrap_p(difference: float, replicates: Floats) -> float:
+def bootstrap_p(difference: float, replicates: Floats, n_units: int) -> float:
+    """p of one difference, and of it on resamples [R]; see :func:`bootstrap_p_values`."""
     crossing = min(np.count_nonzero(replicates <= 0), np.count_nonzero(replicates >= 0))
-    p = 2 * (1 + crossing) / (len(replicates) + 1)
+    p: float = 2 * (1 + crossing) / (len(replicates) + 1)
     error = float(replicates.std())
-    if crossing or error == 0:
-        return p
-    return min(p, math.erfc(abs(difference) / error / math.sqrt(2)))
+    if not crossing and error > 0:
+        p = min(p, math.erfc(abs(difference) / error / math.sqrt(2)))
+    return min(max(p, 2.0 ** (1 - n_units)), 1.0)
 
 
 def permutation_p_values(models: Sequence[Ratios | Detections], draws: Draws, how: How = HERE) -> Floats:
@@ -75,12 +76,32 @@ def permutation_p(
     Images of one cluster are exchanged together.
     """
     both = side_by_side(first, second)
-    observed = _difference(both, np.ones((1, first.n_images), np.uint16), how)[0]
-    extreme = total = 0
+    return float(_share_as_far(lambda kept: both.scores(kept, how)[:, None], draws)[0])
+
+
+def permutation_p_of_classes(
+    first: Ratios | Detections, second: Ratios | Detections, draws: Draws, how: How = HERE
+) -> tuple[Ints, Floats]:
+    """Categories that either model has, int64 [C], and p of each one's difference, float64 [C]."""
+    both = side_by_side(first, second)
+    return both.class_ids, _share_as_far(lambda kept: both.class_scores(kept, how), draws)
+
+
+def _share_as_far(scores: Callable[[Weights], Floats], draws: Draws) -> Floats:
+    """``(1 + k) / (R + 1)`` of each of the k scores [k] that weights [r, 2n] of the images of two give."""
+
+    def apart(kept: Weights) -> Floats:
+        other = 1 - kept
+        sides = (kept, other), (other, kept)
+        first, second = (scores(np.concatenate(side, axis=1)) for side in sides)
+        return first - second
+
+    observed = np.abs(apart(np.ones((1, draws.n_images), np.uint16)))
+    extreme, total = np.zeros((2, observed.shape[1]))
     for kept in exchanges(draws):
-        apart = _difference(both, kept, how)
-        extreme += int(np.count_nonzero(np.abs(apart) >= abs(observed) - SAME))
-        total += int(np.count_nonzero(np.isfinite(apart)))
+        found = apart(kept)
+        extreme += np.count_nonzero(np.abs(found) >= observed - SAME, axis=0)
+        total += np.count_nonzero(np.isfinite(found), axis=0)
     return (1 + extreme) / (total + 1)
 
 
@@ -96,14 +117,6 @@ def exchanges(draws: Draws) -> Iterator[Weights]:
             .reshape(n, draws.n_units)
         )
         yield coins if draws.clusters is None else coins[:, draws.clusters]
-
-
-def _difference(both: Ratios | Detections, kept: Weights, how: How) -> Floats:
-    other = 1 - kept
-    first, second = (
-        both.scores(np.concatenate(sides, axis=1), how) for sides in ((kept, other), (other, kept))
-    )
-    return first - second
 
 
 def side_by_side(first: Ratios | Detections, second: Ratios | Detections) -> Ratios | Detections:

@@ -89,15 +89,9 @@ class Ranking:
 
 def score_on(model: Evidence, draws: Draws, how: How = HERE, method: str = "percentile") -> Scored:
     """Score a model and its categories on all images and on every resample; ``method`` is the intervals'."""
-    classes = np.concatenate([model.class_scores(weights, how) for weights in draws.blocks()])
-    replicates = np.round(_with_mean(model, classes), 12)
-    values = _with_mean(model, model.class_scores(np.ones((1, model.n_images), np.uint16), HERE))[0]
-    low, high = np.full((2, len(values)), np.nan)
-    if draws.n_units > 1:
-        jackknife = None
-        if method == "bca":
-            jackknife = _with_mean(model, model.class_scores(draws.left_out(), how))
-        low, high = intervals(method, values, replicates, jackknife)
+    resampled = resample(model, draws, how, method)
+    values, replicates = resampled.values, resampled.replicates
+    low, high = resampled.intervals(method, draws)
     return Scored(
         value=float(values[0]),
         low=float(low[0]),
@@ -107,6 +101,35 @@ def score_on(model: Evidence, draws: Draws, how: How = HERE, method: str = "perc
         class_low=low[1:],
         class_high=high[1:],
     )
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """A score and those of its categories, the score in column 0: on all images and on resamples.
+
+    ``values`` float64 [1 + C]; ``replicates`` float64 [R, 1 + C], to 12 decimals; ``jackknife`` float64
+    [g, 1 + C], where the intervals ask for one. Columns of two models subtract to those of their difference.
+    """
+
+    values: Floats
+    replicates: Floats
+    jackknife: Floats | None = None
+
+    def intervals(self, method: str, draws: Draws) -> tuple[Floats, Floats]:
+        """Low and high ends, float64 [1 + C] each; NaN with fewer than two units to draw from."""
+        if draws.n_units < 2:
+            return np.full(len(self.values), np.nan), np.full(len(self.values), np.nan)
+        return intervals(method, self.values, self.replicates, self.jackknife)
+
+
+def resample(model: Evidence, draws: Draws, how: How, method: str) -> Resampled:
+    """Score a model and its categories on all images, on every resample and, for BCa, without some."""
+    classes = np.concatenate([model.class_scores(weights, how) for weights in draws.blocks()])
+    everything = model.class_scores(np.ones((1, model.n_images), np.uint16), HERE)
+    jackknife = None
+    if method == "bca" and draws.n_units > 1:
+        jackknife = _with_mean(model, model.class_scores(draws.left_out(), how))
+    return Resampled(_with_mean(model, everything)[0], np.round(_with_mean(model, classes), 12), jackknife)
 
 
 def _with_mean(model: Evidence, classes: Floats) -> Floats:
@@ -142,11 +165,18 @@ def rank_models(values: Floats, replicates: Floats, p_values: Floats) -> Ranking
 def holm(p_values: Floats) -> Floats:
     """Holm's step-down correction over all pairs of a symmetric matrix of p [m, m]."""
     rows, columns = np.triu_indices(len(p_values), 1)
-    raw = p_values[rows, columns]
-    order = np.argsort(raw, kind="stable")
-    stepped = np.maximum.accumulate(raw[order] * np.arange(len(raw), 0, -1))
     result = np.ones_like(p_values)
-    result[rows[order], columns[order]] = result[columns[order], rows[order]] = np.minimum(stepped, 1)
+    result[rows, columns] = result[columns, rows] = holm_steps(p_values[rows, columns])
+    return result
+
+
+def holm_steps(p_values: Floats) -> Floats:
+    """Holm's correction of p of several tests [k]; NaNs are no tests."""
+    n_tests = np.count_nonzero(np.isfinite(p_values))
+    order = np.argsort(p_values, kind="stable")  # NaNs are last
+    result = np.full(len(p_values), np.nan)
+    stepped = p_values[order[:n_tests]] * np.arange(n_tests, 0, -1)
+    result[order[:n_tests]] = np.minimum(np.maximum.accumulate(stepped), 1)
     return result
 
 
