@@ -120,6 +120,10 @@ def score(truth: Path, predictions: Path, as_json: bool, **options: Any) -> None
     "--resume/--no-resume", default=True, show_default=True,
     help="Go on where a run left off; or predict all again, and compare with what it left.",
 )  # fmt: skip
+@click.option(
+    "--save-predictions", metavar="FORMAT",
+    help="Write what MODEL answers beside the record, so that `segbench score` gives the same metrics.",
+)  # fmt: skip
 @click.option("--unsafe-pickle", is_flag=True, help="Let weights be unpickled, which runs code in them.")
 @click.option("--trust-remote-code", is_flag=True, help="Let code of hf:NAME@COMMIT run.")
 @click.option("--out", type=PATH, default="results", show_default=True, help="Folder of run records.")

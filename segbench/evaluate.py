@@ -152,11 +152,18 @@ def check_device(device: str) -> str:
 
 
 def kept(
-    panel: Panel, records: Sequence[RunRecord], out: str | Path | None, asked: str | Protocols | None
+    panel: Panel,
+    records: Sequence[RunRecord],
+    out: str | Path | None,
+    asked: str | Protocols | None,
+    attach: Callable[[Path], object] | None = None,
 ) -> RunRecord | Comparison:
-    """Write the records where there is a folder for them; one alone unless a list was asked for."""
+    """Write the records where there is a folder for them, with what ``attach`` puts beside each.
+
+    One alone is returned unless a list was asked for.
+    """
     if out is not None:
-        records = [replace(record, path=record.write(out)) for record in records]
+        records = [replace(record, path=record.write(out, attach)) for record in records]
     if asked is None or isinstance(asked, str):
         return records[0]
     from segbench.comparison import Comparison

@@ -19,6 +19,7 @@ from segbench.canonical.sample import Sample
 from segbench.errors import PluginError, SegbenchError
 from segbench.panel import Panel
 from segbench.patience import Caller, UnansweredError
+from segbench.predicted import pack_prediction
 from segbench.shards import Outcome, Shard
 from segbench.stepping import ordered_map
 from segbench.store import Plan
@@ -42,12 +43,15 @@ class Stages:
         Of decoding, and of measuring; with one, the stages follow each other.
     timeout
         Seconds that the model may take for a batch; None for any.
+    keep_predictions
+        Whether outcomes hold what the model answered.
     """
 
     batch_size: int = 1
     skip_errors: bool = False
     threads: int = 1
     timeout: float | None = None
+    keep_predictions: bool = False
 
 
 @dataclass(slots=True)
@@ -197,10 +201,11 @@ class Pipeline:
     def _outcome(self, item: _Item) -> Outcome:
         from segbench.models.predictions import prediction_sample
 
-        measured, truth = None, item.sample
+        measured, packed, truth = None, None, item.sample
         if item.error is None and truth is not None:
             with self._noting(item):
                 pred = prediction_sample(item.answer, truth, self._class_map, self._truth.ignore_index)
+                packed = pack_prediction(pred) if self._stages.keep_predictions else None
                 measured = self._panel.measure(pred, truth, item.position)
         return Outcome(
             image_id=item.image_id,
@@ -209,6 +214,7 @@ class Pipeline:
             measured=measured,
             error=item.error,
             latency_ms=None if measured is None else item.latency_ms,
+            pred=None if measured is None else packed,
         )
 
     def _hash(self, item: _Item) -> str | None:

@@ -59,6 +59,9 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 
+PREDICTIONS = "predictions"
+"""How the file or folder beside a record is called that has the predictions of its run, before any suffix."""
+
 
 @dataclass(frozen=True, slots=True)
 class MetricValue:
@@ -181,12 +184,14 @@ class RunRecord:
         """``run.json`` as text."""
         return _dumps({"run_id": self.run_id, **self.to_dict()}, indent=1) + "\n"
 
-    def write(self, out: str | Path) -> Path:
+    def write(self, out: str | Path, attach: Callable[[Path], object] | None = None) -> Path:
         """Write the record below ``out`` and return its folder.
 
-        The folder appears whole or not at all; a record that is already there is replaced.
+        The folder appears whole or not at all; a record that is already there is replaced. ``attach`` puts
+        predictions beside the record, in a folder that it is given; without it, those that are there stay.
         """
         from segbench.canonical.atomic import replace_folder
+        from segbench.canonical.place import link_tree
 
         target = (
             Path(out) / slug(self.dataset["name"]) / slug(self.task) / slug(self.model["name"]) / self.run_id
@@ -194,6 +199,11 @@ class RunRecord:
         with replace_folder(target) as folder:
             self._write_tables(folder)
             (folder / "run.json").write_text(self.to_json(), encoding="utf-8")
+            if attach is not None:
+                attach(folder)
+            else:
+                for saved in target.glob(f"{PREDICTIONS}*"):
+                    link_tree(saved, folder / saved.name)
         return target
 
     def _write_tables(self, folder: Path) -> None:
@@ -244,6 +254,15 @@ def find_records(root: str | Path) -> list[Path]:
     return sorted(
         Path(root) / file.parent for file in found if not any(part.startswith(".") for part in file.parts)
     )
+
+
+def saved_predictions(folder: Path) -> Path | None:
+    """Return the file or folder of the predictions that a run saved beside its record; None where it did not.
+
+    A file may have a folder of pictures of its name beside it: it is the file that names these.
+    """
+    found = sorted(folder.glob(f"{PREDICTIONS}*"), key=lambda path: (path.is_dir(), path.name))
+    return found[0] if found else None
 
 
 def slug(name: str) -> str:

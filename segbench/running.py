@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from segbench.panel import Panel
 from segbench.pipeline import Pipeline, Stages
 from segbench.protocols import Protocol
 from segbench.results import RunRecord, slug
+from segbench.saving import Saver, predictions_of
 from segbench.shards import Kept
 from segbench.store import SHARD_SIZE, Plan, ShardStore
 
@@ -44,6 +45,7 @@ ON_ERROR = ("stop", "skip")
 
 class _RunOptions(CommonOptions, SetupOptions, total=False):
     batch_size: int
+    save_predictions: str | None
     ignore: Sequence[str]
     synonyms: str | Path | None
     on_error: str
@@ -69,6 +71,7 @@ def run(
     protocol: str | Protocols | None = None,
     settings: Mapping[str, Any] | None = None,
     batch_size: int = 1,
+    save_predictions: str | None = None,
     ignore: Sequence[str] = (),
     synonyms: str | Path | None = None,
     on_error: str = "stop",
@@ -96,6 +99,9 @@ def run(
         What differs from the protocol's own settings, as in :func:`score`.
     batch_size
         Images a call. Official rows use 1: larger batches change the scores of some models.
+    save_predictions
+        A format in which what the model answers is written beside the record, as ``predictions``: scored
+        again, it gives the same metrics.
     ignore
         Categories of the model that the data set lacks; their pixels are void, their instances dropped.
     synonyms
@@ -142,11 +148,16 @@ def run(
         skip_errors=on_error == "skip",
         threads=threads or os.cpu_count() or 1,
         timeout=timeout,
+        keep_predictions=save_predictions is not None,
     )
+    if save_predictions is not None and out is None:
+        raise UsageError("predictions are saved beside the record: name a folder for it (out)")
     if isinstance(model, str) and model.startswith("preds:"):
+        if save_predictions is not None:
+            raise UsageError(f"the predictions of {model} are in files already")
         return _run_files(model, dataset, protocol, task=task, settings=settings, out=out, progress=progress)
     wanted = Wanted(setup=Setup(**how), ignore=tuple(ignore), synonyms=synonyms)
-    asked = Asked(task, protocol, settings, wanted)
+    asked = Asked(task, protocol, settings, wanted, save_predictions)
     bench = Bench.open(model, dataset, asked, stages)
     started = time.perf_counter()
     with bench.store(out, shard_size) as found:
@@ -170,6 +181,7 @@ class Asked:
     protocol: str | Protocols | None
     settings: Mapping[str, Any] | None
     model: Wanted
+    save_predictions: str | None = None
 
 
 @dataclass(frozen=True)
@@ -181,6 +193,7 @@ class Bench:
     asked: Asked
     stages: Stages
     protocols: Sequence[Protocol]
+    saver: Saver | None = None
 
     @classmethod
     def open(cls, model: str | SegModel, dataset: Data, asked: Asked, stages: Stages) -> Bench:
@@ -188,7 +201,9 @@ class Bench:
         truth = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
         loaded = Loaded.of(model, truth, asked.model)
         protocols = choose_protocols(asked.task, asked.protocol, truth, None, loaded.plugin.info.tasks)
-        return cls(loaded, truth, asked, stages, protocols)
+        saved = asked.save_predictions
+        saver = None if saved is None else Saver(saved, _only_task(protocols))
+        return cls(loaded, truth, asked, stages, protocols, saver)
 
     def panel(self) -> Panel:
         """A new panel of the protocols."""
@@ -209,6 +224,7 @@ class Bench:
             ],
             "batch_size": self.stages.batch_size,
             "environment": dict(self.loaded.environment()),
+            **({} if self.saver is None else {"keep_predictions": True}),
         }
         plan = Plan(self.truth.image_ids, identity, shard_size)
         return _Place(plan, slug(self.loaded.plugin.info.name), out if model is not None else None)
@@ -237,6 +253,12 @@ class Bench:
         for _ in ticks:
             pass
 
+    def _attaching(self, found: Kept) -> Callable[[Path], Path] | None:
+        """What writes the predictions beside a record, if they are to be saved."""
+        if self.saver is None:
+            return None
+        return partial(self.saver.write, predictions_of(found, self.truth, self.saver.task))
+
     def finish(self, found: Kept, out: str | Path | None, started: float) -> RunRecord | Comparison:
         """Merge the shards, and write the record; they are removed once it is complete."""
         panel = self.panel()
@@ -249,10 +271,10 @@ class Bench:
             model=self.loaded.description(),
             timing=_timing(latencies, self.stages.batch_size, time.perf_counter() - started),
             env={**environment("cpu", self.stages.threads), **self.loaded.environment()},
-            provenance=provenance(),
+            provenance=provenance() | ({} if self.saver is None else {"predictions": self.saver.format}),
             warnings=[],
         )
-        result = kept(panel, records, out, self.asked.protocol)
+        result = kept(panel, records, out, self.asked.protocol, self._attaching(found))
         if records[0].status == "complete":
             found.store.remove()
         return result

@@ -9,6 +9,7 @@ from typing import Any
 from segbench.errors import DataError, PluginError
 from segbench.packing import from_bytes, to_bytes
 from segbench.panel import Measured, Panel
+from segbench.predicted import Packed
 from segbench.store import Plan, ShardStore
 
 
@@ -28,6 +29,8 @@ class Outcome:
         Why it failed.
     latency_ms
         How long the model took; no part of what copies must agree in.
+    pred
+        What the model answered, where that is to be kept.
     """
 
     image_id: str
@@ -36,12 +39,13 @@ class Outcome:
     measured: Measured | None = None
     error: str | None = None
     latency_ms: float | None = None
+    pred: Packed | None = None
 
     def content(self) -> bytes:
         """What every run must find alike."""
         one = self.measured
         parts = None if one is None else [list(one.stats), list(one.observed)]
-        return to_bytes({"hash": [self.record_sha256], "measured": [parts]})
+        return to_bytes({"hash": [self.record_sha256], "measured": [parts], "pred": [self.pred]})
 
     def joined(self, other: Outcome) -> Outcome:
         """The one of the two that is measured; the other one, where both are, after they were compared."""
@@ -125,7 +129,7 @@ class Shard:
         return Shard(self.key, self.number, [one.joined(two) for one, two in pairs])
 
 
-_COLUMNS = ("image_id", "position", "record_sha256", "error", "latency_ms", "stats", "observed")
+_COLUMNS = ("image_id", "position", "record_sha256", "error", "latency_ms", "pred", "stats", "observed")
 
 
 def _rows(parts: Mapping[str, Sequence[Any]]) -> Iterator[tuple[Any, ...]]:

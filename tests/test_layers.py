@@ -3,9 +3,10 @@
 ::
 
     {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health, tally, reshape}
-    ← {protocols, results, environment, validation, engines} ← {store, packing, patience, identity, drawn}
+    ← {protocols, results, environment, validation, engines}
+    ← {store, packing, patience, identity, drawn, predicted}
     ← {collect, pairing, comparison, losses, soundness, loading} ← {panel, conversion_report, gathering}
-    ← {stepping, shards} ← pipeline ← {evaluate, conversion, curves, gallery} ← {running, pictures}
+    ← {stepping, shards} ← {pipeline, saving} ← {evaluate, conversion, curves, gallery} ← {running, pictures}
     ← leaderboard ← (the lazy names of segbench itself) ← {demo, demo_models, printed}
     ← cli_options ← cli_pictures ← {cli_data, cli_convert, cli_models, cli_leaderboard} ← cli
 
@@ -29,11 +30,11 @@ LAYERS = (
     ("canonical",),
     ("formats", "metrics", "models", "health", "tally", "reshape"),
     ("protocols", "results", "environment", "columns", "validation", "engines"),
-    ("store", "packing", "patience", "identity", "drawn"),
+    ("store", "packing", "patience", "identity", "drawn", "predicted"),
     ("collect", "pairing", "comparison", "losses", "soundness", "loading"),
     ("panel", "conversion_report", "gathering"),
     ("stepping", "shards"),
-    ("pipeline",),
+    ("pipeline", "saving"),
     ("evaluate", "conversion", "curves", "gallery"),
     ("running", "pictures"),
     ("leaderboard",),

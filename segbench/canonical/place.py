@@ -56,3 +56,12 @@ def place_image(file: Path, image: ImageFile, images: str) -> None:
     from shutil import copyfile  # which imports every compression
 
     copyfile(image.path, file)
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Put a file, or a folder with all that is in it, at ``target`` as well, by hard links if it can be."""
+    if source.is_dir():
+        for path in source.iterdir():
+            link_tree(path, target / path.name)
+    else:
+        place_image(target, ImageFile(name=source.name, path=source), "link")

@@ -4,10 +4,12 @@ Each format is one module with ``TITLE``, ``TASKS`` (kinds of truth that it stor
 ``sniff(path)``, ``read(path)`` and ``write(dataset, target)``; one that can only be read has ``INSTEAD``,
 which says what to write in its place, and no ``write``. Where its files can be predictions it has
 ``read_predictions(path, truth)`` and, where much of that needs no truth, ``read_ahead(path)``, whose result
-``read_predictions(path, truth, ahead)`` asks for. Where it depends on the data whether a feature is carried:
-``LOSES``, feature -> function that counts what a sample would lose, or a class that is called so and made
-anew for each split; of a feature of the data set as a whole (``LISTERS`` of :mod:`segbench.losses`), a
-function that names what the data set would lose. Where it writes beside its target, ``outputs(target)``.
+``read_predictions(path, truth, ahead)`` asks for. ``PREDICTIONS`` names the file or folder of predictions,
+by task, where these are scored as what they were made of; they are written by ``write_predictions`` if there
+is one, else like truth. Where it depends on the data whether a feature is carried: ``LOSES``, feature ->
+function that counts what a sample would lose, or a class that is called so and made anew for each split; of a
+feature of the data set as a whole (``LISTERS`` of :mod:`segbench.losses`), a function that names what the
+data set would lose. Where it writes beside its target, ``outputs(target)``.
 Adding one is a file, its test and a line in ``FORMATS``.
 
 A path is recognised in two steps, so that tens of formats cost no time: what an :class:`Entry` says of names

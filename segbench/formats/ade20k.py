@@ -22,11 +22,25 @@ from segbench.formats.folders import find_ending, find_pictures
 from segbench.formats.label_lists import ADE20K, ADE20K_STUFF
 from segbench.formats.label_maps import Chosen, Values, Written
 from segbench.formats.pictures import read_text
+from segbench.formats.png_write import write as write_predictions
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
+__all__ = [
+    "CARRIES",
+    "LAYOUT",
+    "LOSES",
+    "PREDICTIONS",
+    "TASKS",
+    "TITLE",
+    "read",
+    "read_predictions",
+    "sniff",
+    "write",
+    "write_predictions",
+]
 
 TITLE = "ADE20K (SceneParse150: maps of 150 classes)"
 TASKS = ("semantic",)
+PREDICTIONS = {"semantic": "predictions"}
 CARRIES = label_maps.CARRIES
 LAYOUT = """\
 annotations/validation/ADE_val_00000001.png   8 bit: 1 to 150, 0 is ignored; also without folders of splits

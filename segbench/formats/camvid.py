@@ -26,12 +26,26 @@ from segbench.formats.folders import Frame, find_ending, find_pictures, note_lef
 from segbench.formats.label_lists import CAMVID_11, CAMVID_31
 from segbench.formats.label_maps import MAP, Chosen, Values, Written
 from segbench.formats.pictures import read_text
+from segbench.formats.png_write import write as write_predictions
 from segbench.formats.voc_labels import COLORS
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
+__all__ = [
+    "CARRIES",
+    "LAYOUT",
+    "LOSES",
+    "PREDICTIONS",
+    "TASKS",
+    "TITLE",
+    "read",
+    "read_predictions",
+    "sniff",
+    "write",
+    "write_predictions",
+]
 
 TITLE = "CamVid (maps of 11 classes, or colours)"
 TASKS = ("semantic",)
+PREDICTIONS = {"semantic": "predictions"}
 CARRIES = label_maps.CARRIES
 LAYOUT = """\
 val/0016E5_07959.png                       optional

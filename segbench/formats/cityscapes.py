@@ -37,14 +37,28 @@ from segbench.formats.cityscapes_write import EXTRA, LOSES, UNNUMBERED, write
 from segbench.formats.drawn import separate
 from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
 from segbench.formats.plain_json import read_object
+from segbench.formats.png_write import write as write_predictions
 from segbench.formats.split_names import folder_split
 from segbench.formats.value_maps import Meaning, read_segments
 from segbench.kernels import LabelRuns
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
+__all__ = [
+    "CARRIES",
+    "LAYOUT",
+    "LOSES",
+    "PREDICTIONS",
+    "TASKS",
+    "TITLE",
+    "read",
+    "read_predictions",
+    "sniff",
+    "write",
+    "write_predictions",
+]
 
 TITLE = "Cityscapes (maps of labels and of objects)"
 TASKS = ("panoptic", "semantic")
+PREDICTIONS = {"semantic": "predictions"}
 CARRIES = frozenset(
     {
         "stuff", "instances", "holes", "parts", "crowd", "ignore", "ids", "repeated_ids", "category_ids",

@@ -30,6 +30,7 @@ from segbench.formats.coco_index import Annotations, read_index
 from segbench.formats.coco_index import read_index as read_ahead
 from segbench.formats.coco_quick import QuickSegments
 from segbench.formats.coco_results import read_predictions
+from segbench.formats.coco_results_write import write_predictions
 from segbench.formats.coco_segment import read_segment, write_segments
 from segbench.formats.coco_table import truth_table
 from segbench.formats.jsonfile import first_mention, is_empty_list, starts_with
@@ -39,6 +40,7 @@ __all__ = [
     "KIND",
     "LAYOUT",
     "LOSES",
+    "PREDICTIONS",
     "TASKS",
     "TITLE",
     "read",
@@ -46,10 +48,12 @@ __all__ = [
     "read_predictions",
     "sniff",
     "write",
+    "write_predictions",
 ]
 
 TITLE = "COCO instances (JSON) and results"
 TASKS = ("instance",)
+PREDICTIONS = {"instance": "predictions.json"}
 KIND = "instances"
 CARRIES = frozenset(
     {

@@ -34,6 +34,7 @@ __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "PREDICTIONS",
     "TASKS",
     "TITLE",
     "outputs",
@@ -45,6 +46,7 @@ __all__ = [
 
 TITLE = "COCO panoptic (JSON and PNG folder)"
 TASKS = ("panoptic",)
+PREDICTIONS = {"panoptic": "predictions.json"}
 KIND = "panoptic"
 _EXACT = 1 << 53
 _SERVED = ("panoptic", "semantic")

@@ -44,14 +44,14 @@ class JsonObject:
     def value(self, name: str, value: Any) -> None:
         """Write one member."""
         self._key(name)
-        self._handle.write(_dumps(value, name))
+        self._handle.write(dumps(value, name))
 
     def items(self, name: str, items: Iterable[Any]) -> None:
         """Write one member that is a list, each item on a line of its own."""
         self._key(name)
         self._handle.write("[")
         for i, item in enumerate(items):
-            self._handle.write((",\n" if i else "\n") + _dumps(item, f"{name}[{i}]"))
+            self._handle.write((",\n" if i else "\n") + dumps(item, f"{name}[{i}]"))
         self._handle.write("]")
 
     def _key(self, name: str) -> None:
@@ -129,7 +129,8 @@ def short(value: float) -> float | int:
     return int(value) if float(value).is_integer() else value
 
 
-def _dumps(value: Any, field: str) -> str:
+def dumps(value: Any, field: str) -> str:
+    """Return JSON, without NaN; DataError where there is one."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except ValueError:

@@ -28,10 +28,11 @@ from segbench.formats.cvat_write import LOSES, write
 from segbench.formats.plain_json import check_size, head_has
 from segbench.formats.xml_file import Node, XmlIndex, read_index
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "sniff", "write"]
+__all__ = ["CARRIES", "LAYOUT", "LOSES", "PREDICTIONS", "TASKS", "TITLE", "read", "sniff", "write"]
 
 TITLE = "CVAT for images 1.1 (XML)"
 TASKS = ("instance",)
+PREDICTIONS = {"instance": "predictions.xml"}
 CARRIES = frozenset(
     {
         "stuff", "instances", "overlap", "holes", "parts", "polygons", "crowd", "ignore", "scores",

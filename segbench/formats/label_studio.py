@@ -41,10 +41,22 @@ from segbench.formats.label_studio_tasks import (
 from segbench.formats.label_studio_write import CONFIG_KEY, LOSES, OTHERS, TASK, write
 from segbench.formats.plain_json import categories_of, check_size, head_has, need_items
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
+__all__ = [
+    "CARRIES",
+    "LAYOUT",
+    "LOSES",
+    "PREDICTIONS",
+    "TASKS",
+    "TITLE",
+    "read",
+    "read_predictions",
+    "sniff",
+    "write",
+]
 
 TITLE = "Label Studio (JSON export)"
 TASKS = ("instance",)
+PREDICTIONS = {"instance": "predictions.json"}
 CARRIES = frozenset(
     {
         "stuff", "instances", "overlap", "holes", "parts", "polygons", "crowd", "ignore", "ids", "wide_ids",

@@ -25,10 +25,11 @@ from segbench.formats.patches import from_base64
 from segbench.formats.plain_json import categories_of, check_size, head_has, need_items, read_object
 from segbench.formats.split_names import folder_split
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "sniff", "write"]
+__all__ = ["CARRIES", "LAYOUT", "LOSES", "PREDICTIONS", "TASKS", "TITLE", "read", "sniff", "write"]
 
 TITLE = "LabelMe (a JSON of shapes a picture)"
 TASKS = ("instance",)
+PREDICTIONS = {"instance": "predictions"}
 CARRIES = frozenset(
     {
         "stuff", "instances", "overlap", "holes", "parts", "polygons", "crowd", "ignore", "scores",

@@ -23,12 +23,26 @@ from segbench.formats.folders import Frame, find_ending, find_pictures, note_lef
 from segbench.formats.label_maps import MAP, Values
 from segbench.formats.mapillary_labels import NUMBERING, Config, read_config
 from segbench.formats.mapillary_write import EXTRA, LOSES, write
+from segbench.formats.png_write import write as write_predictions
 from segbench.formats.value_maps import Meaning, read_segments
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
+__all__ = [
+    "CARRIES",
+    "LAYOUT",
+    "LOSES",
+    "PREDICTIONS",
+    "TASKS",
+    "TITLE",
+    "read",
+    "read_predictions",
+    "sniff",
+    "write",
+    "write_predictions",
+]
 
 TITLE = "Mapillary Vistas (maps of labels and of objects)"
 TASKS = ("panoptic", "semantic")
+PREDICTIONS = {"semantic": "predictions"}
 CARRIES = frozenset(
     {
         "stuff", "instances", "holes", "parts", "ignore", "ids", "repeated_ids", "category_ids",

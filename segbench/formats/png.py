@@ -22,10 +22,22 @@ from segbench.formats.png_write import list_renumbered, write
 from segbench.formats.split_names import folder_split
 from segbench.kernels import LabelRuns
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
+__all__ = [
+    "CARRIES",
+    "LAYOUT",
+    "LOSES",
+    "PREDICTIONS",
+    "TASKS",
+    "TITLE",
+    "read",
+    "read_predictions",
+    "sniff",
+    "write",
+]
 
 TITLE = "PNG label maps (folders of images and masks)"
 TASKS = ("semantic",)
+PREDICTIONS = {"semantic": "predictions"}
 CARRIES = frozenset({"stuff", "holes", "parts", "ignore", "category_ids", "wide_ids", "splits", "images"})
 LOSES = {"category_ids": list_renumbered}
 LAYOUT = """\

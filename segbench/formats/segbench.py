@@ -11,6 +11,7 @@ from segbench.canonical.sample import Sample
 
 TITLE = "segbench's canonical form"
 TASKS = ("semantic", "instance", "panoptic")
+PREDICTIONS = {"semantic": "predictions", "instance": "predictions", "panoptic": "predictions"}
 CARRIES = frozenset(
     {
         "stuff", "instances", "overlap", "holes", "parts", "polygons", "crowd", "ignore", "ids",

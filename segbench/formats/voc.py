@@ -24,15 +24,29 @@ from segbench.errors import DataError
 from segbench.formats import png
 from segbench.formats.drawn import separate
 from segbench.formats.folders import Frame, find_ending, find_pictures, open_frames, read_list
+from segbench.formats.png_write import write as write_predictions
 from segbench.formats.voc_labels import OBJECTS_BY_COLOR, OWN, VOID, Classes, read_classes
 from segbench.formats.voc_objects import read_pairs
 from segbench.formats.voc_write import LOSES, write
 from segbench.kernels import LabelRuns
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
+__all__ = [
+    "CARRIES",
+    "LAYOUT",
+    "LOSES",
+    "PREDICTIONS",
+    "TASKS",
+    "TITLE",
+    "read",
+    "read_predictions",
+    "sniff",
+    "write",
+    "write_predictions",
+]
 
 TITLE = "Pascal VOC (palette PNGs of classes and of objects)"
 TASKS = ("panoptic", "semantic")
+PREDICTIONS = {"semantic": "predictions"}
 CARRIES = frozenset(
     {
         "stuff", "instances", "holes", "parts", "crowd", "ignore", "ids", "repeated_ids", "category_ids",

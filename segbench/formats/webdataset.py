@@ -24,10 +24,11 @@ from segbench.formats.tar_shards import read_shard
 from segbench.formats.webdataset_ours import Samples, parse_member, read_ours
 from segbench.formats.webdataset_write import INFO, KIND, MASK, RECORD, write
 
-__all__ = ["CARRIES", "LAYOUT", "TASKS", "TITLE", "read", "sniff", "write"]
+__all__ = ["CARRIES", "LAYOUT", "PREDICTIONS", "TASKS", "TITLE", "read", "sniff", "write"]
 
 TITLE = "WebDataset (tar shards)"
 TASKS = ("semantic", "instance", "panoptic")
+PREDICTIONS = {"semantic": "predictions", "instance": "predictions", "panoptic": "predictions"}
 CARRIES = frozenset(
     {
         "stuff", "instances", "overlap", "holes", "parts", "polygons", "crowd", "ignore", "ids",

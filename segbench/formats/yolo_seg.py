@@ -22,13 +22,26 @@ from segbench.canonical.sample import ImageFile, Sample, Segment
 from segbench.errors import DataError, UsageError
 from segbench.formats import pictures
 from segbench.formats.yolo_seg_lines import read_lines
-from segbench.formats.yolo_seg_write import LOSES, write
+from segbench.formats.yolo_seg_write import LOSES, write, write_predictions
 from segbench.formats.yolo_seg_yaml import Config, find_config, is_config, read_config
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
+__all__ = [
+    "CARRIES",
+    "LAYOUT",
+    "LOSES",
+    "PREDICTIONS",
+    "TASKS",
+    "TITLE",
+    "read",
+    "read_predictions",
+    "sniff",
+    "write",
+    "write_predictions",
+]
 
 TITLE = "YOLO segmentation (text files and data.yaml)"
 TASKS = ("instance",)
+PREDICTIONS = {"instance": "predictions"}
 CARRIES = frozenset({"instances", "overlap", "holes", "parts", "polygons", "scores", "splits", "images"})
 LAYOUT = """\
 data.yaml                   path: .   train: images/train   val: images/val   names: {0: cat, 1: dog}

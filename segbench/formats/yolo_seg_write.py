@@ -46,6 +46,28 @@ def write(
         write_config(folder / "data.yaml", names, list(dataset.splits), dataset.extra.get("yolo", {}))
 
 
+def write_predictions(
+    dataset: Dataset,
+    target: Path,
+    *,
+    images: str = "none",
+    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+) -> None:
+    """Write a label file an image, named by its id, whose lines end with the score; ``images`` never are.
+
+    Raises
+    ------
+    DataError
+        When two files would have one name.
+    """
+    check_mode(images)
+    writer, taken = LineWriter(_classes(dataset)[0]), Names()
+    with replace_folder(target) as folder:
+        for sample in progress(iter(dataset)):
+            label = taken.take(f"{sample.image_id}.txt", sample)
+            place(folder / "labels" / label, _text(sample, dataset.categories, writer).encode())
+
+
 def _text(sample: Sample, categories: Categories, writer: LineWriter) -> str:
     drawn = drawn_segments(sample, categories)
     lines = [writer.line(segment, sample, rle) for segment, rle in drawn if _is_written(segment)]

@@ -16,16 +16,13 @@ from segbench.curves import operating_points
 from segbench.errors import SegbenchError
 from segbench.evaluate import score
 from segbench.pictures.sources import Source
-from segbench.results import RunRecord, read_record
+from segbench.results import RunRecord, read_record, saved_predictions
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 CHECKED = 4
 """Images that are measured again."""
-
-SAVED = "predictions"
-"""Where a record keeps the predictions of its run, if they were saved."""
 
 _NOT_COUNTED = frozenset(["index", "latency_ms", "error", "image_index", "position", "rank"])
 
@@ -53,8 +50,8 @@ def match(source: Source, records: Sequence[RunRecord], image_ids: Sequence[str]
         if not mine:
             notes.append(f"The predictions {path.name} are those of no run here: none has their counts.")
     for i, record in enumerate(records):
-        saved = None if record.path is None else record.path / SAVED
-        if i not in found and saved is not None and saved.exists():
+        saved = None if record.path is None else saved_predictions(record.path)
+        if i not in found and saved is not None:
             found[i] = source.open(saved)
     missing = [str(record.model["name"]) for i, record in enumerate(records) if i not in found]
     if missing:
