@@ -83,6 +83,7 @@ FORMATS = {
     "davis": Entry("segbench.formats.davis", folders=("Annotations",)),
     "instance-png": Entry("segbench.formats.instance_png", folders=("*/masks", "*/*/masks")),
     "mapillary": Entry("segbench.formats.mapillary", folders=("config*.json",)),
+    "kitti": Entry("segbench.formats.kitti", folders=("*/instance", "*/semantic")),
     "labelme": Entry("segbench.formats.labelme", files=(".json",), folders=("*.json", "*/*.json")),
     "webdataset": Entry(
         "segbench.formats.webdataset", files=(".tar",), folders=("info.json", "*.tar", "*/*.tar")

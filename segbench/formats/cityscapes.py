@@ -9,15 +9,11 @@ objects are told apart, and are kept so; 0 is void. Pixels of polygons are used 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-
 from segbench.canonical import images as codec
-from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError, UsageError, did_you_mean
@@ -36,11 +32,11 @@ from segbench.formats.cityscapes_results import read_predictions
 from segbench.formats.cityscapes_write import EXTRA, LOSES, UNNUMBERED, write
 from segbench.formats.drawn import separate
 from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
+from segbench.formats.labelled_maps import LabelReader
 from segbench.formats.plain_json import read_object
 from segbench.formats.png_write import write as write_predictions
 from segbench.formats.split_names import folder_split
-from segbench.formats.value_maps import Meaning, read_segments
-from segbench.kernels import LabelRuns
+from segbench.formats.value_maps import read_segments
 
 __all__ = [
     "CARRIES",
@@ -81,6 +77,7 @@ KINDS = {
     "polygons": "polygons.json",
 }
 """Annotations, the first that is there is read; and how their files end."""
+_OBJECTS = ("instanceIds", "polygons")
 _FOLDERS = ("gtFine", "gtCoarse")
 
 
@@ -128,8 +125,8 @@ def read(
     pictures = find_pictures(root / "leftImg8bit", "_leftImg8bit")
     polygons = find_ending(folder, f"_{quality}_{KINDS['polygons']}") if kind == "instanceIds" else {}
     found = _splits_of(pictures, files)
-    reader = _Reader.of(kind, table, scored_only)
-    if instances and not reader.tells_objects:
+    reader = _reader(kind, table, scored_only)
+    if instances and reader.numbering is None:
         raise UsageError(f"instances=true needs instanceIds or polygons; here are {kind}")
     return open_frames(
         (_frame(name, {kind: file}, polygons.get(name), found.get(name)) for name, file in files.items()),
@@ -137,7 +134,7 @@ def read(
         path=path,
         format="cityscapes",
         categories=reader.categories,
-        tasks=("instance",) if instances else TASKS if reader.tells_objects else ("semantic",),
+        tasks=("instance",) if instances else TASKS if reader.numbering is not None else ("semantic",),
         notes=note_left_out(found, files),
     )
 
@@ -179,63 +176,23 @@ def _frame(name: str, files: dict[str, Path], polygons: Path | None, picture: Im
     return Frame(name=core, split=split, files=files | others, picture=picture)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """What the values of a map mean."""
-
-    kind: str
-    labels: tuple[Label, ...]
-    categories: Categories
-    scored_only: bool
-
-    @classmethod
-    def of(cls, kind: str, labels: tuple[Label, ...], scored_only: bool | None) -> _Reader:
-        tells = kind in ("instanceIds", "polygons")
-        categories = train_categories(labels) if kind == "labelTrainIds" else categories_of(labels)
-        return cls(kind, labels, categories, tells if scored_only is None else scored_only)
-
-    @property
-    def tells_objects(self) -> bool:
-        return self.kind in ("instanceIds", "polygons")
-
-    def meaning(self, where: dict[str, Any], value: int) -> Meaning | None:
-        """What a value of ``instanceIds`` means."""
-        key, number = NUMBERING.parts(value)
-        if value == UNLABELED:
-            return None
-        category = self.categories.find(key)
-        if category is None:
-            raise DataError(f"has the value {value}, which names no label", field="instanceIds", **where)
-        label = next(label for label in self.labels if label.id == key)
-        return Meaning(
-            category.id,
-            iscrowd=label.is_thing and number is None,
-            ignore=label.ignored and self.scored_only,
-        )
-
-    def mask(self, runs: LabelRuns, where: dict[str, Any]) -> LabelRuns:
-        """Dense ids of a map of labels or of train ids."""
-        ignore = self.categories.ignore_index
-        table = np.full(65_536, -1, np.int32)
-        if self.kind == "labelIds":
-            table[UNLABELED] = ignore
-        for category in self.categories:
-            table[category.key] = category.id
-        if self.kind == "labelTrainIds":
-            table[NO_TRAIN_ID] = ignore
-        elif self.scored_only:
-            table[[label.id for label in self.labels if label.ignored and label.id >= 0]] = ignore
-        unknown = runs.first_unknown(table >= 0)
-        if unknown is not None:
-            raise DataError(f"has the value {unknown}, which names no label", field=self.kind, **where)
-        return runs.renamed(table[runs.values].astype(self.categories.mask_dtype))
+def _reader(kind: str, labels: tuple[Label, ...], scored_only: bool | None) -> LabelReader:
+    tells, trained = kind in _OBJECTS, kind == "labelTrainIds"
+    return LabelReader(
+        kind=kind,
+        labels=labels,
+        categories=train_categories(labels) if trained else categories_of(labels),
+        numbering=NUMBERING if tells else None,
+        scored_only=tells if scored_only is None else scored_only,
+        void=NO_TRAIN_ID if trained else UNLABELED,
+    )
 
 
-def _instances(reader: _Reader, root: Path, frame: Frame) -> Sample:
+def _instances(reader: LabelReader, root: Path, frame: Frame) -> Sample:
     return separate(_sample(reader, root, frame), reader.categories)
 
 
-def _sample(reader: _Reader, root: Path, frame: Frame) -> Sample:
+def _sample(reader: LabelReader, root: Path, frame: Frame) -> Sample:
     where = frame.where(reader.kind)
     given: dict[str, Any] = {
         "image_id": frame.name,
@@ -243,7 +200,7 @@ def _sample(reader: _Reader, root: Path, frame: Frame) -> Sample:
         "image_file": frame.picture,
         "source_path": frame.files[reader.kind].relative_to(root).as_posix(),
     }
-    if not reader.tells_objects:
+    if reader.numbering is None:
         mask = reader.mask(codec.decode_label_runs(frame.read(reader.kind), **where), where)
         return Sample(height=mask.shape[0], width=mask.shape[1], load_mask=lambda: mask, **given)
     content = read_object(frame.files["polygons"], frame.name) if "polygons" in frame.files else None

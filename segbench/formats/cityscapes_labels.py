@@ -6,7 +6,7 @@ CVPR 2016).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -183,29 +183,33 @@ class Chosen:
     own: bool
 
 
-def choose_labels(categories: Categories) -> Chosen:
-    """Choose labels: Cityscapes' own where every category is called like one of them, else new ones.
+def choose_labels(
+    categories: Categories,
+    own: Sequence[Label] = LABELS,
+    *,
+    first: int = UNLABELED + 1,
+    last_thing: int = MOST_THINGS,
+) -> Chosen:
+    """Choose labels: a format's own where every category is called like one of them, else new ones.
 
     New labels are the source ids where these fit, else things come first. Categories of which the source does
     not say whether they are things are things, as instances are told apart.
     """
-    by_name = {label.name: label for label in LABELS}
+    by_name = {label.name: label for label in own}
     if len(categories) and all(c.name in by_name for c in categories):
         return Chosen(tuple(by_name[c.name] for c in categories), own=True)
+
+    def fits(category: Category, label: int) -> bool:
+        return first <= label <= (LARGEST if category.isthing is False else last_thing)
+
     ids = {c.id: c.key for c in categories}
-    if not all(_fits(c, c.key) for c in categories):
+    if not all(fits(c, c.key) for c in categories):
         ordered = sorted(categories, key=lambda c: (c.isthing is False, c.id))
-        ids = {c.id: i for i, c in enumerate(ordered, 1)}
-    return Chosen(tuple(_new(c, ids[c.id]) for c in categories), own=False)
+        ids = {c.id: i for i, c in enumerate(ordered, first)}
+    return Chosen(tuple(_new(c, ids[c.id]) if fits(c, ids[c.id]) else None for c in categories), own=False)
 
 
-def _fits(category: Category, label: int) -> bool:
-    return UNLABELED < label <= (LARGEST if category.isthing is False else MOST_THINGS)
-
-
-def _new(category: Category, label: int) -> Label | None:
-    if not _fits(category, label):
-        return None
+def _new(category: Category, label: int) -> Label:
     is_thing = category.isthing is not False
     r, g, b = category.color or COLORS[label].tolist()
     return Label(category.name, label, category.id, category.parent or "", is_thing, False, (r, g, b))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from math import isfinite
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from segbench.errors import DataError
 from segbench.formats.cityscapes_labels import NUMBERING
 from segbench.formats.folders import Frame, Frames, read_file
 from segbench.formats.pictures import read_text
-from segbench.formats.value_maps import Meaning, read_segments
+from segbench.formats.value_maps import Meaning, Numbering, read_segments
 
 _WORDS = 3
 
@@ -33,6 +34,22 @@ def read_predictions(path: Path, truth: Dataset) -> Dataset:
 
     Text files hold instances with scores; PNGs of 16 bits objects as in ``instanceIds``; other PNGs labels.
     Labels mean what they mean in the truth: its source ids.
+
+    Raises
+    ------
+    DataError
+        When a prediction is missing, or one image has two.
+    """
+    return open_results(path, truth, NUMBERING, "cityscapes")
+
+
+def open_results(
+    path: Path,
+    truth: Dataset,
+    numbering: Numbering,
+    format: str,  # noqa: A002 - the field's word
+) -> Dataset:
+    """Open predictions of a format whose objects are numbered so; see :func:`read_predictions`.
 
     Raises
     ------
@@ -50,7 +67,7 @@ def read_predictions(path: Path, truth: Dataset) -> Dataset:
     read: Any = partial(_read_text, path, truth.categories)
     if files is not texts:
         objects = _has_objects(frames[0])
-        read = partial(_read_map, objects, truth.categories)
+        read = partial(_read_map, numbering if objects else None, truth.categories)
         tasks = ("panoptic", "semantic") if objects else ("semantic",)
     return Dataset(
         name=path.resolve().name,
@@ -58,7 +75,7 @@ def read_predictions(path: Path, truth: Dataset) -> Dataset:
         image_ids=truth.image_ids,
         load=Frames(frames, read),
         tasks=tasks,
-        format="cityscapes",
+        format=format,
         path=path,
     )
 
@@ -86,7 +103,7 @@ def _has_objects(frame: Frame) -> bool:
     return runs.values.dtype == np.uint16
 
 
-def _read_map(objects: bool, categories: Categories, frame: Frame) -> Sample:
+def _read_map(numbering: Numbering | None, categories: Categories, frame: Frame) -> Sample:
     where = frame.where("prediction")
     values = codec.decode_label_runs(frame.read("prediction"), **where)
     given: dict[str, Any] = {
@@ -96,8 +113,8 @@ def _read_map(objects: bool, categories: Categories, frame: Frame) -> Sample:
         "ignore_index": categories.ignore_index,
         "source_path": str(frame.files["prediction"]),
     }
-    if objects:
-        runs, segments = read_segments(values, partial(_meaning, categories, where))
+    if numbering is not None:
+        runs, segments = read_segments(values, partial(_meaning, numbering, categories, where))
         return Sample(segments=segments, load_segment_map=lambda: runs, **given)
     table = np.array([_dense(categories, where, value) for value in values.ids().tolist()], np.int32)
     dense = table[np.searchsorted(values.ids(), values.values)]
@@ -105,8 +122,10 @@ def _read_map(objects: bool, categories: Categories, frame: Frame) -> Sample:
     return Sample(load_mask=lambda: mask, **given)
 
 
-def _meaning(categories: Categories, where: dict[str, Any], value: int) -> Meaning | None:
-    key, number = NUMBERING.parts(value)
+def _meaning(
+    numbering: Numbering, categories: Categories, where: dict[str, Any], value: int
+) -> Meaning | None:
+    key, number = numbering.parts(value)
     category = categories.find(key)
     if category is None:
         raise DataError(f"has the value {value}, which names no label", field="prediction", **where)
@@ -152,9 +171,10 @@ def _read_text(root: Path, categories: Categories, frame: Frame) -> Sample:
 
 
 def _mask(root: Path, file: Path, name: str, where: dict[str, Any]) -> Any:
-    """The mask of a line, whose path is below that of its text file, or of the predictions."""
-    beside = inside(file.parent, name, **where)
-    mask = beside if beside.is_file() else inside(root, name, **where)
+    """The mask of a line, whose path starts from its text file or from the predictions, and stays below."""
+    from_text = normpath((file.relative_to(root).parent / name).as_posix())
+    beside = inside(root, from_text, **where)
+    mask = beside if ".." in name or beside.is_file() else inside(root, name, **where)
     at = {"file": mask, "image_id": where["image_id"]}
     return codec.decode_labels(read_file(mask, image_id=where["image_id"]), **at)
 

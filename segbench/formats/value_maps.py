@@ -112,7 +112,7 @@ class Numbering:
                 continue
             if not is_object:
                 given[i] = self.bare_value(key)
-            elif value not in taken and value <= self.largest and self._says(value, key):
+            elif value not in taken and value <= self.largest and self.says(value, key):
                 given[i] = value
                 taken.add(value)
         free: dict[int, int] = {}
@@ -121,7 +121,8 @@ class Numbering:
                 given[i] = self._next(key, free, taken)
         return given
 
-    def _says(self, value: int, key: int) -> bool:
+    def says(self, value: int, key: int) -> bool:
+        """Tell whether a value names an object of a class."""
         found, number = self.parts(value)
         return found == key and number is not None
 
