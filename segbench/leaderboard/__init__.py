@@ -14,8 +14,10 @@
     tables.py     Markdown and CSV
     plots.py      SVG
     view.py       what the page's template shows of a board
+    order.py      how sure the order of a board is, in words
     overview.py   models across boards
     page_data.py  what the page's script shows of a board
+    page_views.py what of it the page draws when it is asked for
     page.py       HTML, from the templates, style sheets and scripts in web/
 """
 

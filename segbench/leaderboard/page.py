@@ -9,13 +9,27 @@ from importlib.resources import files
 from typing import Any
 
 from segbench.leaderboard import text
+from segbench.leaderboard.badges import BADGES
 from segbench.leaderboard.boards import Leaderboard
 from segbench.leaderboard.overview import overview
 from segbench.leaderboard.page_data import board_data, list_lengths
 from segbench.leaderboard.view import board_view
 
-STYLES = ("base", "tables", "board", "viewer", "paper")
-SCRIPTS = ("dom", "sort", "filters", "grid", "heat", "viewer", "images", "runs", "theme", "start")
+STYLES = ("base", "tables", "board", "views", "viewer", "paper")
+SCRIPTS = (
+    "dom",
+    "sort",
+    "filters",
+    "grid",
+    "heat",
+    "pairs",
+    "views",
+    "viewer",
+    "images",
+    "runs",
+    "theme",
+    "start",
+)
 """Files of ``web/``, in the order in which the page holds them."""
 
 
@@ -43,6 +57,8 @@ def page(leaderboard: Leaderboard) -> str:
         seed=leaderboard.seed,
         units=text.units(leaderboard),
         interval=text.INTERVALS[leaderboard.interval],
+        test=text.TESTS[leaderboard.test],
+        badges=BADGES,
         summary=f"{text.count(n_runs, 'run')} on {text.count(len(boards), 'board')}",
     )
 

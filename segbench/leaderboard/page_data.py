@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from segbench.leaderboard import text
-from segbench.leaderboard.boards import Board, Row
+from segbench.leaderboard.boards import Board, Estimate, Row
+from segbench.leaderboard.page_views import views
 
 MOST_LISTED = 200_000
 """Images in all lists of a page."""
@@ -26,11 +27,12 @@ WORST_OBJECTS = "share of objects found"
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """How much a page shows: images of a class, images of a run, and scores of a class."""
+    """How much a page shows: images of a class, images of a run, scores of a class, their intervals."""
 
     by_class: int
     by_run: int
     scores: int
+    bounds: bool = False
 
     def of(self, category: int | None) -> int:
         """Images of a list; None for that of the whole run."""
@@ -44,13 +46,14 @@ def list_lengths(boards: Sequence[Board]) -> Lengths:
     return Lengths(
         by_class=max(1, MOST_LISTED // 2 // cells),
         by_run=max(3, MOST_LISTED // 2 // runs),
-        scores=max(1, MOST_SCORES // cells),
+        scores=max(1, MOST_SCORES // cells - 2),  # ends of the interval of one are two more
+        bounds=MOST_SCORES // cells > 2,
     )
 
 
 def board_data(board: Board, lengths: Lengths) -> dict[str, Any]:
     """One board."""
-    classes = class_names(board)
+    classes = text.class_names(board)
     lists = [_lists(row, [None, *classes], lengths) for row in board.rows]
     ids = sorted({image for found in lists for listed in found for image, _ in listed})
     place = {image: i for i, image in enumerate(ids)}
@@ -64,6 +67,8 @@ def board_data(board: Board, lengths: Lengths) -> dict[str, Any]:
         "facts": facts,
         "classes": [[category, name] for category, name in classes.items()],
         "scores": _scores(board, list(classes), lengths.scores),
+        "bounds": _bounds(board, list(classes)) if lengths.bounds else [],
+        "views": views(board),
         "images": [text.clean(image) for image in ids],
         "task": board.task,
         **_exhibited(board, place),
@@ -83,12 +88,6 @@ def _exhibited(board: Board, place: Mapping[str, int]) -> dict[str, Any]:
         "colors": {str(category): color for category, color in board.exhibit.colors.items()},
         "notes": [text.clean(note) for note in board.exhibit.notes],
     }
-
-
-def class_names(board: Board) -> dict[int, str]:
-    """Categories that any run scores, in order."""
-    names = {row["category_id"]: row.get("name") for run in board.rows for row in run.record.per_class}
-    return {category: text.clean(names[category] or category) for category in sorted(names)}
 
 
 def tenths(value: object) -> int | None:
@@ -126,6 +125,15 @@ def _scores(board: Board, categories: Sequence[int], most: int) -> list[dict[str
         }
         for key in chosen
     ]
+
+
+def _bounds(board: Board, categories: Sequence[int]) -> list[list[int | None]]:
+    """Ends of the intervals of the board's own score: for each run, low and high of each class in turn."""
+    if not any(run.classes for run in board.rows):
+        return []
+    unknown = Estimate(math.nan, math.nan, math.nan)
+    found = [[run.classes.get(category, unknown) for category in categories] for run in board.rows]
+    return [[tenths(end) for one in ones for end in (one.low, one.high)] for ones in found]
 
 
 def _label(key: str) -> str:

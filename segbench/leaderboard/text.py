@@ -79,6 +79,12 @@ def class_key(metric: str) -> str:
     return metric.replace("miou", "iou")
 
 
+def class_names(board: Board) -> dict[int, str]:
+    """Categories that any run scores, in order."""
+    names = {row["category_id"]: row.get("name") for run in board.rows for row in run.record.per_class}
+    return {category: clean(names[category] or category) for category in sorted(names)}
+
+
 def metric_keys(rows: Sequence[Row]) -> list[str]:
     """Keys that any of the rows has: known ones in the order of ``LABELS``, then the others by name."""
     found = {key for row in rows for key in row.record.metrics}

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from segbench.leaderboard import text
+from segbench.leaderboard.badges import BADGES
 from segbench.leaderboard.boards import Board, Row
+from segbench.leaderboard.order import order_notes, without_category
 from segbench.leaderboard.plots import MOST_INTERVALS, interval_plot, speed_plot
 
 HIDDEN = frozenset(
@@ -17,6 +19,8 @@ HIDDEN = frozenset(
     ]
 )
 """Metrics whose columns are closed at first."""
+
+WITHOUT = "Places without a class"
 
 
 def board_view(board: Board, name: str) -> dict[str, Any]:
@@ -37,6 +41,7 @@ def board_view(board: Board, name: str) -> dict[str, Any]:
         "fingerprint": text.clean(board.fingerprint)[:24],
         "settings": text.clean(text.settings_text(first.protocol.get("settings"))),
         "warnings": board.warnings,
+        "order": list(order_notes(board)),
         "metric": text.label(board.metric),
         "columns": list(columns.values()),
         "filters": list(_filters(rows)),
@@ -48,6 +53,7 @@ def board_view(board: Board, name: str) -> dict[str, Any]:
 
 def _columns(board: Board) -> dict[str, dict[str, Any]]:
     timed = any(text.speed(row) for row in board.rows)
+    placed = without_category(board)
     keys = [key for key in text.metric_keys(board.rows) if key != board.metric]
     columns = [
         _column("rank", "Rank", "rank", rising=True),
@@ -58,6 +64,8 @@ def _columns(board: Board) -> dict[str, dict[str, Any]]:
         _column("p_best", "P(best), %", "number", optional=True),
         *(_column(key, text.label(key), "number", optional=True, hidden=_is_hidden(key)) for key in keys),
         *([_column("speed", "Images/s", "number", optional=True)] if timed else []),
+        *([_column("without", WITHOUT, "number", optional=True, rising=True, hidden=True)] if placed else []),
+        _column("badge", "Evidence", "badge", optional=True, rising=True),
     ]
     return {column["key"]: column for column in columns}
 
@@ -79,7 +87,7 @@ def _cells(board: Board, columns: Mapping[str, object]) -> dict[str, list[dict[s
     shown = {
         "rank": [_cell(str(row.rank), row.rank) for row in rows],
         "name": [_cell(text.clean(row.model), "") for row in rows],
-        "value": [_cell(text.percent(row.value, digits), row.value) for row in rows],
+        "value": [_cell(text.percent(row.value, digits), row.value, best=row.rank == 1) for row in rows],
         "interval": [
             _cell(text.interval(row, digits), row.ci_low, bar=bar)
             for row, bar in zip(rows, bars, strict=True)
@@ -87,6 +95,8 @@ def _cells(board: Board, columns: Mapping[str, object]) -> dict[str, list[dict[s
         "rank_interval": [_cell(text.span(row.rank_low, row.rank_high), row.rank_low) for row in rows],
         "p_best": [_cell(text.probability(row.p_best), row.p_best) for row in rows],
         "speed": [_cell(text.speed_text(text.speed(row)), text.speed(row)) for row in rows],
+        "without": [_cell(text.span(*ends), ends[0]) for ends in without_category(board) or ()],
+        "badge": [_cell(row.badge, list(BADGES).index(row.badge)) for row in rows],
     }
     for key in columns:
         if key not in shown:
@@ -95,9 +105,9 @@ def _cells(board: Board, columns: Mapping[str, object]) -> dict[str, list[dict[s
     return {key: shown[key] for key in columns}
 
 
-def _cell(shown: str, value: object, *, bar: object = None) -> dict[str, Any]:
+def _cell(shown: str, value: object, *, bar: object = None, best: bool = False) -> dict[str, Any]:
     known = isinstance(value, int | float) and math.isfinite(value)
-    return {"text": shown, "value": f"{value:.7g}" if known else "", "bar": bar, "best": False}
+    return {"text": shown, "value": f"{value:.7g}" if known else "", "bar": bar, "best": best}
 
 
 def _classes(column: Mapping[str, Any], cell: Mapping[str, Any]) -> str:
@@ -141,6 +151,7 @@ def _row(board: Board, place: int) -> dict[str, Any]:
         "band": ranks.index(row.rank) % 2 == 0,
         "search": f"{name} {row.run_id} {text.clean(row.record.model.get('revision') or '')}",
         "hardware": _hardware(row),
+        "badge": row.badge,
         "headline": headline,
         "warnings": [text.clean(warning) for warning in row.record.warnings],
         "cells": [],
@@ -156,7 +167,7 @@ def _filters(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The choices by which rows can be filtered, where there is more than one."""
     filters = [
         {"key": key, "label": label, "choices": sorted({row[key] for row in rows})}
-        for key, label in (("rank", "Rank"), ("hardware", "Hardware"))
+        for key, label in (("rank", "Rank"), ("hardware", "Hardware"), ("badge", "Evidence"))
     ]
     return [one for one in filters if len(one["choices"]) > 1]
 

@@ -4,9 +4,11 @@ import shutil
 
 import pytest
 from leaderboard.hostile import HOSTILE
+from leaderboard.pictured import put, words
 from leaderboard.synth import make_record
 
 from segbench.leaderboard import build_leaderboard
+from segbench.pictures import Pictures
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +54,20 @@ def hostile_file(tmp_path_factory):
         record.write(root / "r")
     make_record("semantic", HOSTILE[1], n_images=3, status=HOSTILE[0]).write(root / "r")
     return build_leaderboard(root / "r", root / "o", formats=("html",), n_boot=100).paths[0]
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory):
+    """The drawn data set, predictions on it, and their records."""
+    return put(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="session")
+def picture_file(drawn, tmp_path_factory):
+    """A page that holds its pictures."""
+    out = tmp_path_factory.mktemp("pictured")
+    source = Pictures(words(drawn))
+    return build_leaderboard(drawn["results"], out, formats=("html",), n_boot=100, pictures=source).paths[0]
 
 
 @pytest.fixture(scope="module")  # two of them in one thread do not go: other modules have their own

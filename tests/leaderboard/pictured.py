@@ -17,6 +17,7 @@ from segbench.demo import draw
 
 MOVES = {"near": 3, "far": 12}
 N_IMAGES = 6
+TASKS = ("semantic", "instance", "panoptic")
 NAME = "drawn"
 
 
@@ -40,6 +41,11 @@ def put(root: Path) -> dict[str, Path]:
             paths[f"{task}-{model}"] = pred
             segbench.score(root / task, pred, task=task, model=model, out=paths["results"], threads=1)
     return paths
+
+
+def words(drawn, tasks=TASKS, models=("near", "far")):
+    """What ``--pictures`` is given."""
+    return [f"{drawn[task]}={drawn[f'{task}-{model}']}" for task in tasks for model in models]
 
 
 def moved(array, by):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from leaderboard.pictured import N_IMAGES, put
+from leaderboard.pictured import N_IMAGES, TASKS, words
 from PIL import Image
 
 import segbench
@@ -19,24 +19,6 @@ from segbench.pictures import Pictures
 from segbench.pictures.mistakes import FOUND, MADE_UP, MISSED, label_mistakes, match_masks, segment_mistakes
 from segbench.pictures.scene import draw_scene
 from segbench.pictures.sources import split_word
-
-TASKS = ("semantic", "instance", "panoptic")
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    return put(tmp_path_factory.mktemp("pictures"))
-
-
-def words(drawn, tasks=TASKS, models=("near", "far")):
-    return [f"{drawn[task]}={drawn[f'{task}-{model}']}" for task in tasks for model in models]
-
-
-@pytest.fixture(scope="module")
-def page_file(drawn, tmp_path_factory):
-    out = tmp_path_factory.mktemp("page")
-    source = Pictures(words(drawn))
-    return build_leaderboard(drawn["results"], out, formats=("html",), n_boot=100, pictures=source).paths[0]
 
 
 def test_predictions_are_those_of_the_run_whose_counts_they_give(drawn):
@@ -161,8 +143,8 @@ def _open(page, board=0):
     return page.locator("#viewer")
 
 
-def test_drill_down_to_an_overlay(visit, page_file):
-    page = visit(page_file)
+def test_drill_down_to_an_overlay(visit, picture_file):
+    page = visit(picture_file)
     page.locator("#board-0 .worst").scroll_into_view_if_needed()
     page.locator("#board-0 .heat tbody td").first.click()
     panel = page.locator("#board-0 .worst")
@@ -182,8 +164,8 @@ def test_drill_down_to_an_overlay(visit, page_file):
     page.wait_for_function(loaded)
 
 
-def test_opacity_and_keys(visit, page_file):
-    page = visit(page_file)
+def test_opacity_and_keys(visit, picture_file):
+    page = visit(picture_file)
     viewer = _open(page, 1)
     opacity = "getComputedStyle(document.querySelector('#viewer .over')).opacity"
     assert page.evaluate(opacity) == "0.65"

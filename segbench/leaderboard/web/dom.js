@@ -12,6 +12,11 @@ const element = (tag, properties = {}, ...children) => {
   return made;
 };
 
+// A part that scrolls by itself, with the keyboard too.
+const scrolling = (labelId, child) => element("div", {
+  class: "scroll tall", role: "region", "aria-labelledby": labelId, tabindex: 0,
+}, child);
+
 const cachedJson = new Map();
 
 // The JSON of a script element, parsed when it is first asked for.

@@ -8,6 +8,7 @@ const setUpHeat = (section, board) => {
   const block = section.querySelector(".classes");
   const region = block.querySelector(".scroll");
   const choice = block.querySelector("select");
+  const bounded = block.querySelector(".bounds input");
   const more = block.querySelector("button.more");
   let runs = board().runs.map((_, place) => place);
   let all = false;
@@ -21,7 +22,12 @@ const setUpHeat = (section, board) => {
     }),
   ];
 
-  const line = ([category, name], row, places, scores) => {
+  const ends = (place, row) => {
+    const [low, high] = board().bounds[place].slice(2 * row, 2 * row + 2);
+    return low === null ? "" : element("small", { text: `${percentText(low)}–${percentText(high)}` });
+  };
+
+  const line = ([category, name], row, places, scores, withBounds) => {
     const values = places.map((place) => scores[place][row]);
     const best = Math.max(...values.filter((value) => value !== null));
     const label = element("button", { type: "button", class: "link", dir: "auto", "data-category": category, text: name });
@@ -32,8 +38,8 @@ const setUpHeat = (section, board) => {
       ...values.map((value, i) => {
         const mark = places.length > 1 && value === best ? " best" : "";
         return element("td", {
-          class: levelOf(value) + mark, text: percentText(value), "data-run": places[i], "data-category": category,
-        });
+          class: levelOf(value) + mark, "data-value": value ?? "", "data-run": places[i], "data-category": category,
+        }, percentText(value), withBounds ? ends(places[i], row) : "");
       }),
     );
   };
@@ -42,9 +48,11 @@ const setUpHeat = (section, board) => {
     const { classes, scores } = board();
     const places = all ? runs : runs.slice(0, HEAT_COLUMNS);
     const shown = scores[Number(choice.value)].values;
+    bounded.closest("label").hidden = board().bounds.length === 0 || choice.value !== "0";
+    const withBounds = bounded.checked && !bounded.closest("label").hidden;
     const table = element("table", { class: "heat", role: "grid", "aria-labelledby": `${section.id}-classes` });
     table.createTHead().append(element("tr", {}, ...headings(places)));
-    table.createTBody().append(...classes.map((one, row) => line(one, row, places, shown)));
+    table.createTBody().append(...classes.map((one, row) => line(one, row, places, shown, withBounds)));
     makeSortable(table);
     makeGrid(table);
     region.replaceChildren(table);
@@ -55,7 +63,7 @@ const setUpHeat = (section, board) => {
   const { scores } = board();
   choice.replaceChildren(...scores.map((one, place) => element("option", { value: place, text: one.label })));
   choice.closest("label").hidden = scores.length < 2;
-  choice.addEventListener("input", draw);
+  for (const control of [choice, bounded]) control.addEventListener("input", draw);
   more.addEventListener("click", () => {
     all = true;
     draw();

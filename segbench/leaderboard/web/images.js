@@ -10,6 +10,8 @@ const setUpImages = (section, board, view) => {
   const [run, category] = panel.querySelectorAll("select");
   const list = panel.querySelector("ol");
   const status = panel.querySelector("[role=status]");
+  const back = panel.querySelector("button.back");
+  let from = null; // what was clicked to come here
   const { runs, classes } = board();
   const options = (items, length) =>
     items.map(([value, name]) => element("option", { value, text: shortened(name, length), title: name }));
@@ -48,13 +50,27 @@ const setUpImages = (section, board, view) => {
     panel.querySelector("a").href = `#${section.id}-run-${run.value}`;
   };
 
-  const open = (newRun, newCategory) => {
+  const open = (newRun, newCategory, origin) => {
+    from = origin;
+    back.hidden = false;
     if (newRun !== undefined) run.value = newRun;
     if (newCategory !== undefined) category.value = newCategory;
     show();
     panel.querySelector("h3").focus({ preventScroll: true });
     panel.scrollIntoView({ block: "start" });
   };
+  const goBack = () => {
+    if (from === null) return;
+    const target = from.isConnected ? from : section.querySelector(".ranking .link");
+    from = null;
+    back.hidden = true;
+    target.focus({ preventScroll: true });
+    target.scrollIntoView({ block: "center" });
+  };
+  back.addEventListener("click", goBack);
+  panel.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.target.matches("select")) goBack();
+  });
   panel.querySelector(".notes").replaceChildren(...board().notes.map((note) => element("p", { text: note })));
   for (const control of [run, category]) control.addEventListener("input", show);
   panel.querySelector("a").addEventListener("click", () => {

@@ -8,10 +8,10 @@ const setUpBoard = (section, view) => {
   const drawn = () => {
     if (openImages !== null) return;
     openImages = setUpImages(section, board, view);
-    if (section.querySelector(".classes") !== null) {
-      showRuns = setUpHeat(section, board);
-      if (left !== null && left.length < board().runs.length) showRuns(left);
-    }
+    const shows = [setUpViews(section, board)];
+    if (section.querySelector(".classes") !== null) shows.push(setUpHeat(section, board));
+    showRuns = (places) => shows.forEach((show) => show(places));
+    if (left !== null && left.length < board().runs.length) showRuns(left);
   };
   setUpColumns(section);
   setUpRuns(section, board);
@@ -23,7 +23,7 @@ const setUpBoard = (section, view) => {
     const target = event.target.closest("[data-run], [data-category]");
     if (target === null || target.matches("tr, details")) return;
     drawn();
-    openImages(target.dataset.run, target.dataset.category);
+    openImages(target.dataset.run, target.dataset.category, target);
   });
   whenNear(section.querySelector(".near"), drawn);
 };
