@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from leaderboard.loading import wait_for_pictures
 from leaderboard.pictured import N_IMAGES, TASKS, words
 from PIL import Image
 
@@ -158,10 +159,7 @@ def test_drill_down_to_an_overlay(visit, picture_file):
     assert viewer.locator(".legend").inner_text().endswith("another category than the truth")
     viewer.locator("select").nth(0).select_option(label="far")
     assert viewer.locator(".over").nth(0).get_attribute("alt") == "Mistakes of far"
-    loaded = (
-        "[...document.querySelectorAll('#viewer img')].every(one => one.complete && one.naturalWidth > 0)"
-    )
-    page.wait_for_function(loaded)
+    wait_for_pictures(page)
 
 
 def test_opacity_and_keys(visit, picture_file):
@@ -195,7 +193,7 @@ def test_pictures_beside_the_page_are_loaded_when_looked_at(browser, drawn, tmp_
     page.on("console", lambda message: said.append(message.text))
     page.goto((tmp_path / "site/index.html").as_uri())
     _open(page)
-    page.wait_for_function("[...document.querySelectorAll('#viewer img')].every(one => one.naturalWidth > 0)")
+    wait_for_pictures(page)
     assert all(url.startswith((tmp_path / "site").as_uri()) for url in asked)
     assert any(Path(url).parent.name == "pictures" for url in asked)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -107,5 +107,6 @@ const setUpViewer = () => {
     dialog.querySelector(".layers").hidden = predicted.length === 0;
     draw();
     dialog.showModal();
+    dialog.querySelector("h2").focus();
   };
 };
