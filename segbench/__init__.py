@@ -39,11 +39,13 @@ if TYPE_CHECKING:
     )
     from segbench.results import MetricValue, RunRecord, read_record
     from segbench.running import run
+    from segbench.verification import Check, verify
 
 _HOMES = {
     "Batch": "segbench.models",
     "Categories": "segbench.canonical.categories",
     "Category": "segbench.canonical.categories",
+    "Check": "segbench.verification",
     "Comparison": "segbench.comparison",
     "ConversionReport": "segbench.conversion",
     "DataError": "segbench.errors",
@@ -78,6 +80,7 @@ _HOMES = {
     "read_record": "segbench.results",
     "run": "segbench.running",
     "score": "segbench.evaluate",
+    "verify": "segbench.verification",
 }
 """Public name -> module; imported when first used, so that ``import segbench`` costs nothing."""
 
@@ -85,6 +88,7 @@ __all__ = [
     "Batch",
     "Categories",
     "Category",
+    "Check",
     "Comparison",
     "ConversionReport",
     "DataError",
@@ -119,6 +123,7 @@ __all__ = [
     "read_record",
     "run",
     "score",
+    "verify",
 ]
 
 

@@ -16,6 +16,7 @@ from segbench.cli_data import formats, inspect, validate
 from segbench.cli_leaderboard import compare, leaderboard
 from segbench.cli_models import doctor, models
 from segbench.cli_options import PATH, pairs, print_json, progress
+from segbench.cli_records import show, verify
 from segbench.errors import PartialError, SegbenchError
 
 EXIT_CODES = """\
@@ -47,7 +48,9 @@ def main() -> None:
     """Convert any segmentation data set, score any model, publish a leaderboard that can be trusted."""
 
 
-for command in (convert, formats, labels, inspect, validate, models, doctor, leaderboard, compare):
+for command in (
+    convert, formats, labels, inspect, validate, models, doctor, leaderboard, compare, show, verify,
+):  # fmt: skip
     main.add_command(command)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
@@ -163,7 +162,7 @@ def kept(
     One alone is returned unless a list was asked for.
     """
     if out is not None:
-        records = [replace(record, path=record.write(out, attach)) for record in records]
+        records = [record.kept(out, attach) for record in records]
     if asked is None or isinstance(asked, str):
         return records[0]
     from segbench.comparison import Comparison

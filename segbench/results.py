@@ -3,7 +3,8 @@
 A record is a folder ``<out>/<dataset>/<task>/<model>/<run_id>/`` of
 
 ``run.json``
-    what was scored, under which rules, on what machine, and the scores;
+    what was scored, under which rules, on what machine, and the scores; its JSON schema is shipped as
+    ``segbench/schemas/run-1.json``;
 ``images.parquet``
     one row an image: its **sufficient statistics**, so that any subset, interval or ranking needs no re-run;
 ``detections.parquet``
@@ -45,7 +46,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SCHEMA_VERSION = 1
+TABLES = ("images", "detections")
+"""Names of the tables of a record; each is a Parquet file beside ``run.json``."""
 
 PREDICTIONS = "predictions"
 """How the file or folder beside a record is called that has the predictions of its run, before any suffix."""
@@ -117,6 +120,8 @@ class RunRecord:
         Speed; hardware, device, threads and versions; commit and redacted command line.
     warnings
         What a reader of the score should know.
+    tables
+        ``{name: SHA-256 of its file}`` of the tables that were written with the record.
     images, detections
         The tables described above; None for a record read without them. A function that makes one may be
         given: it is called when the table is first asked for.
@@ -135,6 +140,7 @@ class RunRecord:
     env: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    tables: Mapping[str, str] = field(default_factory=dict)
     images: _Table = _Table()
     detections: _Table = _Table()
     path: Path | None = None
@@ -177,6 +183,7 @@ class RunRecord:
                 "env": self.env,
                 "provenance": self.provenance,
                 "warnings": self.warnings,
+                "tables": self.tables,
             }
         )
 
@@ -198,7 +205,8 @@ class RunRecord:
         )
         with replace_folder(target) as folder:
             self._write_tables(folder)
-            (folder / "run.json").write_text(self.to_json(), encoding="utf-8")
+            written = replace(self, tables=hash_tables(folder))
+            (folder / "run.json").write_text(written.to_json(), encoding="utf-8")
             if attach is not None:
                 attach(folder)
             else:
@@ -206,10 +214,16 @@ class RunRecord:
                     link_tree(saved, folder / saved.name)
         return target
 
+    def kept(self, out: str | Path, attach: Callable[[Path], object] | None = None) -> RunRecord:
+        """Write the record as :meth:`write` does, and return it as it is there."""
+        folder = self.write(out, attach)
+        return replace(self, path=folder, tables=hash_tables(folder))
+
     def _write_tables(self, folder: Path) -> None:
         import pyarrow.parquet as pq
 
-        for name, table in (("images", self.images), ("detections", self.detections)):
+        for name in TABLES:
+            table = getattr(self, name)
             if table is not None:
                 pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
 
@@ -232,6 +246,15 @@ def read_record(path: str | Path, *, tables: bool = True) -> RunRecord:
         When a table is damaged.
     """
     folder = Path(path)
+    content = read_content(folder)
+    try:
+        return _from_dict(content, folder, _read_tables(folder) if tables else {})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"is not a run record: {error!r}", file=folder / "run.json") from None
+
+
+def read_content(folder: Path) -> dict[str, Any]:
+    """Read ``run.json``; DataError when it is missing, is no JSON, or is of another schema version."""
     file = folder / "run.json"
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -242,10 +265,18 @@ def read_record(path: str | Path, *, tables: bool = True) -> RunRecord:
     if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
         found = content.get("schema_version") if isinstance(content, dict) else None
         raise DataError(f"expected schema version {SCHEMA_VERSION}, found {found}", file=file)
-    try:
-        return _from_dict(content, folder, _read_tables(folder) if tables else {})
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"is not a run record: {error!r}", file=file) from None
+    return content
+
+
+def hash_tables(folder: Path) -> dict[str, str]:
+    """SHA-256 of each table's file in the folder of a record, by name."""
+    found = {}
+    for name in TABLES:
+        file = folder / f"{name}.parquet"
+        if file.exists():
+            with file.open("rb") as handle:
+                found[name] = hashlib.file_digest(handle, "sha256").hexdigest()
+    return found
 
 
 def find_records(root: str | Path) -> list[Path]:
@@ -277,7 +308,7 @@ def slug(name: str) -> str:
     return f"{clean[:71] or 'x'}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
-def _from_dict(content: dict[str, Any], folder: Path, tables: Mapping[str, Any]) -> RunRecord:
+def _from_dict(content: dict[str, Any], folder: Path, found: Mapping[str, Any]) -> RunRecord:
     return RunRecord(
         task=content["task"],
         status=content["status"],
@@ -290,8 +321,9 @@ def _from_dict(content: dict[str, Any], folder: Path, tables: Mapping[str, Any])
         env=content["env"],
         provenance=content["provenance"],
         warnings=content["warnings"],
+        tables=content["tables"],
         path=folder,
-        **tables,
+        **found,
     )
 
 
@@ -303,7 +335,7 @@ def _read_tables(folder: Path) -> dict[str, pa.Table]:
     import pyarrow.parquet as pq
 
     tables = {}
-    for name in ("images", "detections"):
+    for name in TABLES:
         file = folder / f"{name}.parquet"
         if file.exists():
             tables[name] = pq.read_table(file)

@@ -23,3 +23,12 @@ def data_dir() -> Path:
     if not path.is_dir():
         pytest.skip(f"no real data in {path}: set SEGBENCH_DATA to its folder")
     return path
+
+
+@pytest.fixture(autouse=True, scope="session")
+def records_follow_the_schema():
+    """Hold every record that a score or a run leaves in any test against the schema, one of each shape."""
+    import runs
+
+    with runs.checked():
+        yield

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 
 import segbench
 from segbench.canonical.images import encode_image, encode_labels
+from segbench.results import read_content
+from segbench.schema import faults
 
 MODEL = '''
 """Answers the truth with mistakes that depend on the picture alone; FAULT says how it misbehaves."""
@@ -71,3 +77,28 @@ def same_result(one: segbench.RunRecord, two: segbench.RunRecord) -> bool:
     ]
     images = [record.images.drop_columns("latency_ms") for record in (one, two)]
     return texts[0] == texts[1] and images[0].equals(images[1]) and one.detections == two.detections
+
+
+@contextmanager
+def checked() -> Iterator[None]:
+    """Within it, each record that a score or run leaves is held against the schema, one of each shape."""
+    keep, seen = segbench.RunRecord.kept, set()
+
+    def checked_kept(record: segbench.RunRecord, *where: Any) -> segbench.RunRecord:
+        kept = keep(record, *where)
+        content = read_content(kept.path)
+        shape = (_shape(content), record.protocol["name"])
+        if shape not in seen:
+            seen.add(shape)
+            assert faults(content) == [], kept.path
+        return kept
+
+    with mock.patch.object(segbench.RunRecord, "kept", checked_kept):
+        yield
+
+
+def _shape(value: object) -> object:
+    """Types of a JSON value, and of what it holds."""
+    if isinstance(value, dict):
+        return frozenset((key, _shape(item)) for key, item in value.items())
+    return frozenset(map(_shape, value)) if isinstance(value, list) else type(value)

@@ -13,7 +13,7 @@ from metrics.test_settings import dataset
 
 import segbench
 from segbench.cli import main
-from segbench.curves import metric_of
+from segbench.recount import metric_of
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,13 @@
 ::
 
     {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health, tally, reshape}
-    ← {protocols, results, environment, validation, engines}
-    ← {store, packing, patience, identity, drawn, predicted}
+    ← {protocols, results, environment, columns, validation, engines}
+    ← {store, packing, patience, identity, drawn, predicted, recount, schema}
     ← {collect, pairing, comparison, losses, soundness, loading} ← {panel, conversion_report, gathering}
-    ← {stepping, shards} ← {pipeline, saving} ← {evaluate, conversion, curves, gallery} ← {running, pictures}
-    ← leaderboard ← (the lazy names of segbench itself) ← {demo, demo_models, printed}
-    ← cli_options ← cli_pictures ← {cli_data, cli_convert, cli_models, cli_leaderboard} ← cli
+    ← {stepping, shards} ← {pipeline, saving} ← {evaluate, conversion, curves, gallery, verification}
+    ← {running, pictures} ← leaderboard ← (the lazy names of segbench itself)
+    ← {demo, demo_models, printed, shown} ← cli_options ← cli_pictures
+    ← {cli_data, cli_convert, cli_models, cli_leaderboard, cli_records} ← cli
 
 Imports inside functions and under ``if TYPE_CHECKING`` count too: a name that is needed only for a type
 is still a name that a reader has to go and look up, and a cycle of types is a cycle of ideas.
@@ -30,19 +31,19 @@ LAYERS = (
     ("canonical",),
     ("formats", "metrics", "models", "health", "tally", "reshape"),
     ("protocols", "results", "environment", "columns", "validation", "engines"),
-    ("store", "packing", "patience", "identity", "drawn", "predicted"),
+    ("store", "packing", "patience", "identity", "drawn", "predicted", "recount", "schema"),
     ("collect", "pairing", "comparison", "losses", "soundness", "loading"),
     ("panel", "conversion_report", "gathering"),
     ("stepping", "shards"),
     ("pipeline", "saving"),
-    ("evaluate", "conversion", "curves", "gallery"),
+    ("evaluate", "conversion", "curves", "gallery", "verification"),
     ("running", "pictures"),
     ("leaderboard",),
     ("",),
-    ("demo", "demo_models", "printed"),
+    ("demo", "demo_models", "printed", "shown"),
     ("cli_options",),
     ("cli_pictures",),
-    ("cli_data", "cli_convert", "cli_models", "cli_leaderboard"),
+    ("cli_data", "cli_convert", "cli_models", "cli_leaderboard", "cli_records"),
     ("cli",),
 )
 # Modules whose rule is not their place above.

@@ -53,7 +53,14 @@ def test_python_m_segbench_answers(option):
 
 @pytest.mark.parametrize(
     "name",
-    ["py.typed", "kernels/_cpu.pyi", "kernels/rle.h", "kernels/overlap.h", "leaderboard/web/index.html"],
+    [
+        "py.typed",
+        "kernels/_cpu.pyi",
+        "kernels/rle.h",
+        "kernels/overlap.h",
+        "leaderboard/web/index.html",
+        "schemas/run-1.json",
+    ],
 )
 def test_files_beside_the_python_are_shipped(name):
     assert importlib.resources.files("segbench").joinpath(name).is_file()

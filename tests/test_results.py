@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segbench.errors import DataError
-from segbench.results import MetricValue, RunRecord, find_records, read_record, slug
+from segbench.results import MetricValue, RunRecord, find_records, hash_tables, read_record, slug
 
 IMAGES = pa.table(
     {
@@ -54,7 +54,8 @@ def same(a, b):
 def test_a_record_survives(tmp_path):
     given = record(timing={"fps": 3.5}, provenance={"commit": "abc"}, status="partial")
     found = read_record(given.write(tmp_path))
-    assert same(found.to_dict(), given.to_dict())
+    assert same(found.to_dict(), {**given.to_dict(), "tables": hash_tables(found.path)})
+    assert found.tables.keys() == {"images", "detections"}
     assert (found.run_id, found.signature) == (given.run_id, given.signature)
     assert found.metrics["miou"] == given.metrics["miou"]
     assert math.isnan(found.metrics["fw_iou"].value)

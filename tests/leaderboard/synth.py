@@ -222,14 +222,17 @@ def record_of(task, model, images, /, *, names=NAMES, settings=None, data="Toy s
             "format": "segbench",
             "fingerprint": f"{task}-5d41402abc4b2a76b9719d911017c592",
             "n_images": len(images),
+            "n_expected": len(images),
+            "n_scored": len(images),
+            "n_failed": 0,
             "categories": [{"id": i, "name": name} for i, name in enumerate(names)],
         },
-        "protocol": {"name": PROTOCOLS[task], "version": 1, "settings": settings or SETTINGS[task]},
+        "protocol": {"name": PROTOCOLS[task], "version": "1", "settings": settings or SETTINGS[task]},
         "metrics": {key: MetricValue(value) for key, value in metrics.items()},
         "per_class": [{"category_id": c, "name": names[c], **row} for c, row in sorted(classes.items())],
         "timing": {} if speed is None else {"images_per_second": speed, "p50_ms": 1000 / speed},
         "env": {"segbench": "0.1.0", "device": "cpu", "packages": {"numpy": "2.0"}},
-        "provenance": {"git_commit": "0123abc", "command": "segbench run …"},
+        "provenance": {"git_commit": "0123abc", "command": ["segbench", "run", "…"]},
     }
     tables = {"images": TABLES[task](ids, images), "detections": None}
     if task == "instance":
