@@ -84,6 +84,7 @@ FORMATS = {
     "instance-png": Entry("segbench.formats.instance_png", folders=("*/masks", "*/*/masks")),
     "mapillary": Entry("segbench.formats.mapillary", folders=("config*.json",)),
     "kitti": Entry("segbench.formats.kitti", folders=("*/instance", "*/semantic")),
+    "kitti-step": Entry("segbench.formats.kitti_step", folders=("panoptic_maps",)),
     "labelme": Entry("segbench.formats.labelme", files=(".json",), folders=("*.json", "*/*.json")),
     "webdataset": Entry(
         "segbench.formats.webdataset", files=(".tar",), folders=("info.json", "*.tar", "*/*.tar")

@@ -18,7 +18,7 @@ from segbench.errors import DataError
 from segbench.formats import map_losses
 from segbench.formats.cityscapes_labels import NO_TRAIN_ID, UNLABELED, Chosen, Label
 from segbench.formats.flatten import Flat, flatten
-from segbench.formats.value_maps import Meaning, Numbering
+from segbench.formats.value_maps import ZERO_ID, Meaning, Numbering
 from segbench.kernels import LabelRuns
 
 
@@ -151,11 +151,11 @@ class LabelWriter:
         }
 
     def plan(self, sample: Sample, categories: Categories) -> map_losses.Plan:
-        """Return how a sample is to be written."""
+        """Return how a sample is to be written, its values as the ids with which they are read."""
         flat = flatten(sample)
         values = self.values(flat, self.labels_of(categories))
         objects = [v is not None and self.numbering.parts(v)[1] is not None for v in values]
-        return map_losses.Plan(flat, values, objects)
+        return map_losses.Plan(flat, [ZERO_ID if v == 0 else v for v in values], objects)
 
     def _instances(self, sample: Sample, categories: Categories) -> int:
         labels = self.labels_of(categories).labels

@@ -84,7 +84,7 @@ def pairs(before, after):
 
 
 @pytest.mark.parametrize("instances", [False, True])
-@pytest.mark.parametrize("name", ["cityscapes", "voc", "mapillary", "kitti"])
+@pytest.mark.parametrize("name", ["cityscapes", "voc", "mapillary", "kitti", "kitti-step"])
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1), names=st.sampled_from(NAMES))
 def test_what_is_not_announced_is_read_as_it_was(name, instances, seed, names, tmp_path_factory):

@@ -1,0 +1,113 @@
+"""The writing half of STEP: panoptic maps and pictures of videos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segbench.canonical.atomic import replace_folder
+from segbench.canonical.categories import Categories
+from segbench.canonical.dataset import Dataset
+from segbench.canonical.images import encode_segment_map
+from segbench.canonical.place import check_mode, place
+from segbench.canonical.sample import Sample, Segment
+from segbench.formats.cityscapes_labels import (
+    LABELS,
+    LARGEST,
+    NO_TRAIN_ID,
+    Chosen,
+    Label,
+    choose_labels,
+    to_rows,
+)
+from segbench.formats.flatten import flatten
+from segbench.formats.labelled_maps import LabelWriter
+from segbench.formats.plain_json import dump_json
+from segbench.formats.sequences import in_videos, loses_place
+from segbench.formats.value_maps import ZERO_ID, Numbering
+
+NUMBERING = Numbering(base=1000, first=1, bare="zero", largest=254_999)
+"""Class and object as one value, as deeplab2 has them; number 0 is no object."""
+VOID = NO_TRAIN_ID * NUMBERING.base
+MAPS, PICTURES, LABELS_FILE = "panoptic_maps", "images", "labels.json"
+_TRACKED = ("person", "car")
+
+
+def _step(names: list[str]) -> tuple[Label, ...]:
+    """The labels of Cityscapes that are called so, by place; of two of them objects are told apart."""
+    by_name = {label.name: label for label in LABELS}
+    return tuple(
+        by_name[name]._replace(id=i, train_id=i, is_thing=name in _TRACKED) for i, name in enumerate(names)
+    )
+
+
+STEP = _step([x.name for x in sorted(LABELS, key=lambda x: x.train_id) if 0 <= x.train_id < NO_TRAIN_ID])
+MOTCHALLENGE = _step(["sidewalk", "building", "vegetation", "sky", "person", "rider", "bicycle"])
+
+
+@lru_cache(maxsize=4)
+def _labels_of(categories: Categories) -> Chosen:
+    return choose_labels(categories, STEP, first=0, last_thing=LARGEST)
+
+
+def _wanted(segment: Segment, key: int) -> int:
+    """The value of the track, or whose number is that of the track; without one the id."""
+    track = segment.track_id
+    if track is None:
+        return 0 if segment.id == ZERO_ID else segment.id
+    if not NUMBERING.says(track, key) and NUMBERING.first <= track < NUMBERING.base:
+        return key * NUMBERING.base + track
+    return track
+
+
+_WRITER = LabelWriter(_labels_of, NUMBERING, _wanted)
+
+
+def write(
+    dataset: Dataset,
+    target: Path,
+    *,
+    images: str = "link",
+    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+) -> None:
+    """Write ``panoptic_maps`` and ``images``, and ``labels.json`` where classes are not KITTI-STEP's 19.
+
+    A picture that is in no video becomes a video of one frame, called like it.
+
+    Raises
+    ------
+    DataError
+        When two maps would have one name, or a picture is missing.
+    """
+    check_mode(images)
+    chosen = _labels_of(dataset.categories)
+    with replace_folder(target) as folder:
+        for at in in_videos(dataset, progress):
+            flat = flatten(at.sample)
+            colors = [None if v is None else _color(v) for v in _WRITER.values(flat, chosen)]
+            data = encode_segment_map(flat.painted(colors, _color(VOID), np.int32))
+            place(folder / MAPS / at.split / f"{at.stem}.png", data)
+            at.put_picture(folder / PICTURES / at.split, images)
+        if not chosen.own:
+            rows = to_rows(label for label in chosen.labels if label is not None)
+            place(folder / LABELS_FILE, dump_json(rows, indent=1))
+
+
+def _color(value: int) -> int:
+    key, number = divmod(value, NUMBERING.base)
+    return key + 256 * (number >> 8) + 65_536 * (number & 255)
+
+
+def _tracks(sample: Sample, categories: Categories) -> int:
+    """Segments that are seen, and whose track is another number or none; else 1 for a place in a video."""
+    plan = _WRITER.plan(sample, categories)
+    rows = ((plan.flat.segments[i].track_id, plan.values[i], plan.objects[i]) for i in plan.flat.seen)
+    differ = sum(track not in (None, value if told else None) for track, value, told in rows)
+    return differ or int(loses_place(sample))
+
+
+LOSES: dict[str, Any] = {**_WRITER.losses(), "tracks": _tracks}

@@ -1,0 +1,75 @@
+"""Folders of videos: frames by number, in the folder of their video, in that of their split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from segbench.canonical.dataset import Dataset
+from segbench.canonical.paths import check_name
+from segbench.canonical.sample import Sample
+from segbench.formats.pictures import Names, in_splits, picture_name, picture_stem, place_picture
+
+_MOST_DIGITS = 15
+
+
+def frame_number(name: str) -> int | None:
+    """Return the number of a frame that is called ``…/000012``; None where its name is none."""
+    stem = name.rpartition("/")[2]
+    return int(stem) if stem.isdecimal() and stem.isascii() and len(stem) <= _MOST_DIGITS else None
+
+
+class InVideo(NamedTuple):
+    """A sample, and where its files stand; one that is in no video is a video of one frame."""
+
+    sample: Sample
+    split: str
+    video: str
+    number: int
+
+    @property
+    def stem(self) -> str:
+        """``video/000012``, as KITTI's tools call a frame."""
+        return f"{self.video}/{self.number:06d}"
+
+    def put_picture(self, folder: Path, images: str) -> None:
+        """Put the picture below the folder of a split, unless pictures are left out."""
+        suffix = PurePosixPath(picture_name(self.sample)).suffix
+        place_picture(folder / f"{self.stem}{suffix}", self.sample, images)
+
+
+def in_videos(
+    dataset: Dataset, progress: Callable[[Iterator[Sample]], Iterator[Sample]]
+) -> Iterator[InVideo]:
+    """Yield samples with the split, video and number that name their files.
+
+    Raises
+    ------
+    DataError
+        When two samples would have one name.
+    """
+    taken = Names()
+    for split, sample in zip(in_splits(dataset.splits), progress(iter(dataset)), strict=True):
+        at = InVideo(sample, split, video_name(sample, split), sample.frame or 0)
+        taken.take(f"{split}/{at.stem}", sample)
+        yield at
+
+
+def video_name(sample: Sample, split: str = "") -> str:
+    """Return the name of the folder of a sample: that of its video, or its own where it is in none.
+
+    Raises
+    ------
+    DataError
+        When that is no name of a folder.
+    """
+    is_frame = sample.video_id is not None and sample.frame is not None
+    name = sample.video_id if is_frame else picture_stem(sample).removeprefix(f"{split}/")
+    return check_name(str(name).replace("/", "-"), image_id=sample.image_id, field="video_id")
+
+
+def loses_place(sample: Sample) -> bool:
+    """Tell whether a sample's place in a video is read again as another."""
+    said = sample.video_id, sample.frame
+    return said != (None, None) and said != (video_name(sample), sample.frame)
