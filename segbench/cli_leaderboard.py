@@ -49,6 +49,10 @@ def _resampling(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--device", metavar="D", default="cpu", show_default=True, help="cpu or cuda.")
 @_resampling
+@click.option(
+    "--slice", "slices", metavar="ATTRIBUTE|FILE", multiple=True,
+    help="Score the images of each value of an attribute too, or of each attribute in a file. Repeatable.",
+)  # fmt: skip
 @picture_options
 def leaderboard(results: Path, out: Path, names: str, **options: Any) -> None:
     """Write tables and a page from run records."""

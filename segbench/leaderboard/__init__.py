@@ -9,6 +9,7 @@
     precision.py  Detections: AP of weighted images
     compare.py    two runs: the difference, of classes and images too; compare_text.py prints it
     plan.py       how runs are resampled and tested
+    analyses/     Board.analyses: {name: Analysis}, tables of columns and rows that the page can draw
     rank.py       paired bootstrap, Holm, tie groups, rank intervals
     text.py       labels, digits, safe text
     tables.py     Markdown and CSV

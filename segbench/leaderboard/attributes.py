@@ -30,6 +30,12 @@ class Attributes:
         """Values of these images: ``{name: [one an image, None where there is none]}``."""
         return {name: [self.by_image.get(i, {}).get(name) for i in image_ids] for name in self.names}
 
+    def joined(self, other: Attributes) -> Attributes:
+        """Those of both files; of one name, the other's."""
+        ids = {**self.by_image, **other.by_image}
+        rows = {i: {**self.by_image.get(i, {}), **other.by_image.get(i, {})} for i in ids}
+        return Attributes(other.path, list(dict.fromkeys([*self.names, *other.names])), rows)
+
 
 def read_attributes(path: str | Path) -> Attributes:
     """Read attributes of images.

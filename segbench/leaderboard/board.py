@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from segbench.leaderboard.analyses import analyse
 from segbench.leaderboard.badges import badge_of
 from segbench.leaderboard.boards import Board, Estimate, Row
 from segbench.leaderboard.evidence import RunEvidence, primary
@@ -53,6 +54,7 @@ def make_board(entries: Sequence[Entry], plan: Plan) -> Board:
         n_units=draws.n_units,
         cluster=plan.cluster,
         stability=stable if len(entries) > 1 else None,
+        analyses=analyse(entries, plan),
     )
 
 

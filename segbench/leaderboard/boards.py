@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from segbench.leaderboard.analyses.table import Analysis
 from segbench.leaderboard.stability import Stability
 from segbench.results import RunRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,8 @@ class Board:
     ``dataset`` and ``protocol`` are names, ``metric`` is the key of the primary metric, and ``p_values`` are
     those of all pairs of rows after Holm's correction. ``exhibit`` is None where no pictures were asked for.
     ``cluster`` is the attribute whose values were drawn in place of images, where one was named, and
-    ``n_units`` how many there are; ``stability`` is None for a single row.
+    ``n_units`` how many there are; ``stability`` is None for a single row. ``analyses`` are those of
+    :data:`segbench.leaderboard.analyses.ANALYSES` that have something to tell.
     """
 
     task: str
@@ -110,6 +116,17 @@ class Board:
     n_units: int = 0
     cluster: str | None = None
     stability: Stability | None = None
+    analyses: Mapping[str, Analysis] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def class_names(self) -> dict[int, str]:
+        """Categories that any run scores, by id."""
+        found = {row["category_id"]: row.get("name") for run in self.rows for row in run.record.per_class}
+        return {category: str(found[category] or category) for category in sorted(found)}
+
+    def frame(self, analysis: str) -> pd.DataFrame:
+        """An analysis as a data frame, with models and classes by name."""
+        return self.analyses[analysis].frame([row.model for row in self.rows], self.class_names)
 
 
 @dataclass(frozen=True)

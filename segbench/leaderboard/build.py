@@ -36,6 +36,7 @@ def build_leaderboard(
     test: str = "bootstrap",
     cluster: str | None = None,
     attributes: str | Path | None = None,
+    slices: Sequence[str] = (),
     device: str = "cpu",
     threads: int | None = None,
     pictures: PictureSource | None = None,
@@ -67,6 +68,8 @@ def build_leaderboard(
     attributes
         A CSV file with a column ``image_id``, or a JSON file ``{image_id: {name: value}}``, of more
         attributes.
+    slices
+        Attributes by whose values the score is told apart; or such files, for all attributes in them.
     device
         Where resamples are multiplied by what the images count, ``cpu`` or ``cuda``: worth it for many
         thousands of images. Boards of pixel counts are the same to the last bit.
@@ -98,6 +101,7 @@ def build_leaderboard(
         test=test,
         cluster=cluster,
         attributes=attributes,
+        slices=slices,
         threads=threads,
         device=device,
     )

@@ -122,8 +122,8 @@ def _check_score(record: RunRecord, pooled: Ratios | Detections) -> None:
 
 def _semantic(record: RunRecord, images: pa.Table) -> Ratios:
     settings = _settings(record)
-    place, category = _flat(images, "category_ids")
-    tp, fp, fn = (_flat(images, name)[1] for name in ("tp", "fp", "fn"))
+    place, category = flat(images, "category_ids")
+    tp, fp, fn = (flat(images, name)[1] for name in ("tp", "fp", "fn"))
     both, truth, pred = tp, tp + fn, tp + fp
     if settings.get("float32_order"):
         both, truth, pred = (np.minimum(pixels, FLOAT32_COUNTS) for pixels in (both, truth, pred))
@@ -140,8 +140,8 @@ def _semantic(record: RunRecord, images: pa.Table) -> Ratios:
 
 def _contours(images: pa.Table) -> Ratios:
     """F1 of the contours of each image and category."""
-    place, category = _flat(images, "category_ids")
-    tp, fp, fn, found = (_flat(images, name)[1] for name in ("tp", "fp", "fn", "found"))
+    place, category = flat(images, "category_ids")
+    tp, fp, fn, found = (flat(images, name)[1] for name in ("tp", "fp", "fn", "found"))
     precision, recall = tp / np.maximum(tp + fp, 1), found / np.maximum(found + fn, 1)
     both = precision + recall
     f1 = np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0)
@@ -169,10 +169,10 @@ def _n_averaged(record: RunRecord) -> int | None:
 
 
 def _panoptic(record: RunRecord, images: pa.Table) -> Ratios:
-    place, category = _flat(images, "category_ids")
-    tp, fp, fn = (_flat(images, name)[1] for name in ("tp", "fp", "fn"))
-    match_place, match_category = _flat(images, "match_category_ids")
-    ious = _flat(images, "match_ious")[1]
+    place, category = flat(images, "category_ids")
+    tp, fp, fn = (flat(images, name)[1] for name in ("tp", "fp", "fn"))
+    match_place, match_category = flat(images, "match_category_ids")
+    ious = flat(images, "match_ious")[1]
     below = tp + 0.5 * fp + 0.5 * fn
     ratios = Ratios(
         len(images),
@@ -185,15 +185,32 @@ def _panoptic(record: RunRecord, images: pa.Table) -> Ratios:
 
 
 def _instance(record: RunRecord, images: pa.Table) -> tuple[Detections, Ratios]:
+    detections = detections_of(record, images)
+    return detections, _matched_share(detections, record.protocol["settings"]["iou_thresholds"])
+
+
+def area_names(images: pa.Table) -> list[str]:
+    """The area ranges (or distances) that a record tells apart, in order."""
+    return [name.removeprefix("truths_") for name in images.column_names if name.startswith("truths_")]
+
+
+def detections_of(record: RunRecord, images: pa.Table, area: str | None = None) -> Detections:
+    """The detections that count in AP of an area range, by default the first; ``images`` by their index.
+
+    Raises
+    ------
+    DataError
+        When their table is missing, or one belongs to no image.
+    """
     if record.detections is None:
         raise DataError("detections.parquet is missing")
     settings = record.protocol["settings"]
-    area = next(iter(settings.get("area_ranges", ())), "all")
+    area = area or next(iter(settings.get("area_ranges", ())), "all")
     column = {name: record.detections.column(name).to_numpy() for name in record.detections.column_names}
     kept = _within_limit(column, settings)
     column = {name: values[kept] for name, values in column.items()}
-    place, category = _flat(images, "category_ids")
-    detections = Detections(
+    place, category = flat(images, "category_ids")
+    return Detections(
         n_images=len(images),
         n_thresholds=len(settings["iou_thresholds"]),
         images=_positions(images, column["image_index"]),
@@ -204,10 +221,9 @@ def _instance(record: RunRecord, images: pa.Table) -> tuple[Detections, Ratios]:
         ignored=column[f"ignored_{area}"].astype(np.uint64),
         truth_images=place,
         truth_categories=category,
-        truth_counts=_flat(images, f"truths_{area}")[1],
+        truth_counts=flat(images, f"truths_{area}")[1],
         recalls=None if "curve" in settings else _recalls(settings.get("recall_thresholds", 101)),
     )
-    return detections, _matched_share(detections, settings["iou_thresholds"])
 
 
 def _within_limit(column: Mapping[str, NDArray[Any]], settings: Mapping[str, Any]) -> NDArray[np.bool_]:
@@ -252,7 +268,7 @@ def _gather(ratios: Ratios) -> Ratios:
     return Ratios(ratios.n_images, known[:, 0], known[:, 1], above, below)
 
 
-def _flat(images: pa.Table, name: str) -> tuple[Ints, Any]:
+def flat(images: pa.Table, name: str) -> tuple[Ints, Any]:
     """A list column as (image of each value int64 [k], values [k])."""
     import pyarrow.compute as pc  # pyarrow takes 0.1 s to import
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -13,7 +13,7 @@ from segbench.leaderboard.attributes import Attributes, clusters, read_attribute
 from segbench.leaderboard.evidence import RunEvidence
 from segbench.leaderboard.intervals import METHODS
 from segbench.leaderboard.paired import TESTS
-from segbench.leaderboard.pooled import HERE, How
+from segbench.leaderboard.pooled import HERE, How, Ints
 from segbench.leaderboard.product import product_on
 from segbench.leaderboard.resample import Draws
 
@@ -32,6 +32,7 @@ class Plan:
     test: str = "bootstrap"
     cluster: str | None = None
     attributes: Attributes = field(default_factory=Attributes)
+    slices: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -45,6 +46,7 @@ class Plan:
         attributes: str | Path | None,
         threads: int | None,
         device: str = "cpu",
+        slices: Sequence[str] = (),
     ) -> Self:
         """Check the options and read the file of attributes.
 
@@ -60,13 +62,21 @@ class Plan:
         if n_boot < FEWEST:
             raise UsageError(f"n_boot is {n_boot}: an interval needs {FEWEST} resamples or more")
         known = Attributes() if attributes is None else read_attributes(attributes)
+        names: list[str] = []
+        for one in slices:
+            more = read_attributes(one) if Path(one).is_file() else None
+            names += [one] if more is None else more.names
+            known = known if more is None else known.joined(more)
         how = How(threads or os.cpu_count() or 1, product_on(device))
-        return cls(n_boot, seed, how, interval, test, cluster, known)
+        return cls(n_boot, seed, how, interval, test, cluster, known, tuple(dict.fromkeys(names)))
 
     def draws(self, evidence: RunEvidence) -> Draws:
         """The resamples of a board; DataError where its images lack the attribute to cluster by."""
-        found = None if self.cluster is None else clusters(self.cluster, evidence, self.attributes)
-        return Draws(len(evidence.image_ids), self.n_boot, self.seed, found)
+        return Draws(len(evidence.image_ids), self.n_boot, self.seed, self.clusters(evidence))
+
+    def clusters(self, evidence: RunEvidence) -> Ints | None:
+        """The cluster of each image, where clusters are drawn; DataError as :meth:`draws`."""
+        return None if self.cluster is None else clusters(self.cluster, evidence, self.attributes)
 
 
 def check_names(names: Iterable[str], known: Iterable[str], what: str) -> None:

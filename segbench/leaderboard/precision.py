@@ -61,6 +61,10 @@ class Detections:
         """The categories that have a truth, int64 [C], rising."""
         return self._sorted.class_ids
 
+    def truths_of_classes(self) -> Ints:
+        """Truths of each of these categories that count, int64 [C]."""
+        return self._truths(np.ones((1, self.n_images), np.uint16), HERE.threads)[0]
+
     def class_scores(self, weights: Weights, how: How = HERE) -> Floats:
         """AP of each category on each resample.
 

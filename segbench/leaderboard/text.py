@@ -80,9 +80,8 @@ def class_key(metric: str) -> str:
 
 
 def class_names(board: Board) -> dict[int, str]:
-    """Categories that any run scores, in order."""
-    names = {row["category_id"]: row.get("name") for run in board.rows for row in run.record.per_class}
-    return {category: clean(names[category] or category) for category in sorted(names)}
+    """Categories that any run scores, in order, as safe text."""
+    return {category: clean(name) for category, name in board.class_names.items()}
 
 
 def metric_keys(rows: Sequence[Row]) -> list[str]:
