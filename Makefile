@@ -48,6 +48,7 @@ leaderboards: $(VENV)/.package ## make the boards in leaderboards/ anew
 	rm -rf leaderboards/demo
 	mkdir leaderboards/demo
 	cp -r build/demo/results build/demo/leaderboard/. leaderboards/demo/
+	find leaderboards/demo/results -name 'predictions*' -prune -exec rm -rf {} +
 
 clean: ## remove what the targets made, the virtual environment too
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

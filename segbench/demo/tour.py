@@ -11,13 +11,19 @@ from segbench.conversion import convert
 from segbench.demo import STUFF, DemoSources, draw
 from segbench.errors import UsageError
 from segbench.formats import open_dataset
-from segbench.leaderboard import build_leaderboard
+from segbench.leaderboard import Leaderboard, build_leaderboard
+from segbench.pictures import Pictures
+from segbench.results import find_records, read_record, saved_predictions
 from segbench.running import run
 
 MODELS = ("PixelColor", "SmoothColor", "CoarseGrid")
 NAME = "demo-landscapes"
 MARK = ".segbench-demo"
-TASKS = ("semantic", "instance", "panoptic")
+TASKS = {"semantic": "png", "instance": "coco", "panoptic": "coco-panoptic"}
+"""Task → the format in which predictions are saved, so that the page can show them."""
+
+PAGE_MB = 0.8
+"""Megabytes of pictures within the page."""
 
 
 def tour(out: Path, say: Callable[[str], None]) -> Path:
@@ -39,18 +45,27 @@ def tour(out: Path, say: Callable[[str], None]) -> Path:
         dataset = open_dataset(source, options=options)
         dataset.name = NAME
         say(str(convert(dataset, out / "data" / task, overwrite=True)))
-    for task in TASKS:
+    for task, kept in TASKS.items():
         dataset = open_dataset(out / "data" / task)
         for name in MODELS:
             spec = f"module:segbench.demo_models:{name}"
-            record = run(
-                spec, dataset, task=task, ignore=STUFF if task == "instance" else (), out=out / "results"
-            )
+            ignore = STUFF if task == "instance" else ()
+            record = run(spec, dataset, task=task, ignore=ignore, out=out / "results", save_predictions=kept)
             key, metric = next(iter(record.metrics.items()))
             say(f"{record.model['name']:<14}{task:<10}{key} {100 * metric.value:5.1f} %")
-    board = build_leaderboard(out / "results", out / "leaderboard")
+    board = board_of(out, out / "results", out / "leaderboard")
     say(f"{len(board.boards)} leaderboards in {time.perf_counter() - started:.1f} s")
     return next(path for path in board.paths if path.suffix == ".html")
+
+
+def board_of(demo: Path, results: Path, out: Path) -> Leaderboard:
+    """Make the boards of records of the demo; pictures show the data and the predictions of ``demo``."""
+    words = [
+        f"{demo / 'data' / record.task}={saved}"
+        for record in map(read_record, find_records(demo / "results"))
+        if record.path is not None and (saved := saved_predictions(record.path)) is not None
+    ]
+    return build_leaderboard(results, out, pictures=Pictures(words), page_mb=PAGE_MB)
 
 
 def _make_room(out: Path) -> None:

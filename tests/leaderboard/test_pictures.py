@@ -138,7 +138,7 @@ def test_masks_are_matched_best_first_and_once():
 
 def _open(page, board=0):
     page.locator(f"#board-{board} .worst").scroll_into_view_if_needed()
-    card = page.locator(f"#board-{board} .worst .card").first
+    card = page.locator(f"#board-{board} .worst button.card").first
     card.wait_for()
     card.click()
     return page.locator("#viewer")

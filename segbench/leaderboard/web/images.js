@@ -26,12 +26,16 @@ const setUpImages = (section, board, view) => {
   };
 
   const line = (image, score, pictured) => {
+    const frame = element("span", { class: "frame" });
     const name = board().images[image];
     const words = [
       element("span", { class: "number", text: percentText(score) }), " ", element("code", { dir: "auto", text: name }),
     ];
-    if (!pictured.includes(image)) return element("li", {}, ...words);
-    const frame = element("span", { class: "frame" });
+    if (pictured.length === 0) return element("li", {}, ...words);
+    if (!pictured.includes(image)) {
+      frame.append(element("span", { class: "blank", text: "not on this page" }));
+      return element("li", { class: "without" }, element("span", { class: "card" }, frame, ...words));
+    }
     const picture = pictureOf(section, image);
     fillFrame(frame, "", picture, picture.runs[run.value]?.prediction ?? picture.truth, "");
     const open = () => view(section, board, pictured, pictured.indexOf(image), run.value);
