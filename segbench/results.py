@@ -54,6 +54,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segbench.errors import DataError
+from segbench.flat import flat_numbers
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -167,8 +168,16 @@ class RunRecord:
             ]
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """The content of ``run.json``, NaN as None."""
+    def to_dict(self, *, flat: bool = False) -> dict[str, Any]:
+        """The content of ``run.json``, NaN as None; or its numbers as loggers of experiments take them.
+
+        ``flat`` gives ``{key: float}``: metrics by their key, scores of categories as ``iou/road`` and times
+        as ``timing/latency_ms/p50``; what is undefined is left out. Names keep letters, digits, blanks and
+        ``_ - .``, the rest becomes ``_``; where two become the same, all get their category ids.
+        """
+        if flat:
+            values = {key: metric.value for key, metric in self.metrics.items()}
+            return flat_numbers(values, self.per_class, self.timing)
         return _plain(
             {
                 "schema_version": SCHEMA_VERSION,

@@ -2,7 +2,7 @@
 
 ::
 
-    {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health, tally, reshape}
+    {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health, tally, reshape, flat}
     ← {protocols, results, environment, columns, validation, engines}
     ← {store, packing, patience, identity, drawn, predicted, recount, schema}
     ← {collect, pairing, comparison, losses, soundness, loading} ← {panel, conversion_report, gathering}
@@ -29,7 +29,7 @@ LAYERS = (
     ("errors", "_version"),
     ("kernels",),
     ("canonical",),
-    ("formats", "metrics", "models", "health", "tally", "reshape"),
+    ("formats", "metrics", "models", "health", "tally", "reshape", "flat"),
     ("protocols", "results", "environment", "columns", "validation", "engines"),
     ("store", "packing", "patience", "identity", "drawn", "predicted", "recount", "schema"),
     ("collect", "pairing", "comparison", "losses", "soundness", "loading"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import posixpath
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -37,7 +39,10 @@ def record(**changes):
         "dataset": {"name": "Cityscapes", "fingerprint": "0123456789abcdef", "n_images": 2},
         "protocol": {"name": "exact", "version": 1, "settings": {"ignore_index": 255, "areas": (0, 32)}},
         "metrics": {"miou": MetricValue(1 / 3, ci_low=0.1, n_boot=1000), "fw_iou": MetricValue(math.nan)},
-        "per_class": [{"category_id": 0, "name": "Straße", "iou": 0.5}, {"category_id": 1, "iou": math.nan}],
+        "per_class": [
+            {"category_id": 0, "name": "Straße", "iou": 0.5},
+            {"category_id": 1, "name": "b", "iou": math.nan},
+        ],
         "env": {"segbench": "0.1.0"},
         "warnings": ["mind the gap"],
         "images": IMAGES,
@@ -92,6 +97,23 @@ def test_numpy_values_and_infinities_are_written(tmp_path):
     model = {"name": "m", "n_params": np.int64(7), "flags": (np.bool_(True), np.float32(0.5), math.inf)}
     found = read_record(record(model=model).write(tmp_path))
     assert found.model == {"name": "m", "n_params": 7, "flags": [True, 0.5, None]}
+
+
+def test_loggers_get_numbers_by_flat_keys():
+    found = record(timing={"latency_ms": {"p50": 2, "p99": math.inf}, "device": "cpu"}).to_dict(flat=True)
+    assert found == {"miou": 1 / 3, "iou/Straße": 0.5, "timing/latency_ms/p50": 2.0}
+    assert {type(value) for value in found.values()} == {float}
+
+
+@given(st.lists(st.text(), min_size=1, max_size=4))
+def test_a_logger_takes_any_name_of_a_category(names):
+    """MLflow refuses other characters, paths that are not normal, and keys of more than 250."""
+    rows = [{"category_id": i, "name": name, "iou": i / 4} for i, name in enumerate([*names, "..", "a/b"])]
+    found = record(per_class=rows, metrics={}).to_dict(flat=True)
+    assert list(found.values()) == [row["iou"] for row in rows]
+    for key in found:
+        assert re.fullmatch(r"[/\w.\- :]{1,250}", key)
+        assert posixpath.normpath(key) == key
 
 
 @pytest.mark.parametrize(
