@@ -26,6 +26,9 @@ semantic   ``category_ids`` list<int32>, ``tp fp fn`` list<int64>, in pixels;
 panoptic   ``category_ids`` list<int32>, ``tp fp fn`` list<int64>, in segments (under ``pq-dagger`` the tp
            of stuff are its true segments);
            ``match_category_ids`` list<int32>, ``match_ious`` list<float64>: the matched pairs in order
+both       ``confused_truth_ids confused_pred_ids`` list<int32>, ``confused`` list<int64>: pixels, or segments
+           that would match, of one category taken for another; -1 is predicted as none. Boundary
+           protocols of label maps and records of before have no such columns
 instance   ``category_ids`` list<int32>, and for each area range a of the protocol
            ``truths_<a>`` list<int64>: truths that count (``cityscapes-instance`` has the range ``all``,
            and with distances ``100m`` and ``50m``)

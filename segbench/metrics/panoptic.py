@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from segbench.canonical.categories import Categories, Category
 from segbench.errors import SegbenchWarning, UsageError
+from segbench.metrics.confused import EMPTY
 from segbench.metrics.doubts import absent, texts, warn
 from segbench.metrics.images import ImageStats
 from segbench.metrics.inputs import as_array, as_categories, check_protocol, check_same
@@ -264,8 +265,10 @@ class PanopticQuality(OnDevice[DevicePairs]):
         )
 
     def image_row(self, stats: PanopticStats | None) -> dict[str, NDArray[Any]]:
-        """``category_ids``, ``tp``, ``fp``, ``fn``, ``match_category_ids``, ``match_ious`` of one image."""
-        return {name: _EMPTY[name] if stats is None else getattr(stats, name) for name in _EMPTY}
+        """``category_ids tp fp fn match_category_ids match_ious`` of one image, and who is taken for whom."""
+        if stats is None:
+            return {**_EMPTY, **EMPTY}
+        return {name: getattr(stats, name) for name in _EMPTY} | stats.confused
 
     def detection_rows(self, stats: PanopticStats) -> dict[str, NDArray[Any]]:  # noqa: ARG002 - no such table
         """No columns: panoptic runs have no detections."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.canonical.sample import Segment
+from segbench.metrics.confused import EMPTY, confused_pairs
 from segbench.metrics.doubts import Doubt
 from segbench.metrics.once import Once
 from segbench.metrics.panoptic_boundary import Edges
@@ -30,6 +31,8 @@ class PanopticStats:
         int32 and int64 [n]: the categories that occur, and their segments.
     match_category_ids, match_ious
         int32 and float64 [m]: the matched pairs in order of (truth id, pred id).
+    confused
+        Who is taken for whom, in segments: see :mod:`segbench.metrics.confused`.
     doubts
         What a reader of the score should know.
     """
@@ -42,6 +45,7 @@ class PanopticStats:
     fn: NDArray[np.int64]
     match_category_ids: NDArray[np.int32]
     match_ious: NDArray[np.float64]
+    confused: dict[str, NDArray[Any]] = field(default_factory=lambda: dict(EMPTY))
     doubts: tuple[Doubt, ...] = ()
 
 
@@ -105,15 +109,17 @@ def measure(
             doubts += (Doubt(kind="inside_id", count=1, image_id=image_id, index=index, detail=f"{inside}"),)
         edges = Edges.of((pred[0], table.preds), (truth[0], table.truths), rules.dilation_ratio, inside)
         pairs = ((t, p, min(iou, edges.iou(t.id, p.id))) for t, p, iou in pairs)
+    mistaken = list(table.mistaken())
     matches = [(t, p, iou) for t, p, iou in pairs if iou > 0.5 or t.category_id in loose]
     tp, fp, fn = _counts(table, matches, loose)
     if rules.void_images == "skipped" and all(t.ignore for t in table.truths.values()):
-        matches, tp, fp, fn = [], Counter(), Counter(), Counter()
+        matches, mistaken, tp, fp, fn = [], [], Counter(), Counter(), Counter()
     return PanopticStats(
         image_id=image_id,
         index=index,
         match_category_ids=np.array([t.category_id for t, _, _ in matches], np.int32),
         match_ious=np.array([iou for _, _, iou in matches], np.float64),
+        confused=confused_pairs(mistaken),
         doubts=doubts,
         **_columns(tp=tp, fp=fp, fn=fn),
     )

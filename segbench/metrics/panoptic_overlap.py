@@ -140,14 +140,29 @@ class Overlap:
 
     def pairs(self) -> Iterator[tuple[Segment, Segment, float]]:
         """Yield (truth, pred, IoU) of every pair that could match, in order of their ids."""
+        for truth, pred, common in self._meeting():
+            if truth.category_id == pred.category_id:
+                yield truth, pred, self._iou(truth, pred, common)
+
+    def mistaken(self) -> Iterator[tuple[int, int]]:
+        """Yield the two categories of every pair that would match if they were the same."""
+        for truth, pred, common in self._meeting():
+            half = self.truth_pixels[truth.id] < 2 * common  # else IoU cannot be above 0.5
+            if half and truth.category_id != pred.category_id and self._iou(truth, pred, common) > 0.5:
+                yield truth.category_id, pred.category_id
+
+    def _meeting(self) -> Iterator[tuple[Segment, Segment, int]]:
+        """Yield every true segment that may match with each prediction on it, and their common pixels."""
         preds = self.preds
         matchable = {i: s for i, s in self.truths.items() if not (s.iscrowd or s.ignore)}
         for (t, p), common in self.pixels.items():
             truth, pred = matchable.get(t), preds.get(p)
-            if truth is None or pred is None or truth.category_id != pred.category_id:
-                continue
-            union = self.pred_pixels[p] + self._area(truth) - common - self.void[p]
-            yield truth, pred, self._ratio(common, union) if union else math.inf
+            if truth is not None and pred is not None:
+                yield truth, pred, common
+
+    def _iou(self, truth: Segment, pred: Segment, common: int) -> float:
+        union = self.pred_pixels[pred.id] + self._area(truth) - common - self.void[pred.id]
+        return self._ratio(common, union) if union else math.inf
 
     def _ratio(self, common: int, union: float) -> float:
         return float(np.float32(common) / np.float32(union)) if self.rules.float32 else common / union

@@ -13,6 +13,7 @@ from segbench.canonical.categories import Categories
 from segbench.errors import UsageError
 from segbench.metrics import cityscapes
 from segbench.metrics.cells import Counts
+from segbench.metrics.confused import EMPTY
 from segbench.metrics.doubts import absent, texts, warn
 from segbench.metrics.images import ImageStats
 from segbench.metrics.inputs import (
@@ -279,8 +280,12 @@ class MeanIoU(OnDevice[DeviceTables]):
         self._stats += stats.total
 
     def image_row(self, stats: SemanticStats | None) -> dict[str, NDArray[Any]]:
-        """``category_ids`` int32 [n] of what occurs, and ``tp``, ``fp``, ``fn`` int64 [n] in pixels."""
-        return dict(self._empty() if stats is None else stats.row().columns)
+        """``category_ids`` int32 [n] of what occurs, ``tp fp fn`` int64 [n] in pixels, and what is taken for
+        what.
+        """
+        if stats is None:
+            return {**self._empty(), **EMPTY}
+        return {**stats.row().columns, **stats.confused(self.rules)}
 
     def _empty(self) -> dict[str, NDArray[Any]]:
         return {**_EMPTY, **({} if self._classes is None else cityscapes.EMPTY)}

@@ -56,7 +56,8 @@ def measure_span(
     cells, image = cells.where(true), image[true]
     table = _by_image(cells, image, len(images), rules)
     tp, fp, fn = table.sum(axis=1)
-    return SemanticSpan(SemanticStats(tp, fp, fn, cells, images=len(images)), _columns(table))
+    lists = {**_columns(table), **_confused(cells, image, len(images), rules)}
+    return SemanticSpan(SemanticStats(tp, fp, fn, cells, images=len(images)), lists)
 
 
 def _by_image(cells: Cells, image: NDArray[Any], n_images: int, rules: SemanticRules) -> Counts:
@@ -76,3 +77,17 @@ def _columns(table: Counts) -> ListColumns:
         ("category_ids", ids.astype(np.int32)), ("tp", tp), ("fp", fp), ("fn", fn)
     )  # fmt: skip
     return {name: (starts, values) for name, values in columns}
+
+
+def _confused(cells: Cells, image: NDArray[Any], n_images: int, rules: SemanticRules) -> ListColumns:
+    """Who is taken for whom in each image: an image's categories are told apart by numbers of their own."""
+    k = cells.num_classes
+    wrong = confused(cells, rules)[2][0]
+    truth, pred = cells.truth[wrong], cells.pred[wrong]
+    known, place = np.unique((image[wrong] * k + truth) * k + pred, return_inverse=True)
+    total = np.zeros(len(known), np.int64)
+    np.add.at(total, place, cells.pixels[wrong])
+    starts = np.searchsorted(known, np.arange(n_images + 1) * k * k)
+    pairs = {"confused_truth_ids": known // k % k, "confused_pred_ids": known % k}
+    columns = {name: (starts, ids.astype(np.int32)) for name, ids in pairs.items()}
+    return {**columns, "confused": (starts, total)}

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.errors import DataError
+from segbench.errors import DataError, UsageError
 from segbench.metrics.cells import Cells, Counts
+from segbench.metrics.confused import confused_columns
 from segbench.metrics.doubts import Doubt, gathered
 from segbench.metrics.inputs import Labels, Logits, is_logits, labels, pixels
 from segbench.metrics.once import Once
@@ -92,6 +93,13 @@ class SemanticStats:
         doubts = gathered(self.doubts + other.doubts) if other.doubts else self.doubts
         table = _plus(self.table, other.table)
         return SemanticStats(tp, fp, fn, table, doubts, images=self.images + other.images)
+
+    def confused(self, rules: SemanticRules) -> dict[str, NDArray[Any]]:
+        """Which of one image's scored pixels are taken for what; see :mod:`segbench.metrics.confused`."""
+        if not isinstance(self.table, Cells):
+            raise UsageError("pixels of many images are pooled: which image they are of is not known")
+        wrong, cells = confused(self.table, rules)[2][0], self.table
+        return confused_columns(cells.truth[wrong], cells.pred[wrong], cells.pixels[wrong], cells.num_classes)
 
     def row(self) -> ImageCounts:
         """Keep what the table of images keeps."""

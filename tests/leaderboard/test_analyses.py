@@ -10,6 +10,8 @@ import pytest
 from leaderboard import synth
 from leaderboard.synth import AREAS, make_record
 
+import segbench
+from segbench.canonical.images import encode_labels
 from segbench.errors import UsageError
 from segbench.leaderboard import build_leaderboard
 from segbench.leaderboard.analyses import ANALYSES
@@ -201,3 +203,22 @@ def test_a_single_run_of_one_image_has_analyses(tmp_path):
         make_record(task, n_images=1).write(tmp_path / "r")
     for board in build_leaderboard(tmp_path / "r", tmp_path / "o", formats=(), n_boot=100).boards:
         assert "amount" in board.analyses
+
+
+def test_confusion_of_a_real_run(tmp_path):
+    rng = np.random.default_rng(2)
+    masks = rng.integers(0, 4, (2, 6, 20, 30)).astype(np.uint8)
+    for name, stack in zip(("truth", "pred"), masks, strict=True):
+        (tmp_path / name).mkdir()
+        for i, mask in enumerate(stack):
+            (tmp_path / name / f"{i}.png").write_bytes(encode_labels(mask))
+    segbench.score(tmp_path / "truth", tmp_path / "pred", num_classes=4, out=tmp_path / "r")
+    [board] = build_leaderboard(tmp_path / "r", tmp_path / "o", formats=(), n_boot=100).boards
+    rows = board.analyses["confusion"].rows
+    table = np.zeros((4, 4), int)
+    np.add.at(table, (masks[0].ravel(), masks[1].ravel()), 1)
+    assert {row[1:3]: row[3] for row in rows} == {
+        (i, j): table[i, j] for i in range(4) for j in range(4) if i != j
+    }
+    assert [row[3] for row in rows] == sorted((row[3] for row in rows), reverse=True)
+    assert rows[0][4] == pytest.approx(rows[0][3] / table[rows[0][1]].sum(), abs=1e-6)

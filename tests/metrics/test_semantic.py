@@ -287,6 +287,9 @@ def test_the_image_table_is_all_a_score_needs():
         "tp": "int64",
         "fp": "int64",
         "fn": "int64",
+        "confused_truth_ids": "int32",
+        "confused_pred_ids": "int32",
+        "confused": "int64",
     }
     again.add_tables(pa.table({name: [row[name] for row in rows] for name in rows[0]}))
     same_bits(again.compute(), metric.compute())

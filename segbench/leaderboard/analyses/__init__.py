@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ANALYSES = {
     "sizes": "segbench.leaderboard.analyses.sizes",
     "quality": "segbench.leaderboard.analyses.quality",
+    "confusion": "segbench.leaderboard.analyses.confusion",
     "curves": "segbench.leaderboard.analyses.curves",
     "calibration": "segbench.leaderboard.analyses.calibration",
     "amount": "segbench.leaderboard.analyses.amount",
