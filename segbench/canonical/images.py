@@ -178,6 +178,26 @@ def decode_segment_runs(data: bytes, **where: Any) -> LabelRuns:
     return LabelRuns.of(decode_segment_map(data, **where)) if found is None else found
 
 
+def decode_cover(data: bytes, **where: Any) -> NDArray[np.uint8]:
+    """Decode a PNG that covers a region: its alpha where it has one, else its grey; [H, W], 0 is outside.
+
+    Raises
+    ------
+    DataError
+        When it is damaged, too large, or has colours alone.
+    """
+    _raw_kind(data, where)
+    from segbench.canonical import pillow
+
+    try:
+        found = pillow.cover(data)
+    except pillow.FAULTS as error:
+        raise DataError(f"cannot decode the PNG: {pillow.reason(error)}", **where) from None
+    if found is None:
+        raise DataError("has colours where a mask with alpha or one channel is expected", **where)
+    return found
+
+
 def encode_labels(labels: NDArray[Any] | LabelRuns, palette: NDArray[np.uint8] | None = None) -> bytes:
     """Encode a label map, uint8 or uint16 [H, W], or its runs, as a PNG of 8 or 16 bits.
 
@@ -243,11 +263,12 @@ def _decode_raw(data: bytes, where: dict[str, Any]) -> NDArray[Any]:
 
 
 def _raw_kind(data: bytes, where: dict[str, Any]) -> tuple[int, int]:
+    where = {"field": "mask", **where}
     if not data.startswith(PNG_SIGNATURE):
-        raise DataError("is no PNG", field="mask", **where)
+        raise DataError("is no PNG", **where)
     depth, color_type = _png_header(data, where)
     if depth == 16 and color_type != 0:  # Pillow would drop the lower byte of each channel
-        raise DataError("has 16 bits a channel; only grey label maps may", field="mask", **where)
+        raise DataError("has 16 bits a channel; only grey label maps may", **where)
     return depth, color_type
 
 

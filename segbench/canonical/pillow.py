@@ -58,3 +58,21 @@ def rgb(data: bytes) -> NDArray[np.uint8]:
         picture.load()
         picture.info.pop("transparency", None)  # dropped here, so that Pillow need not warn
         return np.asarray(picture.convert("RGB"))
+
+
+def cover(data: bytes) -> NDArray[np.uint8] | None:
+    """Decode alpha, or grey as it is stored; None of colours without alpha."""
+    with Image.open(io.BytesIO(data)) as picture:
+        if picture.mode in ("1", "L", "I", "I;16"):
+            return (np.asarray(picture) != 0).view(np.uint8)
+        if picture.mode not in ("RGBA", "LA", "PA") and "transparency" not in picture.info:
+            return None
+        return np.asarray(picture.convert("RGBA"))[:, :, 3]
+
+
+def two_colors(mask: NDArray[np.uint8]) -> bytes:
+    """Encode a mask of 0 and 1 as PNG: white inside, black and transparent outside."""
+    picture, out = Image.fromarray(mask, "L"), io.BytesIO()
+    picture.putpalette([0, 0, 0, 255, 255, 255])
+    picture.save(out, format="PNG", transparency=0)
+    return out.getvalue()

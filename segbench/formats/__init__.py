@@ -85,6 +85,7 @@ FORMATS = {
     "mapillary": Entry("segbench.formats.mapillary", folders=("config*.json",)),
     "kitti": Entry("segbench.formats.kitti", folders=("*/instance", "*/semantic")),
     "kitti-step": Entry("segbench.formats.kitti_step", folders=("panoptic_maps",)),
+    "supervisely": Entry("segbench.formats.supervisely", folders=("*/ann",)),
     "labelme": Entry("segbench.formats.labelme", files=(".json",), folders=("*.json", "*/*.json")),
     "webdataset": Entry(
         "segbench.formats.webdataset", files=(".tar",), folders=("info.json", "*.tar", "*/*.tar")

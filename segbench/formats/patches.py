@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import zlib
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from segbench.canonical.rle import Rle
 from segbench.errors import DataError
 
 MAX_TEXT = 1 << 28
-"""Characters of a base64 text that are read at most."""
+"""Characters of a base64 text, and bytes of what zlib packed, that are read at most."""
 
 
 def cut_out(rle: Rle) -> tuple[NDArray[np.uint8], int, int] | None:
@@ -67,3 +68,22 @@ def from_base64(text: Any, **where: Any) -> bytes:
 def to_base64(data: bytes) -> str:
     """Encode bytes as base64 text."""
     return base64.b64encode(data).decode("ascii")
+
+
+def inflate(data: bytes, **where: Any) -> bytes | None:
+    """Unpack what zlib packed; None where it did not.
+
+    Raises
+    ------
+    DataError
+        When it is longer than ``MAX_TEXT``, or ends too early; ``where`` goes into its message.
+    """
+    stream = zlib.decompressobj()
+    try:
+        unpacked = stream.decompress(data, MAX_TEXT)
+    except zlib.error:
+        return None
+    if not stream.eof:
+        what = f"unpacks to more than {MAX_TEXT} bytes" if stream.unconsumed_tail else "ends too early"
+        raise DataError(f"{what}; it is not read", **where)
+    return unpacked
