@@ -67,11 +67,15 @@ $(VENV)/.dev: $(BUILT_FROM) | $(VENV)/pyvenv.cfg
 # CUDA's compilers as wheels of their own: kernels compile for every GPU without one. Only Linux has them.
 NVRTC := $(if $(filter Linux,$(shell uname -s)),nvidia-cuda-nvrtc-cu12 nvidia-cuda-nvrtc)
 
+# Models of these packages are tested in a process of their own: torchmetrics would use a torchvision wherever it found one.
+VISION := torchvision timm segmentation-models-pytorch ultralytics ultralytics-thop opencv-python-headless psutil
+
 # The reference scorers. Two of them ask for packages (a desktop OpenCV, "typing") that what the tests call does not need.
 $(VENV)/.test: $(VENV)/.dev
 	$(PIP_INSTALL) torch torchmetrics pyquaternion transformers onnx onnxruntime webdataset
 	$(PIP_INSTALL) --no-deps panopticapi-lite cityscapesscripts
 	$(if $(NVRTC),$(PIP_INSTALL) --no-deps $(NVRTC))
+	$(PIP_INSTALL) --no-deps --upgrade --target build/vision $(VISION)
 	@touch $@
 
 # Debian keeps what makes a virtual environment, and what compiles against Python, apart from python3.

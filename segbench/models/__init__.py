@@ -9,7 +9,11 @@ A spec is ``scheme:rest``, or the name of an entry point of group ``segbench.mod
 ``hf:DIR``, ``hf:org/name@revision``
     a model of Transformers, from a folder or the Hub;
 ``onnx:m.onnx``, ``pt2:m.pt2``, ``ts:m.pt``
-    a file of ONNX, of ``torch.export`` or of TorchScript, with a description beside it.
+    a file of ONNX, of ``torch.export`` or of TorchScript, with a description beside it;
+``torchvision:NAME``, ``smp:DIR``, ``ultralytics:m.pt``
+    a model of torchvision, of segmentation_models_pytorch or of Ultralytics;
+``http://host:port/path``, ``https://…``
+    a server that answers requests.
 
 Each adapter is one file, in its docstring what it takes; it imports what it needs when it is asked.
 Plugins are code: only the one named is loaded, and listing reads metadata without importing.
@@ -73,6 +77,11 @@ ADAPTERS = {
     "onnx": "segbench.models.from_onnx:load",
     "pt2": "segbench.models.from_export:load",
     "ts": "segbench.models.from_torchscript:load",
+    "torchvision": "segbench.models.from_torchvision:load",
+    "smp": "segbench.models.from_smp:load",
+    "ultralytics": "segbench.models.from_ultralytics:load",
+    "http": "segbench.models.from_http:load",
+    "https": "segbench.models.from_http:load_https",
 }
 """Scheme of a spec → the function that makes a model of the rest of it and a :class:`Setup`."""
 

@@ -62,7 +62,7 @@ class DescribedModel(Staged, ABC):
     def preprocess(self, batch: Batch) -> list[Fed]:
         """Make the inputs of calls: images of one size go together as far as the model takes them."""
         ready = [model_input(image, self._input) for image in batch.images]
-        groups = _groups([values.shape for values, _ in ready], self._input.batch)
+        groups = groups_of([values.shape for values, _ in ready], self._input.batch)
         return [self._fed([ready[i] for i in group]) for group in groups]
 
     def _fed(self, ready: list[tuple[NDArray[Any], tuple[int, int]]]) -> Fed:
@@ -120,7 +120,8 @@ def model_input(image: NDArray[np.uint8], rules: Input) -> tuple[NDArray[Any], t
     values: NDArray[Any] = image
     if rules.dtype != "uint8":
         mean, std = (np.array(v, np.float32)[:, None, None] for v in (rules.mean, rules.std))
-        values = (image.astype(np.float32) * np.float32(rules.scale) - mean) / std
+        scaled = (np.arange(256) * rules.scale).astype(np.float32)  # rounded once, as pixels over 255 are
+        values = (scaled[image] - mean) / std
         values = values.astype(rules.dtype, copy=False)
     pad = [(0, 0), *((0, -n % rules.multiple) for n in (height, width))]
     values = np.pad(values, pad) if rules.multiple > 1 else values
@@ -136,7 +137,7 @@ def _resized(image: NDArray[np.uint8], rules: Input) -> NDArray[np.uint8]:
     return np.asarray(picture.resize((width, height), how)).transpose(2, 0, 1)
 
 
-def _groups(shapes: Sequence[tuple[int, ...]], most: int) -> list[list[int]]:
+def groups_of(shapes: Sequence[tuple[int, ...]], most: int) -> list[list[int]]:
     """Places of neighbours that have one shape, ``most`` of them at a time."""
     groups: list[list[int]] = []
     for i, shape in enumerate(shapes):

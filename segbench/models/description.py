@@ -47,6 +47,9 @@ T = TypeVar("T")
 RESIZES = ("nearest", "lanczos", "bilinear", "bicubic", "box")
 """Of Pillow: PIL.Image.Resampling by name."""
 
+IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+"""What most models of photographs are trained with: defaults of an input, for adapters that have them."""
+
 _CHOICES = {
     "resize": RESIZES,
     "channels": ("rgb", "bgr"),

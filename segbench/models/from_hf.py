@@ -21,6 +21,7 @@ from typing import Any
 from segbench.errors import UsageError
 from segbench.models.hf_answers import Rules
 from segbench.models.hf_model import HfModel
+from segbench.models.hub import place_of
 from segbench.models.setup import Setup, need
 from segbench.models.types import ModelInfo, Task
 from segbench.models.weights import files_sha256
@@ -70,17 +71,13 @@ def load(
 
 def _place(rest: str, setup: Setup) -> tuple[str, str | None]:
     """Folder or repository, and revision."""
-    if Path(rest).is_dir():
-        return rest, None
-    name, _, revision = rest.partition("@")
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) or ".." in name:
-        raise UsageError(f"hf:{rest}: there is no folder {rest}, and it is no name of a repository")
-    if setup.trust_remote_code and not _COMMIT.fullmatch(revision):
+    name, revision = place_of(rest, "hf")
+    if setup.trust_remote_code and not Path(name).is_dir() and not _COMMIT.fullmatch(revision or ""):
         raise UsageError(
             f"hf:{rest}: code of a repository runs only from a commit that you looked at: "
             f"name it in full, hf:{name}@<40 hexadecimal digits>"
         )
-    return name, revision or None
+    return name, revision
 
 
 def _auto(transformers: Any, config: Any, name: str) -> tuple[str, Any]:
