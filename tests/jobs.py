@@ -5,6 +5,7 @@ import signal
 import time
 
 from segbench.errors import DataError
+from segbench.workers import Spent
 
 
 def three():
@@ -31,3 +32,47 @@ def die(_, task):
 def sleep(_, task):
     time.sleep(task)
     return os.getpid()
+
+
+def die_once(folder, task):
+    """Kill the first worker that comes to task 4."""
+    try:
+        (folder / f"was at {task}").touch(exist_ok=False)
+    except FileExistsError:
+        return task
+    if task == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return task
+
+
+def spend(_, task):
+    """Task 4 is the last of its worker."""
+    return Spent(os.getpid()) if task == 4 else os.getpid()
+
+
+def one_is_slow(_, task):
+    time.sleep(1 if task == 0 else 0)
+    return task
+
+
+def cannot_open():
+    raise DataError("is not there", file="model.bin")
+
+
+def dies_opening():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def lost(task, why):
+    return f"{task}: {why}"
+
+
+def stubborn(_, task):
+    raise UnsendableError(task)
+
+
+class UnsendableError(Exception):
+    """Cannot be unpickled."""
+
+    def __init__(self, number):
+        super().__init__("no", number)

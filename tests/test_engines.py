@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from itertools import count, islice
 from pathlib import Path
 
@@ -51,9 +52,47 @@ def test_what_a_task_raises_is_raised(workers):
 
 
 @unix
-def test_the_death_of_a_worker_is_an_error():
+def test_a_task_whose_workers_die_is_an_error():
     with pytest.raises(WorkerError, match="a worker process died .killed, or out of memory"):
         list(engine("local", 2).run(Job(jobs.three, jobs.die), range(9)))
+
+
+@unix
+@pytest.mark.parametrize("workers", [2, 3])
+def test_a_worker_that_dies_is_replaced(tmp_path, workers):
+    job = Job(partial(Path, tmp_path), jobs.die_once)
+    assert list(engine("local", workers).run(job, range(9))) == list(range(9))
+
+
+@unix
+def test_what_stands_for_a_lost_task():
+    job = Job(jobs.three, jobs.die, lost=jobs.lost)
+    why = "4: a worker process died (killed, or out of memory)"
+    assert list(engine("local", 2).run(job, range(9))) == [0, 1, 2, 3, why, 5, 6, 7, 8]
+
+
+@unix
+def test_a_worker_that_is_spent_works_no_more():
+    pids = list(engine("local", 2).run(Job(jobs.three, jobs.spend), range(9)))
+    assert pids[4] not in pids[5:]
+    assert engine("local", 1).run(Job(jobs.three, jobs.spend), [4]).__next__() == os.getpid()
+
+
+def test_a_slow_task_holds_up_no_other_one():
+    job = Job(jobs.three, jobs.one_is_slow, ordered=False)
+    results = list(engine("local", 2).run(job, range(20)))
+    assert sorted(results) == list(range(20))
+    assert results[-1] == 0
+
+
+@unix
+def test_what_cannot_be_opened_is_told():
+    with pytest.raises(DataError, match=r"^model\.bin: is not there$"):
+        list(engine("local", 2).run(Job(jobs.cannot_open, jobs.times), range(9)))
+    with pytest.raises(WorkerError, match="died .killed, or out of memory. before it could work"):
+        list(engine("local", 2).run(Job(jobs.dies_opening, jobs.times), range(9)))
+    with pytest.raises(WorkerError, match=r"UnsendableError: \('no', 0\)"):
+        list(engine("local", 2).run(Job(jobs.three, jobs.stubborn), range(9)))
 
 
 def test_work_that_cannot_be_sent_is_refused():
@@ -63,8 +102,10 @@ def test_work_that_cannot_be_sent_is_refused():
 
 
 def test_unknown_engines_and_numbers_are_refused():
-    with pytest.raises(UsageError, match="unknown engine 'ray'"):
+    with pytest.raises(UsageError, match="unknown engine 'ray'. Known: dask, local"):
         engine("ray")
+    with pytest.raises(UsageError, match="the engine local has no scheduler: the engine dask has"):
+        engine("local", 2, scheduler="tcp://127.0.0.1:8786")
     with pytest.raises(UsageError, match="at least 1 worker is needed, not 0"):
         engine("local", 0)
 

@@ -3,8 +3,8 @@
 ::
 
     {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health, tally, reshape, flat}
-    ← {protocols, results, environment, columns, validation, engines}
-    ← {store, packing, patience, identity, drawn, predicted, recount, schema}
+    ← {protocols, results, environment, columns, validation, workers}
+    ← {store, packing, patience, identity, drawn, predicted, recount, schema, pool, clusters} ← engines
     ← {collect, pairing, comparison, losses, soundness, loading} ← {panel, conversion_report, gathering}
     ← {stepping, shards} ← {pipeline, saving} ← {evaluate, conversion, curves, gallery, verification}
     ← {running, pictures} ← leaderboard ← (the lazy names of segbench itself)
@@ -30,8 +30,20 @@ LAYERS = (
     ("kernels",),
     ("canonical",),
     ("formats", "metrics", "models", "health", "tally", "reshape", "flat"),
-    ("protocols", "results", "environment", "columns", "validation", "engines"),
-    ("store", "packing", "patience", "identity", "drawn", "predicted", "recount", "schema"),
+    ("protocols", "results", "environment", "columns", "validation", "workers"),
+    (
+        "store",
+        "packing",
+        "patience",
+        "identity",
+        "drawn",
+        "predicted",
+        "recount",
+        "schema",
+        "pool",
+        "clusters",
+    ),
+    ("engines",),
     ("collect", "pairing", "comparison", "losses", "soundness", "loading"),
     ("panel", "conversion_report", "gathering"),
     ("stepping", "shards"),
