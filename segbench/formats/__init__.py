@@ -59,6 +59,7 @@ FORMATS = {
     "coco-panoptic": Entry(
         "segbench.formats.coco_panoptic", files=(".json",), folders=("annotations/panoptic_*.json",)
     ),
+    "sa-1b": Entry("segbench.formats.sa_1b", files=(".json",), folders=("sa_*.json", "*/sa_*.json")),
     "label-studio": Entry("segbench.formats.label_studio", files=(".json",), folders=("*.json",)),
     "lvis": Entry("segbench.formats.lvis", files=(".json",), folders=("annotations/lvis_*.json",)),
     "coco": Entry("segbench.formats.coco", files=(".json",), folders=("annotations/instances_*.json",)),
