@@ -47,6 +47,15 @@ from segbench.kernels._on_device import (
 )
 from segbench.kernels._on_device_shapes import PackedMasks, add_boundary_classes, pack_masks, packed_iou
 from segbench.kernels._overlap import confusion, id_counts, pair_counts
+from segbench.kernels._panoptic import (
+    CROWD,
+    IGNORED,
+    STATED,
+    STUFF,
+    SegmentMatches,
+    SegmentTable,
+    match_segments,
+)
 from segbench.kernels._png import (
     MAX_PIXELS,
     png_pack,
@@ -70,9 +79,13 @@ from segbench.kernels._runs import LabelRuns
 from segbench.kernels._topology import rle_fill_holes, rle_topology
 
 __all__ = [
+    "CROWD",
+    "IGNORED",
     "LABEL_TYPES",
     "MAX_CLASSES",
     "MAX_PIXELS",
+    "STATED",
+    "STUFF",
     "CocoReader",
     "Device",
     "InstanceTallies",
@@ -80,6 +93,8 @@ __all__ = [
     "LabelRuns",
     "MaskStore",
     "PackedMasks",
+    "SegmentMatches",
+    "SegmentTable",
     "add_boundary_classes",
     "add_confusion",
     "add_logits",
@@ -99,6 +114,7 @@ __all__ = [
     "label_batch",
     "logits_confusion",
     "match",
+    "match_segments",
     "measure_instances",
     "pack_masks",
     "packed_iou",

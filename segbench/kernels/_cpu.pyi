@@ -89,6 +89,18 @@ def match(
     thresholds: npt.NDArray[np.float64],
     /,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]: ...
+def match_segments(
+    ends: npt.NDArray[np.int64],
+    pairs: npt.NDArray[np.int64],
+    truth_ids: npt.NDArray[np.int64],
+    truth_rows: npt.NDArray[np.int32],
+    stated: npt.NDArray[np.float64],
+    pred_ids: npt.NDArray[np.int64],
+    pred_rows: npt.NDArray[np.int32],
+    edge_iou: npt.NDArray[np.float64],
+    rules: int,
+    /,
+) -> tuple[npt.NDArray[Any], ...]: ...
 
 class MaskStore:
     def __len__(self) -> int: ...

@@ -9,6 +9,7 @@ NB_MODULE(_cpu, m) {
   seg::add_segment_doors(m);
   seg::add_polygon_doors(m);
   seg::add_match_doors(m);
+  seg::add_panoptic_doors(m);
   seg::add_png_doors(m);
   seg::add_png_write_doors(m);
   seg::add_coco_doors(m);

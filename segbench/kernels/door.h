@@ -66,6 +66,7 @@ void add_mask_doors(nb::module_& m);
 void add_segment_doors(nb::module_& m);
 void add_polygon_doors(nb::module_& m);
 void add_match_doors(nb::module_& m);
+void add_panoptic_doors(nb::module_& m);
 void add_png_doors(nb::module_& m);
 void add_png_write_doors(nb::module_& m);
 void add_coco_doors(nb::module_& m);

@@ -1,7 +1,9 @@
-// GPU door of the overlap table of segments: a hash table of id pairs for each image.
+// GPU doors of panoptic quality: the overlap table of segments, a hash table of id pairs for each image; and the
+// matching of segments.
 //
 // A block counts in a small table in shared memory; what does not find a place there goes to the image's own.
 #include "gpu_pairs.h"
+#include "panoptic_batch.h"
 
 namespace seg {
 
@@ -96,4 +98,20 @@ SEG_KERNEL(segment_pairs)
     if (kept) tables.add(t, p, kept);
     tables.end();
   }
+}
+
+// Matches the segments of each image; a thread takes one image at a time. See panoptic_batch.h for the arrays.
+SEG_KERNEL(match_segments)
+(int64_t images, int64_t n, int64_t truths, int64_t preds, const int64_t* ends, const int64_t* pairs,
+ const int64_t* truth_ids, const int32_t* truth_rows, const double* stated, const int64_t* pred_ids,
+ const int32_t* pred_rows, uint32_t rules, int64_t* truth_sums, int64_t* pred_sums, int32_t* stand_ins,
+ int64_t* shared, int32_t* category, double* iou, int64_t* matches, int64_t* truth_pixels, int32_t* truth_counts,
+ int32_t* pred_counts) {
+  using namespace seg;
+  PanopticBatch batch{images, n,      truths,   preds,     ends,    pairs, truth_ids,
+                      truth_rows, stated, pred_ids, pred_rows, nullptr, rules};
+  PanopticArrays arrays{truth_sums, pred_sums, stand_ins,    reinterpret_cast<SharedPixels*>(shared),
+                        category,   iou,       matches,      truth_pixels,
+                        truth_counts, pred_counts};
+  for (int64_t i = thread_number(); i < images; i += thread_count()) arrays.match(batch, i);
 }

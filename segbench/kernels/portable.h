@@ -31,4 +31,12 @@ SEG_FN T most(T a, T b) {
   return a < b ? b : a;
 }
 
+SEG_FN double infinity() {
+#if defined(__CUDA_ARCH__)
+  return __longlong_as_double(0x7ff0000000000000LL);
+#else
+  return HUGE_VAL;
+#endif
+}
+
 }  // namespace seg

@@ -6,7 +6,6 @@ segments that would match if their categories were the same. The predicted id -1
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -42,9 +41,9 @@ def confused_columns(
     }
 
 
-def confused_pairs(pairs: Iterable[tuple[int, int]]) -> dict[str, NDArray[Any]]:
-    """Count pairs of different categories that match."""
-    found = np.array(list(pairs), np.int64).reshape(-1, 2)
-    if not len(found):
+def confused_pairs(truth: NDArray[Any], pred: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Count pairs of different categories, integers [n] each."""
+    if (truth == pred).all():
         return dict(EMPTY)
-    return confused_columns(found[:, 0], found[:, 1], np.ones(len(found), np.int64), int(found.max()) + 1)
+    num_classes = int(max(truth.max(), pred.max())) + 1
+    return confused_columns(truth.astype(np.int64), pred, np.ones(len(truth), np.int64), num_classes)

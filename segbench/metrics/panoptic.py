@@ -240,10 +240,8 @@ class PanopticQuality(OnDevice[DevicePairs]):
         return DevicePairs(device)
 
     def _add_counter(self, counter: DevicePairs) -> None:
-        found = [
-            measure(one.pred, one.truth, len(self.categories), image_id=one.image_id, **self._reading)
-            for one in counter.images_in(self._reader)
-        ]
+        k, stuff = len(self.categories), self._reading["stuff"]
+        found = list(counter.measure(self._reader, self.rules, k, stuff))
         self._images.extend(found)
         for stats in found:
             warn(stats.doubts, self._told)

@@ -1,31 +1,25 @@
-"""Pixels by pairs of segments that stay on a device until they are asked for."""
+"""Pixels by pairs of segments that stay on a device until they are asked for, and are matched there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segbench import kernels
 from segbench.errors import DataError
 from segbench.metrics.panoptic_inputs import Batch, Reader
-from segbench.metrics.panoptic_overlap import CountedPairs
+from segbench.metrics.panoptic_match import PanopticStats, measure_on
+from segbench.metrics.panoptic_overlap import Overlap
+from segbench.metrics.panoptic_rules import PanopticRules
 
 if TYPE_CHECKING:
-    from segbench.canonical.sample import Segment
     from segbench.kernels import Device
 
 SLOTS = 8192
 """Pairs of segments that one image can have on a device: 128 KiB each."""
-
-
-class ImagePairs(NamedTuple):
-    """One image: its id, and ``(counted pairs, segments)`` of both sides."""
-
-    image_id: str | None
-    pred: tuple[CountedPairs, Sequence[Segment]]
-    truth: tuple[CountedPairs, Sequence[Segment]]
 
 
 class DevicePairs:
@@ -48,23 +42,44 @@ class DevicePairs:
         self._batches.append((tables, Batch(batch.image_ids, *without_maps)))
         self.images += len(batch.image_ids)
 
-    def images_in(self, reader: Reader) -> Iterator[ImagePairs]:
-        """Wait for the counts, and yield those of each image.
+    def measure(
+        self, reader: Reader, rules: PanopticRules, num_classes: int, stuff: Collection[int]
+    ) -> Iterator[PanopticStats]:
+        """Wait for the counts, match segments on the device, and yield the stats of each image.
 
         Raises
         ------
         DataError
-            When an id is out of range, or an image has more pairs of segments than there is room for.
+            As :func:`segbench.metrics.panoptic.measure`; and when an id is out of range, or an image has more
+            pairs of segments than there is room for.
         """
         for tables, batch in self._batches:
-            pairs, counts, lost = map(self._device.to_host, tables)
-            for i, image_id in enumerate(batch.image_ids):
-                _check(lost[i].tolist(), image_id)
-                counted = _counted(pairs[i], counts[i])
-                truth_ids, pred_ids = ({pair[side] for pair in counted.pixels} for side in (0, 1))
-                pred = reader.segments_of(batch.pred, i, pred_ids)
-                truth = reader.segments_of(batch.truth, i, truth_ids)
-                yield ImagePairs(image_id, (counted, pred), (counted, truth))
+            overlaps = []
+            for i, pairs in enumerate(self._pairs_of(tables, batch.image_ids)):
+                pred, truth = (
+                    reader.segments_of(side, i, pairs[row].tolist())
+                    for side, row in ((batch.pred, 1), (batch.truth, 0))
+                )
+                name = batch.image_ids[i]
+                overlaps.append(Overlap.counted(pred, truth, pairs, num_classes, stuff, image_id=name))
+            yield from measure_on(self._device, overlaps, batch.image_ids, rules, num_classes)
+
+    def _pairs_of(self, tables: Any, image_ids: Sequence[str | None]) -> Iterator[NDArray[np.int64]]:
+        """Sort the pairs of each image on the device, and bring no more than there are to the CPU."""
+        device, xp = self._device, self._device.xp
+        pairs, counts, lost = tables
+        with device.turn():
+            taken = (counts > 0).sum(axis=1)
+            order = xp.argsort(pairs, axis=1)  # the pair of an empty slot is the greatest number
+        lengths, losses = device.to_host(taken).tolist(), device.to_host(lost).tolist()
+        with device.turn():
+            order = order[:, : max(lengths)]
+            columns = [xp.take_along_axis(column, order, axis=1) for column in (pairs, counts)]
+        keys, pixels = map(device.to_host, columns)
+        for name, one, n, key, pixel in zip(image_ids, losses, lengths, keys, pixels, strict=True):
+            _check(one, name)
+            ids = key[:n] >> np.uint64(32), key[:n] & np.uint64(2**32 - 1)
+            yield np.stack([*ids, pixel[:n]]).astype(np.int64)
 
 
 def _check(lost: list[int], image_id: str | None) -> None:
@@ -79,11 +94,3 @@ def _check(lost: list[int], image_id: str | None) -> None:
             f"there are more than {SLOTS} pairs of segments: count such maps on the CPU (device='cpu')",
             **where,
         )
-
-
-def _counted(pairs: Any, counts: Any) -> CountedPairs:
-    taken = np.flatnonzero(counts)
-    taken = taken[np.argsort(pairs[taken])]
-    truth_ids, pred_ids = pairs[taken] >> np.uint64(32), pairs[taken] & np.uint64(2**32 - 1)
-    ids = zip(truth_ids.tolist(), pred_ids.tolist(), strict=True)
-    return CountedPairs(dict(zip(ids, counts[taken].tolist(), strict=True)))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench import kernels
 from segbench.canonical.sample import Segment
 from segbench.metrics.confused import EMPTY, confused_pairs
 from segbench.metrics.doubts import Doubt
@@ -17,6 +18,9 @@ from segbench.metrics.once import Once
 from segbench.metrics.panoptic_boundary import Edges
 from segbench.metrics.panoptic_overlap import Overlap
 from segbench.metrics.panoptic_rules import PANOPTICAPI, PanopticRules
+
+if TYPE_CHECKING:
+    from segbench.kernels import Device, SegmentMatches
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -73,8 +77,7 @@ def measure(
     Parameters
     ----------
     pred, truth
-        ``(segment map, segments)``: integers [H, W] with 0 for void, and what its ids are; or one
-        :class:`CountedPairs` for both maps, where no boundaries are measured.
+        ``(segment map, segments)``: integers [H, W] with 0 for void, and what its ids are.
     num_classes
         Dense category ids are 0..num_classes-1.
     rules, stuff
@@ -98,56 +101,72 @@ def measure(
     ``pq_compute_single_core`` of panopticapi 7bb4655 (Kirillov et al., Panoptic segmentation, CVPR 2019).
     Truth segments with ``ignore`` are void; panopticapi has no such flag.
     """
-    names = {"image_id": image_id, "pred_file": pred_file, "truth_file": truth_file}
-    table = Overlap.of(pred, truth, num_classes, rules, once or Once(), **names)
-    doubts = tuple(table.doubts(image_id=image_id, index=index))
-    table = table.by_rules(stuff)
-    loose = stuff if rules.stuff == "overlap" else ()
-    pairs: Iterable[tuple[Segment, Segment, float]] = table.pairs()
+    where: dict[str, Any] = {"image_id": image_id, "index": index}
+    files = {"pred_file": pred_file, "truth_file": truth_file}
+    overlap = Overlap.of(pred, truth, num_classes, stuff, once or Once(), image_id=image_id, **files)
+    doubts: tuple[Doubt, ...] = ()
+    table = overlap.table
     if rules.dilation_ratio is not None:
-        if inside in table.truths or inside in table.preds:
-            doubts += (Doubt(kind="inside_id", count=1, image_id=image_id, index=index, detail=f"{inside}"),)
-        edges = Edges.of((pred[0], table.preds), (truth[0], table.truths), rules.dilation_ratio, inside)
-        pairs = ((t, p, min(iou, edges.iou(t.id, p.id))) for t, p, iou in pairs)
-    mistaken = list(table.mistaken())
-    matches = [(t, p, iou) for t, p, iou in pairs if iou > 0.5 or t.category_id in loose]
-    tp, fp, fn = _counts(table, matches, loose)
-    if rules.void_images == "skipped" and all(t.ignore for t in table.truths.values()):
-        matches, mistaken, tp, fp, fn = [], [], Counter(), Counter(), Counter()
+        if inside in overlap.truths or inside in overlap.preds:
+            doubts = (Doubt(kind="inside_id", count=1, detail=f"{inside}", **where),)
+        edges = Edges.of((pred[0], overlap.preds), (truth[0], overlap.truths), rules.dilation_ratio, inside)
+        table = table._replace(edge_iou=_edge_ious(edges, overlap))
+    (found,) = kernels.match_segments([table], rules.bits)
+    return _stats(overlap, found, num_classes, doubts, **where)
+
+
+def measure_on(
+    device: Device,
+    overlaps: Sequence[Overlap],
+    image_ids: Sequence[str | None],
+    rules: PanopticRules,
+    num_classes: int,
+) -> list[PanopticStats]:
+    """Match images on a device; the same as :func:`measure` of each."""
+    found = kernels.match_segments([overlap.table for overlap in overlaps], rules.bits, device)
+    return [
+        _stats(overlap, one, num_classes, image_id=name, index=None)
+        for overlap, one, name in zip(overlaps, found, image_ids, strict=True)
+    ]
+
+
+def _edge_ious(edges: Edges, overlap: Overlap) -> NDArray[np.float64]:
+    """IoU of the boundaries of each pair that could match; of the others infinity, which bounds nothing."""
+
+    def iou(t: int, p: int) -> float:
+        truth, pred = overlap.truths.get(t), overlap.preds.get(p)
+        if truth is None or pred is None or truth.iscrowd or truth.ignore:
+            return math.inf
+        return edges.iou(t, p) if truth.category_id == pred.category_id else math.inf
+
+    return np.array([iou(t, p) for t, p in overlap.table.pairs[:2].T.tolist()], np.float64)
+
+
+def _stats(
+    overlap: Overlap,
+    found: SegmentMatches,
+    num_classes: int,
+    doubts: tuple[Doubt, ...] = (),
+    *,
+    image_id: str | None,
+    index: int | None,
+) -> PanopticStats:
+    truths, preds = overlap.table.truth_rows[1], overlap.table.pred_rows[1]
+    times = (truths, found.tp), (preds, found.fp), (truths, found.fn)
+    counts = np.array([np.bincount(*one, num_classes) for one in times]).astype(np.int64)
+    category_ids = np.flatnonzero(counts.any(axis=0))
+    tp, fp, fn = counts[:, category_ids]
+    taken = found.truth_categories, found.pred_categories
+    same = taken[0] == taken[1]
     return PanopticStats(
         image_id=image_id,
         index=index,
-        match_category_ids=np.array([t.category_id for t, _, _ in matches], np.int32),
-        match_ious=np.array([iou for _, _, iou in matches], np.float64),
-        confused=confused_pairs(mistaken),
-        doubts=doubts,
-        **_columns(tp=tp, fp=fp, fn=fn),
+        category_ids=category_ids.astype(np.int32),
+        tp=tp,
+        fp=fp,
+        fn=fn,
+        match_category_ids=taken[0][same],
+        match_ious=found.ious[same],
+        confused=confused_pairs(*taken),
+        doubts=(*overlap.doubts(found.truth_pixels, image_id=image_id, index=index), *doubts),
     )
-
-
-def _counts(
-    table: Overlap, matches: Sequence[tuple[Segment, Segment, float]], loose: Collection[int]
-) -> tuple[Counter[int], Counter[int], Counter[int]]:
-    """Segments of each category: tp, fp and fn; of the categories in ``loose``, the true ones as tp."""
-    matched_truths, matched_preds = {t.id for t, _, _ in matches}, {p.id for _, p, _ in matches}
-    unmatched = [t for t in table.truths.values() if t.id not in matched_truths and not t.ignore]
-    crowds = {t.category_id: t.id for t in unmatched if t.iscrowd}
-    counted = [t for t in table.truths.values() if not (t.iscrowd or t.ignore)]
-    tp = Counter(t.category_id for t, _, _ in matches if t.category_id not in loose)
-    tp += Counter(t.category_id for t in counted if t.category_id in loose)
-    fn = Counter(t.category_id for t in unmatched if table.missed(t) and t.category_id not in loose)
-    fp = Counter(
-        p.category_id
-        for p in table.preds.values()
-        if p.id not in matched_preds
-        and p.category_id not in loose
-        and not table.mostly_unscored(p, crowds.get(p.category_id))
-    )
-    return tp, fp, fn
-
-
-def _columns(**counts: Counter[int]) -> dict[str, Any]:
-    """Arrays of the categories that occur and of their counts."""
-    ids = sorted(set().union(*counts.values()))
-    columns = {name: np.array([count[i] for i in ids], np.int64) for name, count in counts.items()}
-    return {"category_ids": np.array(ids, np.int32), **columns}

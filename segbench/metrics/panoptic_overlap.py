@@ -1,34 +1,26 @@
-"""Overlap: the pixels that true and predicted segments of one image share, and what rules make of them."""
+"""Overlap: the segments of one image, and the pixels that the true and the predicted ones share."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import filterfalse
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segbench import kernels
 from segbench.canonical.sample import Segment
 from segbench.errors import DataError
+from segbench.kernels import CROWD, IGNORED, STATED, STUFF, SegmentTable
 from segbench.metrics.doubts import Doubt
 from segbench.metrics.inputs import labels
 from segbench.metrics.once import Once
-from segbench.metrics.panoptic_rules import PanopticRules
 
 VOID = 0
 
-
-@dataclass(frozen=True, slots=True)
-class CountedPairs:
-    """The pixels of two segment maps, counted already: it stands for either map.
-
-    ``pixels`` is ``{(truth id, pred id): pixels}``, sorted; pairs without pixels are left out.
-    """
-
-    pixels: dict[tuple[int, int], int]
+_Arrays = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +31,13 @@ class Overlap:
     ----------
     truths, preds
         Segments by id, in the order given.
-    pixels
-        ``{(truth id, pred id): pixels}``, sorted; pairs without pixels are left out.
-    truth_pixels, pred_pixels
-        ``{id: pixels}``.
-    void
-        ``{pred id: pixels of it on truth id 0 or on segments that are never scored}``.
-    rules
-        Those of the protocol.
+    table
+        The same as a kernel takes it.
     """
 
     truths: dict[int, Segment]
     preds: dict[int, Segment]
-    pixels: dict[tuple[int, int], int]
-    truth_pixels: Counter[int]
-    pred_pixels: Counter[int]
-    void: Counter[int]
-    rules: PanopticRules
+    table: SegmentTable
 
     @classmethod
     def of(
@@ -63,7 +45,7 @@ class Overlap:
         pred: tuple[Any, Sequence[Segment]],
         truth: tuple[Any, Sequence[Segment]],
         num_classes: int,
-        rules: PanopticRules,
+        stuff: Collection[int],
         once: Once,
         *,
         image_id: str | None,
@@ -71,130 +53,47 @@ class Overlap:
         truth_file: str | None,
     ) -> Overlap:
         """Count pixels of ``(segment map, segments)`` pairs; errors as :func:`measure`."""
-        where: dict[str, Any] = {"image_id": image_id, "file": pred_file}
+        names = {"image_id": image_id, "pred_file": pred_file, "truth_file": truth_file}
 
-        def count() -> tuple[dict[int, Segment], dict[int, Segment], dict[tuple[int, int], int]]:
-            truths = _by_id(truth[1], num_classes, image_id=image_id, file=truth_file)
-            preds = _by_id(pred[1], num_classes, **where)
-            return truths, preds, _pixels(pred[0], truth[0], **where)
+        def count() -> Overlap:
+            pairs = _pixels(pred[0], truth[0], image_id=image_id, file=pred_file)
+            return cls.counted(pred[1], truth[1], pairs, num_classes, stuff, **names)
 
-        table = cls.counted(*once.get(("pairs", num_classes), count), rules)
-        table._check_preds(**where)
-        return table
+        return once.get(("pairs", num_classes, frozenset(stuff)), count)
 
     @classmethod
     def counted(
         cls,
-        truths: dict[int, Segment],
-        preds: dict[int, Segment],
-        pixels: dict[tuple[int, int], int],
-        rules: PanopticRules,
+        pred: Sequence[Segment],
+        truth: Sequence[Segment],
+        pairs: NDArray[np.int64],
+        num_classes: int,
+        stuff: Collection[int],
+        *,
+        image_id: str | None,
+        pred_file: str | None = None,
+        truth_file: str | None = None,
     ) -> Overlap:
-        """Add up pixels by segment."""
-        by_truth: dict[int, int] = {}
-        by_pred: dict[int, int] = {}
-        void: dict[int, int] = {}
-        unscored = {VOID, *(i for i, s in truths.items() if s.ignore)}
-        for (t, p), n in pixels.items():
-            by_truth[t] = by_truth.get(t, 0) + n
-            by_pred[p] = by_pred.get(p, 0) + n
-            if t in unscored or (rules.pred_void and t not in truths):
-                void[p] = void.get(p, 0) + n
-        return cls(truths, preds, pixels, Counter(by_truth), Counter(by_pred), Counter(void), rules)
+        """Take pixels that were counted, int64 [3, n]: truth id, pred id, pixels, sorted by the ids."""
+        of_truth: dict[str, Any] = {"image_id": image_id, "file": truth_file}
+        of_pred: dict[str, Any] = {"image_id": image_id, "file": pred_file}
+        truths, preds = _by_id(truth, num_classes, **of_truth), _by_id(pred, num_classes, **of_pred)
+        _check_preds(preds, set(pairs[1].tolist()), **of_pred)
+        pred_ids, pred_rows, _ = _arrays(preds, stuff, **of_pred)
+        return cls(
+            truths, preds, SegmentTable(pairs, *_arrays(truths, stuff, **of_truth), pred_ids, pred_rows)
+        )
 
-    def by_rules(self, stuff: Collection[int]) -> Overlap:
-        """Turn crowds, stuff and empty segments into what the rules make of them."""
-        rules, truths, preds = self.rules, self.truths, self.preds
-        truth_ids: dict[int, int] = {}
-        pred_ids: dict[int, int] = {}
-        if rules.crowds == "void":
-            truths = {i: replace(s, ignore=s.ignore or s.iscrowd, iscrowd=False) for i, s in truths.items()}
-            pred_ids = {i: VOID for i, s in preds.items() if s.iscrowd}
-        elif rules.crowds == "ordinary":
-            truths = {i: replace(s, iscrowd=False) for i, s in truths.items()}
-        if rules.pred_void:
-            truths = {i: s for i, s in truths.items() if self.truth_pixels[i]}
-        if rules.merge_stuff:
-            truth_ids |= _merged(truths, stuff)
-            pred_ids |= _merged(preds, stuff)
-        if not truth_ids and not pred_ids and truths is self.truths:
-            return self
-        pixels = Counter[tuple[int, int]]()
-        for (t, p), n in self.pixels.items():
-            pixels[truth_ids.get(t, t), pred_ids.get(p, p)] += n
-        truths = {i: s for i, s in truths.items() if truth_ids.get(i, i) == i}
-        preds = {i: s for i, s in preds.items() if pred_ids.get(i, i) == i}
-        return Overlap.counted(truths, preds, dict(sorted(pixels.items())), rules)
+    def doubts(self, truth_pixels: NDArray[np.int64], **where: Any) -> Iterator[Doubt]:
+        """What the true map does not bear out, and no prediction at all; ``where`` goes into doubts.
 
-    def _check_preds(self, **where: Any) -> None:
-        nameless = self.pred_pixels.keys() - self.preds.keys() - {VOID}
-        if nameless:
-            raise DataError(
-                f"the predicted map holds id {min(nameless)}, which no segment has", field="segments", **where
-            )
-        absent = self.preds.keys() - self.pred_pixels.keys()
-        if absent:
-            raise DataError(
-                f"predicted segment {min(absent)} has no pixel in its map", field="segment_map", **where
-            )
-
-    def pairs(self) -> Iterator[tuple[Segment, Segment, float]]:
-        """Yield (truth, pred, IoU) of every pair that could match, in order of their ids."""
-        for truth, pred, common in self._meeting():
-            if truth.category_id == pred.category_id:
-                yield truth, pred, self._iou(truth, pred, common)
-
-    def mistaken(self) -> Iterator[tuple[int, int]]:
-        """Yield the two categories of every pair that would match if they were the same."""
-        for truth, pred, common in self._meeting():
-            half = self.truth_pixels[truth.id] < 2 * common  # else IoU cannot be above 0.5
-            if half and truth.category_id != pred.category_id and self._iou(truth, pred, common) > 0.5:
-                yield truth.category_id, pred.category_id
-
-    def _meeting(self) -> Iterator[tuple[Segment, Segment, int]]:
-        """Yield every true segment that may match with each prediction on it, and their common pixels."""
-        preds = self.preds
-        matchable = {i: s for i, s in self.truths.items() if not (s.iscrowd or s.ignore)}
-        for (t, p), common in self.pixels.items():
-            truth, pred = matchable.get(t), preds.get(p)
-            if truth is not None and pred is not None:
-                yield truth, pred, common
-
-    def _iou(self, truth: Segment, pred: Segment, common: int) -> float:
-        union = self.pred_pixels[pred.id] + self._area(truth) - common - self.void[pred.id]
-        return self._ratio(common, union) if union else math.inf
-
-    def _ratio(self, common: int, union: float) -> float:
-        return float(np.float32(common) / np.float32(union)) if self.rules.float32 else common / union
-
-    def _area(self, truth: Segment) -> float:
-        if self.rules.areas == "stated" and truth.source_area is not None:
-            return truth.source_area
-        return self.truth_pixels[truth.id] - self._void_of(truth)
-
-    def _void_of(self, truth: Segment) -> int:
-        return self.pixels.get((truth.id, VOID), 0) if self.rules.pred_void else 0
-
-    def missed(self, truth: Segment) -> bool:
-        """Whether an unmatched true segment is a false negative."""
-        if truth.iscrowd or truth.ignore:
-            return False
-        return self._void_of(truth) <= 0.5 * self.truth_pixels[truth.id]
-
-    def mostly_unscored(self, pred: Segment, crowd_id: int | None) -> bool:
-        """Whether more than half of a prediction lies on void and one crowd."""
-        unscored = self.void[pred.id]
-        if crowd_id is not None:
-            unscored += self.pixels.get((crowd_id, pred.id), 0)
-        return unscored / self.pred_pixels[pred.id] > 0.5
-
-    def doubts(self, **where: Any) -> Iterator[Doubt]:
-        """What the true map does not bear out, and no prediction at all; ``where`` goes into doubts."""
-        pixels, truths = self.truth_pixels, self.truths.values()
+        ``truth_pixels`` are those of the true segments, by rising ids.
+        """
+        pixels = dict(zip(self.table.truth_ids.tolist(), truth_pixels.tolist(), strict=True))
+        truths = self.truths.values()
         empty = [t.id for t in truths if not pixels[t.id]]
         wrong = [t for t in truths if t.source_area not in (None, pixels[t.id]) and pixels[t.id]]
-        nameless = pixels.keys() - self.truths.keys() - {VOID}
-        missed = sum(not (t.iscrowd or t.ignore) for t in truths)
+        nameless = set(self.table.pairs[0].tolist()) - self.truths.keys() - {VOID}
         if empty:
             yield Doubt(
                 kind="empty_truth", count=len(empty), of=len(truths), detail=f"id {empty[0]}", **where
@@ -205,13 +104,12 @@ class Overlap:
             yield Doubt(kind="stated_area", count=len(wrong), of=len(truths), detail=detail, **where)
         if nameless:
             yield Doubt(kind="nameless", count=len(nameless), detail=f"id {min(nameless)}", **where)
-        if missed and not self.preds:
+        missed = 0 if self.preds else sum(not (t.iscrowd or t.ignore) for t in truths)
+        if missed:
             yield Doubt(kind="no_prediction", count=missed, **where)
 
 
-def _pixels(pred: Any, truth: Any, **where: Any) -> dict[tuple[int, int], int]:
-    if isinstance(truth, CountedPairs):
-        return truth.pixels
+def _pixels(pred: Any, truth: Any, **where: Any) -> NDArray[np.int64]:
     pred, truth = labels(pred, "the predicted segment map"), labels(truth, "the true segment map")
     if pred.shape != truth.shape or len(pred.shape) != 2:
         raise DataError(
@@ -220,10 +118,9 @@ def _pixels(pred: Any, truth: Any, **where: Any) -> dict[tuple[int, int], int]:
             **where,
         )
     try:
-        truth_ids, pred_ids, counts = (column.tolist() for column in kernels.pair_counts(truth, pred))
+        return np.stack(kernels.pair_counts(truth, pred))
     except ValueError as error:
         raise DataError(str(error), field="segment_map", **where) from None
-    return dict(zip(zip(truth_ids, pred_ids, strict=True), counts, strict=True))
 
 
 def _by_id(segments: Sequence[Segment], num_classes: int, **where: Any) -> dict[int, Segment]:
@@ -241,11 +138,31 @@ def _by_id(segments: Sequence[Segment], num_classes: int, **where: Any) -> dict[
     return found
 
 
-def _merged(segments: dict[int, Segment], stuff: Collection[int]) -> dict[int, int]:
-    """The id that stands for each segment of stuff: the first of its category."""
-    first: dict[int, int] = {}
-    return {
-        i: first.setdefault(s.category_id, i)
-        for i, s in segments.items()
-        if s.category_id in stuff and not s.ignore
-    }
+def _check_preds(preds: dict[int, Segment], seen: set[int], **where: Any) -> None:
+    nameless = seen - preds.keys() - {VOID}
+    if nameless:
+        raise DataError(
+            f"the predicted map holds id {min(nameless)}, which no segment has", field="segments", **where
+        )
+    absent = next(filterfalse(seen.__contains__, sorted(preds)), None)
+    if absent is not None:
+        raise DataError(f"predicted segment {absent} has no pixel in its map", field="segment_map", **where)
+
+
+def _arrays(segments: dict[int, Segment], stuff: Collection[int], **where: Any) -> _Arrays:
+    """Ids, rows and stated areas, by rising ids; see :class:`segbench.kernels.SegmentTable`."""
+    given = list(segments)
+    places = sorted(range(len(given)), key=given.__getitem__)
+    ids = [given[place] for place in places]
+    ordered = [segments[i] for i in ids]
+    rows = places, [s.category_id for s in ordered], [_kind(s, stuff) for s in ordered]
+    stated = [0 if s.source_area is None else s.source_area for s in ordered]
+    try:
+        return np.array(ids, np.int64), np.array(rows, np.int32), np.array(stated, np.float64)
+    except OverflowError:
+        raise DataError("a segment's id or area is beyond 64 bits", field="segments", **where) from None
+
+
+def _kind(segment: Segment, stuff: Collection[int]) -> int:
+    kind = CROWD * segment.iscrowd | IGNORED * segment.ignore
+    return kind | STUFF * (segment.category_id in stuff) | STATED * (segment.source_area is not None)

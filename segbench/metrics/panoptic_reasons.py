@@ -62,8 +62,8 @@ class PanopticWitness:
         k, stuff = len(self._categories), self._stuff
         between = [measure(*sides, k, rules=rules, stuff=stuff, once=once) for rules in self._between]
         names: dict[str, Any] = {"image_id": truth.image_id, "pred_file": None, "truth_file": None}
-        table = Overlap.of(*sides, k, PANOPTICAPI, once, **names)
-        return [*stats, *between], _facts(table, stuff)
+        overlap = Overlap.of(*sides, k, stuff, once, **names)
+        return [*stats, *between], _facts(overlap, stuff)
 
     def add(self, observed: tuple[list[PanopticStats], Counter[str]]) -> None:
         """Add what was observed of one image."""
@@ -127,18 +127,20 @@ def _measured(rules: PanopticRules) -> PanopticRules:
     return replace(rules, **{name: getattr(PANOPTICAPI, name) for name in SCORED})
 
 
-def _facts(table: Overlap, stuff: Collection[int]) -> Counter[str]:
+def _facts(overlap: Overlap, stuff: Collection[int]) -> Counter[str]:
     """What of one image each rule has to do with."""
-    truths, preds, pixels = table.truths, table.preds.values(), table.truth_pixels
+    truths, preds = overlap.truths, overlap.preds.values()
+    pairs = overlap.table.pairs.T.tolist()
+    pixels = Counter[int]()
+    for t, _, n in pairs:
+        pixels[t] += n
     stuffs = [[s.category_id for s in side if s.category_id in stuff] for side in (truths.values(), preds)]
     stated = [t for t in truths.values() if t.source_area is not None]
     return Counter(
         crowds=sum(s.iscrowd for s in (*truths.values(), *preds)),
         areas=sum(t.source_area != pixels[t.id] for t in stated),
         merge_stuff=sum(len(side) - len(set(side)) for side in stuffs),
-        pred_void=sum(
-            n for (t, p), n in table.pixels.items() if t != VOID and (p == VOID or t not in truths)
-        ),
+        pred_void=sum(n for t, p, n in pairs if t != VOID and (p == VOID or t not in truths)),
         stuff=sum(map(len, stuffs)),
         void_images=int(all(t.ignore for t in truths.values())),
     )

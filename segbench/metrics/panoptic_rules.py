@@ -66,6 +66,11 @@ class PanopticRules:
         if self.crowds != "unmatched" or self.merge_stuff or self.pred_void or self.stuff != "match":
             raise UsageError("dilation_ratio goes with the segments, crowds and void of panopticapi alone")
 
+    @property
+    def bits(self) -> int:
+        """How one image is matched, as the kernel knows it."""
+        return sum(bit for (name, value), bit in _BITS.items() if getattr(self, name) == value)
+
     def settings(self, protocol: PanopticRules | None = None) -> dict[str, Any]:
         """What differs from ``panopticapi``, or from the rules of the protocol, as plain JSON values."""
         return changed(self, protocol)
@@ -80,6 +85,18 @@ class PanopticRules:
         """
         return with_settings(self, settings, beside=("chunks",))
 
+
+_BITS = {
+    ("crowds", "void"): 1,
+    ("crowds", "ordinary"): 2,
+    ("areas", "stated"): 4,
+    ("merge_stuff", True): 8,
+    ("pred_void", True): 16,
+    ("stuff", "overlap"): 32,
+    ("float32", True): 64,
+    ("void_images", "skipped"): 128,
+}
+"""``PanopticRule`` of kernels/panoptic.h."""
 
 PANOPTICAPI = PanopticRules()
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from kernels.test_panoptic import image as crowded
+from kernels.test_panoptic import table
 
 from gpu.arrays import LIBRARIES
 from gpu.test_overlap import blocks
+from segbench import kernels
 from segbench.errors import DataError, UsageError
 from segbench.metrics import PanopticQuality
 from segbench.metrics.panoptic_device import SLOTS
+from segbench.metrics.panoptic_rules import PANOPTIC_RULES
 
 pytestmark = pytest.mark.filterwarnings("ignore::segbench.errors.SegbenchWarning")  # of areas and of void
 
@@ -179,3 +183,13 @@ def test_boundaries_are_measured_on_the_cpu_alone(device):
     maps = device.xp.zeros((2, 2), np.int32)
     with pytest.raises(UsageError, match="'boundary-pq' measures boundaries of segments, on the CPU alone"):
         PanopticQuality(CATEGORIES, "boundary-pq", device=device).update((maps, []), (maps, []))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_segments_match_where_they_were_counted(device, protocol):
+    tables = [table(*crowded(seed)) for seed in range(300)]
+    rules = PANOPTIC_RULES[protocol].bits
+    here, there = kernels.match_segments(tables, rules), kernels.match_segments(tables, rules, device)
+    for on_cpu, one in zip(here, there, strict=True):
+        for expected, found in zip(on_cpu, one, strict=True):
+            assert (expected.dtype, expected.tobytes()) == (found.dtype, found.tobytes())
