@@ -15,7 +15,7 @@ from segbench.protocols import PROTOCOLS
 
 NAMES = {task: [p.name for p in PROTOCOLS.values() if p.task == task] for task in ("semantic", "panoptic")}
 INSTANCE = [p.name for p in PROTOCOLS.values() if p.task == "instance"]
-CIRCUMSTANCES = ("timing", "env", "provenance")
+CIRCUMSTANCES = ("timing", "env", "provenance", "tables")
 
 
 def same(one, other):
