@@ -13,11 +13,12 @@ import click
 
 from segbench.cli_convert import convert, labels
 from segbench.cli_data import formats, inspect, validate
+from segbench.cli_gates import Gates, gate_options
 from segbench.cli_leaderboard import compare, leaderboard
 from segbench.cli_models import doctor, models
 from segbench.cli_options import PATH, pairs, print_json, progress
 from segbench.cli_records import show, verify
-from segbench.errors import PartialError, SegbenchError
+from segbench.errors import SegbenchError
 
 EXIT_CODES = """\
 Exit codes: 0 ok, 1 internal, 2 usage, 3 data invalid, 4 plugin failed, 5 partial, 6 threshold not met,
@@ -81,12 +82,13 @@ _PROTOCOL = click.option(
 @pairs("--setting", "the protocol, such as max_detections=[1,10,300]", "settings")
 @pairs("--truth-option", "TRUTH's format, such as ignore_index=11", "truth_options")
 @pairs("--predictions-option", "the format of PREDICTIONS", "predictions_options")
-def score(truth: Path, predictions: Path, as_json: bool, **options: Any) -> None:
+@gate_options
+def score(truth: Path, predictions: Path, as_json: bool, gates: Gates, **options: Any) -> None:
     """Score files of predictions, and keep a record."""
     from segbench.evaluate import score as run_score
 
     result = run_score(truth, predictions, progress=progress("score"), **options)
-    _print_result(result, as_json)
+    _print_result(result, as_json, gates)
 
 
 @main.command()
@@ -133,7 +135,8 @@ def score(truth: Path, predictions: Path, as_json: bool, **options: Any) -> None
 @click.option("--json", "as_json", is_flag=True, help="Print run.json alone on stdout.")
 @pairs("--model-option", "the adapter of MODEL, such as threshold=0.5")
 @pairs("--setting", "the protocol, such as max_detections=[1,10,300]", "settings")
-def run(model: str, dataset: Path, as_json: bool, **options: Any) -> None:
+@gate_options
+def run(model: str, dataset: Path, as_json: bool, gates: Gates, **options: Any) -> None:
     """Score a model plugin, and keep a record.
 
     MODEL is file:path.py:Class, module:package.module:factory, hf:DIR, onnx:FILE …, preds:PATH, or the
@@ -144,18 +147,7 @@ def run(model: str, dataset: Path, as_json: bool, **options: Any) -> None:
 
     result = run_model(model, dataset, progress=progress("run"), **options)
     click.echo(printed.class_map_text(result), err=True)
-    _print_result(result, as_json)
-
-
-def _refuse_partial(result: Any) -> None:
-    """End with exit code 5 where images were not scored."""
-    records = [result] if hasattr(result, "status") else list(result)
-    counts = records[0].dataset
-    if records[0].status == "partial":
-        raise PartialError(
-            f"the record is partial: {counts['n_scored']:,} of {counts['n_expected']:,} images are scored; "
-            "run again to try the others"
-        )
+    _print_result(result, as_json, gates)
 
 
 @main.command()
@@ -227,10 +219,10 @@ def demo(out: Path) -> None:
     click.echo(f"\nThe leaderboard is at {page}\nOpen it in a browser.")
 
 
-def _print_result(result: Any, as_json: bool) -> None:
+def _print_result(result: Any, as_json: bool, gates: Gates) -> None:
     from segbench import printed
 
     for warning in printed.warnings_of(result):
         click.echo(f"warning: {warning}", err=True)
     click.echo(printed.result_json(result).rstrip("\n") if as_json else printed.result_text(result))
-    _refuse_partial(result)
+    gates.pass_through([result] if hasattr(result, "status") else list(result))

@@ -26,8 +26,8 @@ def optional_floats(values: Sequence[float | None]) -> pa.Array:
 
 
 def strings(values: Sequence[str | None]) -> pa.Array:
-    """Turn strings and Nones into a string column."""
-    encoded = [b"" if v is None else v.encode() for v in values]
+    """Turn strings and Nones into a string column; what UTF-8 cannot hold is escaped."""
+    encoded = [b"" if v is None else v.encode("utf-8", "backslashreplace") for v in values]
     ends = np.cumsum([0, *map(len, encoded)]).astype(np.int32)
     return pa.Array.from_buffers(
         pa.string(), len(values), [_present(values), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))]

@@ -237,7 +237,8 @@ class RunRecord:
         for name in TABLES:
             table = getattr(self, name)
             if table is not None:
-                pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+                with (folder / f"{name}.parquet").open("wb") as file:  # Arrow takes no path but of UTF-8
+                    pq.write_table(table, file, compression="zstd")
 
 
 def read_record(path: str | Path, *, tables: bool = True) -> RunRecord:
@@ -350,7 +351,8 @@ def _read_tables(folder: Path) -> dict[str, pa.Table]:
     for name in TABLES:
         file = folder / f"{name}.parquet"
         if file.exists():
-            tables[name] = pq.read_table(file)
+            with file.open("rb") as handle:
+                tables[name] = pq.read_table(handle)
     return tables
 
 
@@ -359,11 +361,18 @@ def _plain(value: Any) -> Any:
         value = value.item()
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return _utf8(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+        return {_utf8(str(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence):
         return [_plain(item) for item in value]
     return value
+
+
+def _utf8(text: str) -> str:
+    """Escape what UTF-8 cannot hold: bytes of file names that are none, which Python keeps as halves."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _dumps(value: Any, *, indent: int | None = None, sort_keys: bool = False) -> str:

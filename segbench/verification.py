@@ -145,7 +145,7 @@ def _images(record: RunRecord) -> Iterator[Check]:
         if dataset[key] != number:
             yield _compared(f"dataset.{key}", dataset[key], number)
     yield _compared("status", record.status, status)
-    yield Check("images", "ok", f"{len(ids):,} images, {n_failed:,} of them failed")
+    yield Check("images", "ok", f"{len(ids):,}, of which {n_failed:,} failed")
 
 
 def _by_class(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -8,7 +8,7 @@
     ← {collect, pairing, comparison, losses, soundness, loading} ← {panel, conversion_report, gathering}
     ← {stepping, shards} ← {pipeline, saving} ← {evaluate, conversion, curves, gallery, verification}
     ← {running, pictures} ← leaderboard ← (the lazy names of segbench itself)
-    ← {demo, demo_models, printed, shown} ← cli_options ← cli_pictures
+    ← {demo, demo_models, printed, shown, gates} ← junit ← cli_options ← {cli_pictures, cli_gates}
     ← {cli_data, cli_convert, cli_models, cli_leaderboard, cli_records} ← cli
 
 Imports inside functions and under ``if TYPE_CHECKING`` count too: a name that is needed only for a type
@@ -52,9 +52,10 @@ LAYERS = (
     ("running", "pictures"),
     ("leaderboard",),
     ("",),
-    ("demo", "demo_models", "printed", "shown"),
+    ("demo", "demo_models", "printed", "shown", "gates"),
+    ("junit",),
     ("cli_options",),
-    ("cli_pictures",),
+    ("cli_pictures", "cli_gates"),
     ("cli_data", "cli_convert", "cli_models", "cli_leaderboard", "cli_records"),
     ("cli",),
 )

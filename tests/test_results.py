@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segbench import columns
 from segbench.errors import DataError
 from segbench.results import MetricValue, RunRecord, find_records, hash_tables, read_record, slug
 
@@ -228,6 +229,18 @@ def test_a_slug_is_one_part_of_a_path(name):
     assert 0 < len(made) <= 80
     assert set(made) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
     assert made[0] not in ".-"
+
+
+def test_names_that_are_no_utf8_are_escaped(tmp_path):
+    """What Python makes of bytes of a file name that are none."""
+    given = record(
+        model={"name": "m\udcff", "\udcfe": 1},
+        images=columns.table({"image_id": columns.strings(["a\udcff"])}),
+    )
+    found = read_record(given.write(tmp_path / "out\udcff"))
+    assert found.model == {"name": "m\\udcff", "\\udcfe": 1}
+    assert found.images.column("image_id").to_pylist() == ["a\\udcff"]
+    assert found.run_id == given.run_id
 
 
 def test_hostile_names_stay_below_the_folder(tmp_path):
