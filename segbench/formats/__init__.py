@@ -87,6 +87,7 @@ FORMATS = {
     "kitti": Entry("segbench.formats.kitti", folders=("*/instance", "*/semantic")),
     "kitti-step": Entry("segbench.formats.kitti_step", folders=("panoptic_maps",)),
     "supervisely": Entry("segbench.formats.supervisely", folders=("*/ann",)),
+    "mots": Entry("segbench.formats.mots", folders=("instances", "instances_txt", "train/*/gt/gt.txt")),
     "labelme": Entry("segbench.formats.labelme", files=(".json",), folders=("*.json", "*/*.json")),
     "webdataset": Entry(
         "segbench.formats.webdataset", files=(".tar",), folders=("info.json", "*.tar", "*/*.tar")

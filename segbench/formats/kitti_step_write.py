@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_segment_map
 from segbench.canonical.place import check_mode, place
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
 from segbench.formats.cityscapes_labels import (
     LABELS,
     LARGEST,
@@ -27,8 +27,8 @@ from segbench.formats.cityscapes_labels import (
 from segbench.formats.flatten import flatten
 from segbench.formats.labelled_maps import LabelWriter
 from segbench.formats.plain_json import dump_json
-from segbench.formats.sequences import in_videos, loses_place
-from segbench.formats.value_maps import ZERO_ID, Numbering
+from segbench.formats.sequences import count_tracks, in_videos, value_of_track
+from segbench.formats.value_maps import Numbering
 
 NUMBERING = Numbering(base=1000, first=1, bare="zero", largest=254_999)
 """Class and object as one value, as deeplab2 has them; number 0 is no object."""
@@ -54,17 +54,7 @@ def _labels_of(categories: Categories) -> Chosen:
     return choose_labels(categories, STEP, first=0, last_thing=LARGEST)
 
 
-def _wanted(segment: Segment, key: int) -> int:
-    """The value of the track, or whose number is that of the track; without one the id."""
-    track = segment.track_id
-    if track is None:
-        return 0 if segment.id == ZERO_ID else segment.id
-    if not NUMBERING.says(track, key) and NUMBERING.first <= track < NUMBERING.base:
-        return key * NUMBERING.base + track
-    return track
-
-
-_WRITER = LabelWriter(_labels_of, NUMBERING, _wanted)
+_WRITER = LabelWriter(_labels_of, NUMBERING, partial(value_of_track, numbering=NUMBERING))
 
 
 def write(
@@ -103,11 +93,7 @@ def _color(value: int) -> int:
 
 
 def _tracks(sample: Sample, categories: Categories) -> int:
-    """Segments that are seen, and whose track is another number or none; else 1 for a place in a video."""
-    plan = _WRITER.plan(sample, categories)
-    rows = ((plan.flat.segments[i].track_id, plan.values[i], plan.objects[i]) for i in plan.flat.seen)
-    differ = sum(track not in (None, value if told else None) for track, value, told in rows)
-    return differ or int(loses_place(sample))
+    return count_tracks(_WRITER.plan(sample, categories), sample)
 
 
 LOSES: dict[str, Any] = {**_WRITER.losses(), "tracks": _tracks}

@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.paths import check_name
-from segbench.canonical.sample import Sample
+from segbench.canonical.sample import Sample, Segment
+from segbench.formats.map_losses import Plan
 from segbench.formats.pictures import Names, in_splits, picture_name, picture_stem, place_picture
+from segbench.formats.value_maps import ZERO_ID, Numbering
 
 _MOST_DIGITS = 15
 
@@ -73,3 +75,23 @@ def loses_place(sample: Sample) -> bool:
     """Tell whether a sample's place in a video is read again as another."""
     said = sample.video_id, sample.frame
     return said != (None, None) and said != (video_name(sample), sample.frame)
+
+
+def value_of_track(segment: Segment, key: int, numbering: Numbering) -> int:
+    """Return the value that an object of a class would rather have: its track, or one with its number.
+
+    Without a track it is the id.
+    """
+    track = segment.track_id
+    if track is None:
+        return 0 if segment.id == ZERO_ID else segment.id
+    if not numbering.says(track, key) and numbering.first <= track < numbering.base:
+        return key * numbering.base + track
+    return track
+
+
+def count_tracks(plan: Plan, sample: Sample) -> int:
+    """Count the segments that are seen and whose track is not their value; else 1 for a place in a video."""
+    rows = ((plan.flat.segments[i].track_id, plan.values[i], plan.objects[i]) for i in plan.flat.seen)
+    differ = sum(track not in (None, value if told else None) for track, value, told in rows)
+    return differ or int(loses_place(sample))
