@@ -18,8 +18,10 @@ def order_notes(board: Board) -> Iterator[str]:
     if stable is None:
         return
     if math.isfinite(stable.tau):
-        tau, *ends = [f"{value:.2f}" for value in (stable.tau, stable.tau_low, stable.tau_high)]
-        yield f"Kendall’s τ between this order and that on resamples: {tau} ({text.NONE.join(ends)})."
+        tau, *ends = [
+            f"{value:.2f}".replace("-", "−") for value in (stable.tau, stable.tau_low, stable.tau_high)
+        ]
+        yield f"Kendall’s τ between this order and that on resamples: {tau} ({' to '.join(ends)})."
     if not any(row.classes for row in board.rows):
         return
     if not stable.deciding:

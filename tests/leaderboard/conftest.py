@@ -3,7 +3,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from leaderboard.hostile import HOSTILE
+from leaderboard.hostile import HostilePictures, put_hostile
 from leaderboard.pictured import put, words
 from leaderboard.synth import make_record
 
@@ -39,21 +39,15 @@ def page_file(results, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def hostile_file(tmp_path_factory):
-    root = tmp_path_factory.mktemp("hostile")
-    for place, name in enumerate(HOSTILE):
-        names = [*HOSTILE[:4], "a_b", "--", "c" * 120, "🚗"]
-        ids = [f"<b>{i}</b>" for i in range(12)]
-        changes = {
-            "data": HOSTILE[0],
-            "warnings": [HOSTILE[1]],
-            "env": {"hardware": HOSTILE[0]},
-            "image_ids": ids,
-        }
-        record = make_record("semantic", name, n_images=12, names=names, speed=3.0 + place, **changes)
-        record.write(root / "r")
-    make_record("semantic", HOSTILE[1], n_images=3, status=HOSTILE[0]).write(root / "r")
-    return build_leaderboard(root / "r", root / "o", formats=("html",), n_boot=100).paths[0]
+def hostile_results(tmp_path_factory):
+    return put_hostile(tmp_path_factory.mktemp("hostile"))
+
+
+@pytest.fixture(scope="session")
+def hostile_file(hostile_results, tmp_path_factory):
+    out = tmp_path_factory.mktemp("hostile-page")
+    source = HostilePictures()
+    return build_leaderboard(hostile_results, out, formats=("html",), n_boot=100, pictures=source).paths[0]
 
 
 @pytest.fixture(scope="session")

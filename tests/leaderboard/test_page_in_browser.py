@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from leaderboard.hostile import HOSTILE
 
 
 def _near(page, board=0):
@@ -131,15 +130,6 @@ def test_the_page_never_scrolls_sideways(visit, page_file, hostile_file, width):
     for file in (page_file, hostile_file):
         page = visit(file, width=width)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-def test_hostile_names_are_shown(visit, hostile_file):
-    page = visit(hostile_file)
-    _near(page)
-    assert page.title() != "owned"
-    assert set(HOSTILE[:4]) <= set(_models(page))
-    assert page.locator(".worst li code").first.inner_text().startswith("<b>")
-    assert page.locator(".left li b").inner_text() == HOSTILE[1]
 
 
 def test_the_policy_is_at_work(browser, page_file):
