@@ -91,7 +91,10 @@ def _detections(table: pa.Table, images: Sequence[int]) -> list[dict[str, Any]]:
 def _measured(
     truth: Dataset, predictions: Dataset, like: RunRecord, image_ids: Sequence[str]
 ) -> dict[str, Any]:
-    """The counts of the same images, under the rules of a record; nothing where they cannot be measured."""
+    """The counts of the same images, under the rules of a record; nothing where they cannot be measured.
+
+    What is counted today and was not when the record was made is left out.
+    """
     places = [truth.image_ids.index(image) for image in image_ids if truth.has(image)]
     places.sort()
     try:
@@ -104,7 +107,9 @@ def _measured(
         )
     except SegbenchError:
         return {"": "cannot be measured"}
-    return counts_of(again, image_ids)
+    known = {"detections", *(like.images.column_names if like.images is not None else ())}
+    counts = counts_of(again, image_ids)
+    return {image: {name: row[name] for name in row if name in known} for image, row in counts.items()}
 
 
 def _thresholds(record: RunRecord) -> dict[int, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from segbench.pictures import Pictures
 from segbench.pictures.mistakes import FOUND, MADE_UP, MISSED, label_mistakes, match_masks, segment_mistakes
 from segbench.pictures.scene import draw_scene
 from segbench.pictures.sources import split_word
+from segbench.results import find_records, read_record
 
 
 def test_predictions_are_those_of_the_run_whose_counts_they_give(drawn):
@@ -52,6 +54,19 @@ def test_predictions_of_no_run_are_not_shown(drawn, tmp_path):
     assert "No predictions were given for near, far" in semantic.notes[1]
     assert instance.pictures == {}
     assert instance.notes == ["No pictures: none of the data sets given has this fingerprint."]
+
+
+def test_records_from_before_something_was_counted_are_known_by_the_rest(drawn, tmp_path):
+    for folder in find_records(drawn["results"]):
+        record = read_record(folder)
+        if record.task == "semantic":
+            kept = [name for name in record.images.column_names if not name.startswith("confused")]
+            replace(record, images=record.images.select(kept)).write(tmp_path / "older")
+    source = Pictures(words(drawn, ["semantic"]))
+    board = build_leaderboard(
+        tmp_path / "older", tmp_path, formats=("html",), n_boot=100, pictures=source
+    ).boards[0]
+    assert board.exhibit.runs == [0, 1]
 
 
 def test_a_page_holds_so_many_megabytes(drawn, tmp_path):
