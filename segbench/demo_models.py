@@ -19,7 +19,7 @@ from segbench.models import (
     SemanticPrediction,
     Task,
 )
-from segbench.models.predictions import resize_bilinear
+from segbench.models.arrays import resize_bilinear
 
 COLORS = {
     "sky": [

@@ -33,7 +33,7 @@ from segbench.kernels._instances import (
     instance_records,
     measure_instances,
 )
-from segbench.kernels._logits import logits_confusion
+from segbench.kernels._logits import logits_confusion, logits_labels
 from segbench.kernels._match import box_iou, match
 from segbench.kernels._on_device import (
     LABEL_TYPES,
@@ -113,6 +113,7 @@ __all__ = [
     "instance_records",
     "label_batch",
     "logits_confusion",
+    "logits_labels",
     "match",
     "match_segments",
     "measure_instances",

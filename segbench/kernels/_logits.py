@@ -1,4 +1,4 @@
-"""Door of the fused kernel: class scores straight to the overlap table, at the truth's size."""
+"""Doors of the fused kernel: class scores straight to the overlap table or to a label map, at its size."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ _DOORS = {
     "float32": _cpu.logits_confusion_float32,
     "float16": _cpu.logits_confusion_float16,
     "bfloat16": _cpu.logits_confusion_bfloat16,
+}
+_LABELS = {
+    "float32": _cpu.logits_labels_float32,
+    "float16": _cpu.logits_labels_float16,
+    "bfloat16": _cpu.logits_labels_bfloat16,
 }
 
 
@@ -59,15 +64,47 @@ def logits_confusion(
     pixel in 100,000 falls to another class, where two are as good as equal. A source pixel of weight 0 has no
     part in a score, where torch makes one that is not a number of an infinite one.
     """
-    kind = str(logits.dtype) if kind is None else kind
-    if kind not in _DOORS:
-        raise ValueError(f"logits must be float32, float16 or bfloat16, not {kind}")
     maps = np.ascontiguousarray(id_map(truth, "truth"))
     if logits.ndim != 4 or maps.ndim != 3 or len(logits) != len(maps):
         raise ValueError(
             f"need logits [B, K, h, w] and truth [B, H, W], not {list(logits.shape)} and {list(maps.shape)}"
         )
-    if 0 in logits.shape[1:] or max(logits.shape[1], *logits.shape[2:], *maps.shape[1:]) >= 2**31:
-        raise ValueError(f"there are no scores in logits of shape {list(logits.shape)}, or too many")
-    bits = np.ascontiguousarray(logits).view(np.float32 if kind == "float32" else np.uint16)
+    kind, bits = _bits(logits, kind, maps.shape[1:])
     return _DOORS[kind](bits, maps, int(ignore_index))
+
+
+def logits_labels(
+    logits: npt.NDArray[Any], height: int, width: int, kind: str | None = None
+) -> npt.NDArray[np.int32]:
+    """Return the class of the highest score of each pixel, int32 [height, width].
+
+    Parameters
+    ----------
+    logits
+        Scores [K, h, w] of one image, of any size: :func:`logits_confusion` counts the same classes.
+    height, width
+        Of the map.
+    kind
+        As there.
+
+    Raises
+    ------
+    ValueError
+        If a shape or dtype is wrong.
+    """
+    if logits.ndim != 3 or min(height, width) < 1:
+        raise ValueError(f"need logits [K, h, w] and a size, not {list(logits.shape)} and {[height, width]}")
+    kind, bits = _bits(logits[None], kind, (height, width))
+    labels = np.empty((height, width), np.int32)
+    _LABELS[kind](bits, labels)
+    return labels
+
+
+def _bits(logits: npt.NDArray[Any], kind: str | None, size: tuple[int, ...]) -> tuple[str, npt.NDArray[Any]]:
+    """The kind of the scores [B, K, h, w], and they as the doors take them."""
+    kind = str(logits.dtype) if kind is None else kind
+    if kind not in _DOORS:
+        raise ValueError(f"logits must be float32, float16 or bfloat16, not {kind}")
+    if 0 in logits.shape[1:] or max(*logits.shape[1:], *size) >= 2**31:
+        raise ValueError(f"there are no scores in logits of shape {list(logits.shape)}, or too many")
+    return kind, np.ascontiguousarray(logits).view(np.float32 if kind == "float32" else np.uint16)

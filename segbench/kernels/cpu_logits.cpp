@@ -1,4 +1,5 @@
-// CPU door of the fused kernel: logits to the overlap table, a row of the target at a time.
+// CPU doors of the fused kernel: logits to the overlap table or to a label map, a row of the target at a time.
+#include <algorithm>
 #include <cmath>
 
 #include "class_rows.h"
@@ -171,6 +172,20 @@ nb::tuple logits_confusion(Array<Bits> logits, Maps<T> truth, int64_t ignore) {
   });
 }
 
+using LabelMap = nb::ndarray<int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+// Writes the best class of each pixel of one image: of what is counted above, to the last pixel.
+template <class S, class Bits>
+void logits_labels(Array<Bits> logits, LabelMap out) {
+  Scores<S> scores{reinterpret_cast<const S*>(logits.data()), static_cast<int64_t>(logits.shape(1)),
+                   static_cast<int64_t>(logits.shape(2)), static_cast<int64_t>(logits.shape(3))};
+  auto height = static_cast<int64_t>(out.shape(0)), width = static_cast<int64_t>(out.shape(1));
+  int32_t* labels = out.data();
+  nb::gil_scoped_release release;
+  for_each_label_row(scores, height, width,
+                     [&](int64_t y, const int32_t* row) { std::copy_n(row, width, labels + y * width); });
+}
+
 template <class T>
 void add_typed_doors(nb::module_& m) {
   auto values = nb::arg().noconvert();
@@ -183,6 +198,10 @@ void add_typed_doors(nb::module_& m) {
 
 void add_logits_doors(nb::module_& m) {
   for_each_id_type([&](auto id) { add_typed_doors<decltype(id)>(m); });
+  auto values = nb::arg().noconvert();
+  m.def("logits_labels_float32", &logits_labels<float, float>, values, values);
+  m.def("logits_labels_float16", &logits_labels<Half, uint16_t>, values, values);
+  m.def("logits_labels_bfloat16", &logits_labels<BFloat, uint16_t>, values, values);
 }
 
 }  // namespace seg

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.models.arrays import resize_bilinear, resize_nearest, to_numpy
 from segbench.models.description import Description, Input, Output
-from segbench.models.predictions import resize_bilinear
 from segbench.models.staged import Staged
 from segbench.models.types import (
     Batch,
@@ -84,15 +84,6 @@ class DescribedModel(Staged, ABC):
                 one = _Call(call, self._output, self.fetch, i, size, fed.padded, image.shape[1:])
                 answers.append(read(one))
         return answers
-
-
-def to_numpy(value: Any) -> NDArray[Any]:
-    """Return a tensor of any library as an array; bfloat16, which NumPy has not, as float32."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        if str(value.dtype) == "torch.bfloat16":
-            value = value.float()
-    return np.asarray(value)
 
 
 def model_input(image: NDArray[np.uint8], rules: Input) -> tuple[NDArray[Any], tuple[int, int]]:
@@ -207,15 +198,6 @@ def _instances(call: _Call) -> Prediction:
 
 def _smoothly(values: NDArray[Any], height: int, width: int) -> NDArray[Any]:
     return resize_bilinear(values.astype(np.float32, copy=False), height, width)
-
-
-def resize_nearest(values: NDArray[Any], height: int, width: int) -> NDArray[Any]:
-    """Bring maps [n, h, w] to another size by the nearest pixel, as torch's interpolate does."""
-    if values.shape[1:] == (height, width):
-        return values
-    rows, columns = (np.arange(n) * m // n for n, m in zip((height, width), values.shape[1:], strict=True))
-    found: NDArray[Any] = values[:, rows[:, None], columns]
-    return found
 
 
 _READERS: Mapping[str, Callable[[_Call], Prediction]] = {

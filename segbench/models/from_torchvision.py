@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from segbench.errors import UsageError, did_you_mean
-from segbench.models.described import Outputs, groups_of, to_numpy
+from segbench.models.arrays import to_numpy
+from segbench.models.described import Outputs, groups_of
 from segbench.models.description import IMAGENET, Description, describe
 from segbench.models.setup import Setup, need
 from segbench.models.staged import Staged

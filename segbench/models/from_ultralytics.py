@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from segbench.errors import UsageError
-from segbench.models.described import to_numpy
+from segbench.models.arrays import to_numpy
 from segbench.models.setup import Placement, Setup, need, torch_device
 from segbench.models.torch_module import n_params
 from segbench.models.types import Batch, InstancePrediction, ModelInfo, Prediction

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from segbench.models.described import to_numpy
+from segbench.models.arrays import to_numpy
 from segbench.models.types import (
     InstancePrediction,
     PanopticPrediction,

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench import kernels
 from segbench.canonical.maps import mask_dtype
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample, Segment
 from segbench.errors import DataError, PluginError
+from segbench.kernels import LabelRuns
+from segbench.models.arrays import to_numpy
 from segbench.models.types import InstancePrediction, PanopticPrediction, Prediction, SemanticPrediction
 
 if TYPE_CHECKING:
     from segbench.models.class_map import ClassMap
-
-BAND = 1 << 24
-"""Values of logits that are resized at a time, so that 150 classes of a large image fit in memory."""
 
 
 def prediction_sample(
@@ -59,43 +59,6 @@ def prediction_sample(
     return reader.semantic(prediction)
 
 
-def resize_bilinear(logits: NDArray[Any], height: int, width: int, rows: slice | None = None) -> NDArray[Any]:
-    """Resize as ``torch.nn.functional.interpolate(mode="bilinear", align_corners=False)`` does.
-
-    Parameters
-    ----------
-    logits
-        float32 or float64 [C, h, w].
-    height, width
-        Size wanted.
-    rows
-        Which rows of the result to make; all by default.
-
-    Returns
-    -------
-    Same dtype [C, height or the rows, width]
-    """
-    y0, y1, v = _taps(logits.shape[1], height, logits.dtype)
-    x0, x1, u = _taps(logits.shape[2], width, logits.dtype)
-    part = slice(None) if rows is None else rows
-    y0, y1, v = y0[part], y1[part], v[part, None]
-    upper, lower = logits[:, y0], logits[:, y1]
-    resized: NDArray[Any] = (1 - v) * ((1 - u) * upper[:, :, x0] + u * upper[:, :, x1])
-    resized += v * ((1 - u) * lower[:, :, x0] + u * lower[:, :, x1])
-    return resized
-
-
-def _taps(
-    size: int, wanted: int, dtype: np.dtype[Any]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
-    """Return the two source places of every target place, and the weight of the second."""
-    scale = np.float64(dtype.type(size) / dtype.type(wanted))
-    # In float64 and then rounded once: the fused multiply-add of torch's compiled loops.
-    at = np.maximum((np.arange(wanted) + 0.5) * scale - 0.5, 0).astype(dtype)
-    first = np.minimum(at.astype(np.int64), size - 1)
-    return first, np.minimum(first + 1, size - 1), at - first.astype(dtype)
-
-
 class _Reader:
     """Reads predictions of one image; knows whom to name when one is wrong."""
 
@@ -124,9 +87,9 @@ class _Reader:
         else:
             ids = self.array("mask", prediction.mask, "iu", 2)
             self.check_size("mask", ids.shape)
-        mask = self.categories("mask", ids)
-        void = self.ignore_index
-        mask = np.where(mask < 0, void, mask).astype(mask_dtype(void))
+        runs = LabelRuns.of(ids)
+        known, void = self.categories("mask", runs.values), self.ignore_index
+        mask = runs.renamed(np.where(known < 0, void, known).astype(mask_dtype(void)))
         return self.sample(load_mask=lambda: mask)
 
     def instance(self, prediction: InstancePrediction) -> Sample:
@@ -151,11 +114,12 @@ class _Reader:
     def panoptic(self, prediction: PanopticPrediction) -> Sample:
         ids = self.array("segment_map", prediction.segment_map, "iu", 2)
         self.check_size("segment_map", ids.shape)
-        if ids.min() < 0 or ids.max() > np.iinfo(np.int32).max:
+        runs = LabelRuns.of(ids)
+        if runs.values.min() < 0 or runs.values.max() > np.iinfo(np.int32).max:
             self.fail("segment_map", "ids must be 0 for void, or positive and below 2³¹")
-        segment_map = ids.astype(np.int32)
+        values = runs.values.astype(np.int32)
         listed = [self.segment(row) for row in prediction.segments]
-        known, present = [s.id for s in listed], set(np.unique(segment_map).tolist()) - {0}
+        known, present = [s.id for s in listed], set(runs.ids().tolist()) - {0}
         if len(set(known)) != len(known):
             self.fail("segments", "an id stands twice")
         if present != set(known):
@@ -164,16 +128,15 @@ class _Reader:
             self.fail("segments", f"segment id {odd} is in {where}")
         dropped = [s.id for s in listed if s.category_id < 0]
         if dropped:
-            segment_map[np.isin(segment_map, dropped)] = 0
+            values = np.where(np.isin(values, dropped), 0, values)
+        segment_map = runs.renamed(values)
         segments = [s for s in listed if s.category_id >= 0]
         return self.sample(segments=segments, load_segment_map=lambda: segment_map)
 
     def array(self, field: str, value: Any, kinds: str, ndim: int) -> NDArray[Any]:
         """Return value as an array of one of the dtype kinds and so many dimensions; an empty list is any."""
-        if hasattr(value, "detach"):
-            value = value.detach().cpu()
         try:
-            array = np.asarray(value)
+            array = to_numpy(value)
         except (ValueError, TypeError) as error:
             self.fail(field, f"is no array: {error}")
         if array.ndim == ndim and array.size == 0 and isinstance(value, list | tuple):
@@ -200,22 +163,17 @@ class _Reader:
             self.fail(field, f"category id {odd} is not in the model's id2label (0 to {top})")
         return mapped
 
-    def argmax(self, logits: NDArray[Any]) -> NDArray[np.int64]:
-        """Return the category of the largest logit at native size; the first of equals."""
-        logits = logits.astype(np.float64 if logits.dtype == np.float64 else np.float32, copy=False)
+    def argmax(self, logits: NDArray[Any]) -> NDArray[np.int32]:
+        """Return the category of the largest logit at native size, in float32; the first of equals."""
         n = len(logits)
         if sorted(self.class_map.ids) != list(range(n)):
             self.fail("logits", f"have {n} channels; id2label must then be of ids 0 to {n - 1}")
         native = logits.shape[1:] == self.size
         if not logits.size or np.isnan(logits).any() or not (native or np.isfinite(logits).all()):
             self.fail("logits", f"are empty, NaN or infinite: {list(logits.shape)}")
-        if native:
-            best: NDArray[np.int64] = np.argmax(logits, 0)
-            return best
-        height, width = self.size
-        step = max(BAND // (n * width), 1)
-        bands = [slice(top, top + step) for top in range(0, height, step)]
-        return np.concatenate([np.argmax(resize_bilinear(logits, height, width, rows), 0) for rows in bands])
+        if logits.dtype != np.float16:
+            logits = logits.astype(np.float32, copy=False)
+        return kernels.logits_labels(logits, *self.size)
 
     def rles(self, masks: Any) -> list[Rle]:
         """Return masks as RLEs of the size of the image."""

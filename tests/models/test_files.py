@@ -10,7 +10,8 @@ from models import small_set, tiny_files
 
 import segbench
 from segbench.models import Batch, Setup, load_model
-from segbench.models.described import model_input, resize_nearest
+from segbench.models.arrays import resize_nearest
+from segbench.models.described import model_input
 from segbench.models.description import Input, describe
 
 NEEDS = {"onnx": ("onnx", "onnxruntime"), "pt2": ("torch",), "ts": ("torch",)}
