@@ -40,6 +40,9 @@ Columns of ``detections.parquet``, by image, then category, then falling score:
 of the protocol's ``iou_thresholds``. Where a protocol limits the detections of an image, ``rank`` is that in
 the image; where it limits those of a category in all images, ``position`` int64 is the place in the results,
 by which equal scores go. Where categories are not told apart, ``category_id`` is 0 here and there.
+With the setting ``keep_errors`` there are ``own_truth`` int32 and ``own_iou`` float64, the truth of its
+category that a detection takes at IoU 0.5 or else comes closest to, by its place among those of the image
+(-1: none), and ``other_truth``, ``other_iou`` and ``other_category_id`` int32 of those of other categories.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from segbench.leaderboard.plan import Plan
 from segbench.leaderboard.pooled import Floats, Ints
 from segbench.leaderboard.rank import Resampled, holm_steps, resample
 from segbench.leaderboard.resample import Draws
-from segbench.leaderboard.runs import Entry, Run, evidence_of
+from segbench.leaderboard.runs import Entry, Run, evidence_of, scoring_settings
 from segbench.results import RunRecord, find_records, read_record
 
 
@@ -289,7 +289,7 @@ def _check_comparable(a: Run, b: Run) -> None:
         ("task", one.task, two.task),
         ("dataset", one.dataset["fingerprint"], two.dataset["fingerprint"]),
         ("protocol", _rules(one), _rules(two)),
-        *_settings(one.protocol.get("settings") or {}, two.protocol.get("settings") or {}),
+        *_settings(scoring_settings(one), scoring_settings(two)),
     )
     for name, ours, theirs in parts:
         if ours != theirs:

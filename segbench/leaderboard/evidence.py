@@ -194,6 +194,15 @@ def area_names(images: pa.Table) -> list[str]:
     return [name.removeprefix("truths_") for name in images.column_names if name.startswith("truths_")]
 
 
+def detection_columns(record: RunRecord) -> dict[str, NDArray[Any]]:
+    """The columns of the detections that count in AP; DataError when their table is missing."""
+    if record.detections is None:
+        raise DataError("detections.parquet is missing")
+    column = {name: record.detections.column(name).to_numpy() for name in record.detections.column_names}
+    kept = _within_limit(column, record.protocol["settings"])
+    return {name: values[kept] for name, values in column.items()}
+
+
 def detections_of(record: RunRecord, images: pa.Table, area: str | None = None) -> Detections:
     """The detections that count in AP of an area range, by default the first; ``images`` by their index.
 
@@ -202,13 +211,9 @@ def detections_of(record: RunRecord, images: pa.Table, area: str | None = None) 
     DataError
         When their table is missing, or one belongs to no image.
     """
-    if record.detections is None:
-        raise DataError("detections.parquet is missing")
     settings = record.protocol["settings"]
     area = area or next(iter(settings.get("area_ranges", ())), "all")
-    column = {name: record.detections.column(name).to_numpy() for name in record.detections.column_names}
-    kept = _within_limit(column, settings)
-    column = {name: values[kept] for name, values in column.items()}
+    column = detection_columns(record)
     place, category = flat(images, "category_ids")
     return Detections(
         n_images=len(images),

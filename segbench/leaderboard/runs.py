@@ -7,11 +7,21 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from segbench.errors import DataError
 from segbench.leaderboard.boards import LeftOut
 from segbench.leaderboard.evidence import RunEvidence, rankable, read_evidence
 from segbench.results import RunRecord, find_records, read_record
+
+UNSCORED = ("keep_errors",)
+"""Settings that say what a record keeps: no score depends on them."""
+
+
+def scoring_settings(record: RunRecord) -> dict[str, Any]:
+    """Those of the protocol that a score depends on."""
+    settings = record.protocol.get("settings") or {}
+    return {key: value for key, value in settings.items() if key not in UNSCORED}
 
 
 @dataclass(frozen=True)
@@ -27,7 +37,7 @@ class Run:
     def key(self) -> tuple[str, ...]:
         """What runs of one board share; sorts by task and data set."""
         protocol, dataset = self.record.protocol, self.record.dataset
-        settings = json.dumps(protocol.get("settings"), sort_keys=True)
+        settings = json.dumps(scoring_settings(self.record), sort_keys=True)
         rules = protocol["name"], str(protocol.get("version")), settings
         return self.record.task, dataset["fingerprint"], *rules
 

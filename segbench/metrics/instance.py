@@ -210,7 +210,10 @@ class MaskAP(OnDevice[DeviceMasks]):
             )
         rules = self.rules
         return DeviceMasks(
-            device, self._dense_ids, by_category=rules.use_categories, with_crowds=not rules.federated
+            device,
+            self._dense_ids,
+            by_category=rules.use_categories and not rules.keep_errors,
+            with_crowds=not rules.federated,
         )
 
     def _add_counter(self, counter: DeviceMasks) -> None:
@@ -250,7 +253,7 @@ class MaskAP(OnDevice[DeviceMasks]):
         """Whether :meth:`measure_tables` serves these rules."""
         rules = self.rules
         coco = rules.limited_by == "image_category" and rules.use_categories and not rules.federated
-        return self.protocol in _IOU_TYPES and coco
+        return self.protocol in _IOU_TYPES and coco and not rules.keep_errors
 
     def measure_tables(
         self, pred: InstanceTable, truth: InstanceTable, image_ids: Sequence[str], span: range

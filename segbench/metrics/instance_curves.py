@@ -63,6 +63,8 @@ class Rules:
         Width of boundaries, as a part of the image's diagonal; None where they do not count.
     use_categories
         When false, all categories are one; predictions of equal score stand in the order of source ids.
+    keep_errors
+        Keep what is near each prediction, for the analysis of errors: no score depends on it.
     curve
         Average precision is the mean over recalls, for all of these rules.
 
@@ -80,6 +82,7 @@ class Rules:
     limited_by: Literal["image_category", "image", "category"] = "image_category"
     federated: bool = False
     use_categories: bool = True
+    keep_errors: bool = False
     dilation_ratio: float | None = None
     curve: ClassVar[str] = "recalls"
 
@@ -122,11 +125,16 @@ class Rules:
     def to_json(self, also: Iterable[str] = ()) -> dict[str, Any]:
         """The rules as plain values, keyed as the attributes.
 
-        Of the last four, only those that differ from COCO's and those named in ``also``.
+        Of the last five, only those that differ from COCO's and those named in ``also``.
         """
         count = self.recall_thresholds
-        rest = {"limited_by": "image_category", "federated": False, "use_categories": True}
-        rest["dilation_ratio"] = None
+        rest = {
+            "limited_by": "image_category",
+            "federated": False,
+            "use_categories": True,
+            "dilation_ratio": None,
+            "keep_errors": False,
+        }
         return {
             "iou_type": self.iou_type,
             "iou_thresholds": list(self.iou_thresholds),

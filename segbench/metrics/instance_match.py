@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from segbench import kernels
 from segbench.errors import DataError, UsageError
 from segbench.metrics.doubts import Doubt
+from segbench.metrics.instance_near import Near, nearest
 from segbench.metrics.instance_regions import shape_iou
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class InstanceStats:
     positions
         int64 [N]: ids of the predictions, which are their places in a file of results; kept where a protocol
         limits how many of a category count in all.
+    near
+        What is near each prediction, where ``rules.keep_errors``: see :mod:`segbench.metrics.instance_near`.
     doubts
         What a reader of the score should know.
     """
@@ -55,6 +58,7 @@ class InstanceStats:
     matched: NDArray[np.uint64]
     ignored: NDArray[np.uint64]
     positions: NDArray[np.int64] | None = None
+    near: Near | None = None
     doubts: tuple[Doubt, ...] = ()
 
 
@@ -137,6 +141,9 @@ def measure(
         matched=matched,
         ignored=ignored,
         positions=pred.ids if rules.limited_by == "category" else None,
+        near=nearest(pred, truth, ignore[0], partner[0], rules=rules, size=size)
+        if rules.keep_errors
+        else None,
         doubts=tuple(_doubts(pred, truth, rules, (unknown, len(known)), image_id=image_id, index=index)),
     )
 
@@ -256,6 +263,7 @@ def detection_columns(stats: InstanceStats, labels: Sequence[str]) -> dict[str, 
         "rank": stats.ranks,
         "score": stats.scores,
         **({} if stats.positions is None else {"position": stats.positions}),
+        **(stats.near or {}),
     }
     for a, label in enumerate(labels):
         rows |= {f"matched_{label}": stats.matched[a], f"ignored_{label}": stats.ignored[a]}

@@ -134,6 +134,7 @@ INSTANCE_WORDS: Words = {
         "recalls": "averages precision over recalls",
         "trapezoids": "takes the area of trapezoids below precision and recall",
     },
+    "keep_errors": {False: "keeps matches alone", True: "keeps what is near each prediction, too"},
     "use_categories": {True: "scores each category", False: "takes all categories as one"},
 }
 

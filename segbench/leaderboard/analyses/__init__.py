@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ANALYSES = {
     "sizes": "segbench.leaderboard.analyses.sizes",
+    "errors": "segbench.leaderboard.analyses.errors",
     "quality": "segbench.leaderboard.analyses.quality",
     "confusion": "segbench.leaderboard.analyses.confusion",
     "curves": "segbench.leaderboard.analyses.curves",
