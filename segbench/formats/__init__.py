@@ -60,6 +60,11 @@ FORMATS = {
         "segbench.formats.coco_panoptic", files=(".json",), folders=("annotations/panoptic_*.json",)
     ),
     "sa-1b": Entry("segbench.formats.sa_1b", files=(".json",), folders=("sa_*.json", "*/sa_*.json")),
+    "roboflow": Entry(
+        "segbench.formats.roboflow",
+        files=("_annotations.coco.json",),
+        folders=("_annotations.coco.json", "*/_annotations.coco.json", "_classes.csv", "*/_classes.csv"),
+    ),
     "label-studio": Entry("segbench.formats.label_studio", files=(".json",), folders=("*.json",)),
     "lvis": Entry("segbench.formats.lvis", files=(".json",), folders=("annotations/lvis_*.json",)),
     "coco": Entry("segbench.formats.coco", files=(".json",), folders=("annotations/instances_*.json",)),
