@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     )
     from segbench.results import MetricValue, RunRecord, read_record
     from segbench.running import run
+    from segbench.suites import JobResult, run_suite
     from segbench.verification import Check, verify
 
 _HOMES = {
@@ -51,6 +52,7 @@ _HOMES = {
     "DataError": "segbench.errors",
     "Dataset": "segbench.canonical.dataset",
     "InstancePrediction": "segbench.models",
+    "JobResult": "segbench.suites",
     "Leaderboard": "segbench.leaderboard",
     "LossError": "segbench.errors",
     "MetricValue": "segbench.results",
@@ -79,6 +81,7 @@ _HOMES = {
     "precision_recall": "segbench.curves",
     "read_record": "segbench.results",
     "run": "segbench.running",
+    "run_suite": "segbench.suites",
     "score": "segbench.evaluate",
     "verify": "segbench.verification",
 }
@@ -94,6 +97,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "InstancePrediction",
+    "JobResult",
     "Leaderboard",
     "LossError",
     "MetricValue",
@@ -122,6 +126,7 @@ __all__ = [
     "precision_recall",
     "read_record",
     "run",
+    "run_suite",
     "score",
     "verify",
 ]

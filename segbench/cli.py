@@ -18,6 +18,7 @@ from segbench.cli_leaderboard import compare, leaderboard
 from segbench.cli_models import doctor, models
 from segbench.cli_options import PATH, pairs, print_json, progress
 from segbench.cli_records import show, verify
+from segbench.cli_suite import suite_options
 from segbench.errors import SegbenchError
 
 EXIT_CODES = """\
@@ -92,8 +93,9 @@ def score(truth: Path, predictions: Path, as_json: bool, gates: Gates, **options
 
 
 @main.command()
-@click.argument("model")
-@click.argument("dataset", type=PATH)
+@click.argument("model", required=False)
+@click.argument("dataset", type=PATH, required=False)
+@suite_options
 @click.option(
     "--task", metavar="T", help="semantic, instance or panoptic; by default the first that both serve."
 )
@@ -140,7 +142,8 @@ def run(model: str, dataset: Path, as_json: bool, gates: Gates, **options: Any) 
     """Score a model plugin, and keep a record.
 
     MODEL is file:path.py:Class, module:package.module:factory, hf:DIR, onnx:FILE …, preds:PATH, or the
-    name of an installed plugin: see `segbench models`.
+    name of an installed plugin: see `segbench models`. With --suite, a TOML file names models, data sets and
+    protocols, and all combinations are run.
     """
     from segbench import printed
     from segbench.running import run as run_model

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +29,23 @@ def data_identity(dataset: Dataset) -> dict[str, Any]:
     if path.is_file():
         with path.open("rb") as file:
             return {**found, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
-    digest = hashlib.sha256()
-    for line in sorted(_files(path)):
-        digest.update(line.encode("utf-8", "surrogateescape"))
-    return {**found, "files_sha256": digest.hexdigest()}
+    return {**found, "files_sha256": _hash(_files(path))}
+
+
+def files_identity(path: Path) -> str | None:
+    """Hash of names, sizes and times of a model's file and what is named as it is, or of all in a folder.
+
+    None where there is neither.
+    """
+    if path.is_dir():
+        return _hash(_files(path))
+    if not path.is_file():
+        return None
+    return _hash(_line(file, path.parent) for file in path.parent.glob(f"{glob.escape(path.stem)}.*"))
+
+
+def _hash(lines: Iterable[str]) -> str:
+    return hashlib.sha256("".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _files(folder: Path) -> Iterator[str]:
@@ -39,9 +53,12 @@ def _files(folder: Path) -> Iterator[str]:
     for place, folders, names in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            file = Path(place, name)
-            stat = file.stat()
-            yield f"{file.relative_to(folder).as_posix()}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
+            yield _line(Path(place, name), folder)
+
+
+def _line(file: Path, folder: Path) -> str:
+    stat = file.stat()
+    return f"{file.relative_to(folder).as_posix()}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
 
 
 def model_identity(plugin: SegModel, spec: str | None) -> dict[str, Any] | None:

@@ -4,11 +4,12 @@
 
     {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health, tally, reshape, flat}
     ← {protocols, results, environment, columns, validation, workers}
-    ← {store, packing, patience, identity, drawn, predicted, recount, schema, pool, clusters} ← engines
-    ← {collect, pairing, comparison, losses, soundness, loading} ← {panel, conversion_report, gathering}
-    ← {stepping, shards} ← {pipeline, saving} ← {evaluate, conversion, curves, gallery, verification}
-    ← {running, pictures} ← leaderboard ← (the lazy names of segbench itself)
-    ← {demo, demo_models, printed, shown, gates} ← junit ← cli_options ← {cli_pictures, cli_gates}
+    ← {store, packing, patience, identity, drawn, predicted, recount, schema, suite_file, pool, clusters}
+    ← engines ← {collect, pairing, comparison, losses, soundness, loading}
+    ← {panel, conversion_report, gathering} ← {stepping, shards} ← {pipeline, saving}
+    ← {evaluate, conversion, curves, gallery, verification}
+    ← {running, pictures} ← {suites, leaderboard} ← (the lazy names of segbench itself)
+    ← {demo, demo_models, printed, shown, gates} ← junit ← cli_options ← {cli_pictures, cli_gates, cli_suite}
     ← {cli_data, cli_convert, cli_models, cli_leaderboard, cli_records} ← cli
 
 Imports inside functions and under ``if TYPE_CHECKING`` count too: a name that is needed only for a type
@@ -40,6 +41,7 @@ LAYERS = (
         "predicted",
         "recount",
         "schema",
+        "suite_file",
         "pool",
         "clusters",
     ),
@@ -50,12 +52,12 @@ LAYERS = (
     ("pipeline", "saving"),
     ("evaluate", "conversion", "curves", "gallery", "verification"),
     ("running", "pictures"),
-    ("leaderboard",),
+    ("suites", "leaderboard"),
     ("",),
     ("demo", "demo_models", "printed", "shown", "gates"),
     ("junit",),
     ("cli_options",),
-    ("cli_pictures", "cli_gates"),
+    ("cli_pictures", "cli_gates", "cli_suite"),
     ("cli_data", "cli_convert", "cli_models", "cli_leaderboard", "cli_records"),
     ("cli",),
 )
