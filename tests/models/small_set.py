@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +16,16 @@ import pycocotools.cocoeval
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+import segbench
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_image, encode_segment_map
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import ImageFile, Sample, Segment
+from segbench.results import saved_predictions
 
+FORMATS = {"semantic": "png", "instance": "coco", "panoptic": "coco-panoptic"}
+"""Those of the reference evaluators: in these predictions are saved."""
 SIZES = [(50, 70), (64, 64), (33, 90), (71, 40)]
 CATEGORIES = Categories(
     [
@@ -121,6 +126,19 @@ def mean_iou(masks: list[NDArray[Any]]) -> float:
             inter[c] += ((pred == c) & (truth == c) & known).sum()
             union[c] += (((pred == c) | (truth == c)) & known).sum()
     return float(np.mean(inter / union))
+
+
+def run_saved(spec: str, truth: Dataset, out: Path, **options: Any) -> segbench.RunRecord:
+    """Run a model, save what it predicts, and hold the score of that against the run's: to the bit."""
+    task = options.get("task", "instance")
+    record = segbench.run(spec, truth, out=out, save_predictions=FORMATS[task], **options)
+    assert record.path is not None
+    saved = saved_predictions(record.path)
+    assert saved is not None
+    again = segbench.score(truth, saved, task=task)
+    assert json.dumps(again.to_dict()["metrics"]) == json.dumps(record.to_dict()["metrics"])
+    assert record.run_id == segbench.read_record(record.path).run_id
+    return record
 
 
 def average_precision(

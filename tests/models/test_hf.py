@@ -67,8 +67,8 @@ def documented(folder, method, **options):
 
 
 @pytest.mark.parametrize("name", tiny_hf.MODELS)
-def test_semantic(saved, name):
-    record = segbench.run(f"hf:{saved(name)}", small_set.dataset(), task="semantic", out=None)
+def test_semantic(saved, name, tmp_path):
+    record = small_set.run_saved(f"hf:{saved(name)}", small_set.dataset(), tmp_path, task="semantic")
     masks = list(documented(saved(name), "post_process_semantic_segmentation"))
     assert record.metrics["miou"].value == small_set.mean_iou([mask.numpy() for mask in masks])
     assert record.model["n_params"] > 10_000
@@ -76,7 +76,7 @@ def test_semantic(saved, name):
 
 
 @pytest.mark.parametrize("name", UNIVERSAL)
-def test_instances(saved, name):
+def test_instances(saved, name, tmp_path):
     options = {"return_binary_maps": True} if name in ("mask2former", "maskformer") else {}
     predicted = []
     method = "post_process_instance_segmentation"
@@ -87,7 +87,7 @@ def test_instances(saved, name):
         scores, labels = ([row[key] for row in rows] for key in ("score", "label_id"))
         predicted.append(tuple([values[i] for i in keep] for values in (masks, scores, labels)))
     truth = [small_set.near_regions(masks, labels) for masks, _, labels in predicted]
-    record = segbench.run(f"hf:{saved(name)}", small_set.dataset(truth), out=None, options=LOW)
+    record = small_set.run_saved(f"hf:{saved(name)}", small_set.dataset(truth), tmp_path, options=LOW)
     assert record.metrics["ap"].value == small_set.average_precision(truth, predicted)
     assert 0 < record.metrics["ap"].value < 1
     assert record.model["options"] == LOW
@@ -104,9 +104,8 @@ def test_panoptic(saved, name, tmp_path):
         ids = np.where(ids < 1 - shift, 0, ids + shift)
         predicted.append((ids, {i: c for i, c in kinds.items() if (ids == i).any()}))
     truth = [small_set.near_map(pred) for pred in predicted]
-    record = segbench.run(
-        f"hf:{saved(name)}", small_set.dataset(truth), task="panoptic", out=None, options=LOWEST
-    )
+    how = {"task": "panoptic", "options": LOWEST}
+    record = small_set.run_saved(f"hf:{saved(name)}", small_set.dataset(truth), tmp_path / "out", **how)
     assert record.metrics["pq"].value == small_set.panoptic_quality(truth, predicted, tmp_path)
     assert 0 < record.metrics["pq"].value < 1
 
