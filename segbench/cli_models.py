@@ -29,12 +29,16 @@ def models() -> None:
 @click.option("--dtype", metavar="T", help="float32, float16 or bfloat16; by default as the model is stored.")
 @click.option("--unsafe-pickle", is_flag=True, help="Let weights be unpickled, which runs code in them.")
 @click.option("--trust-remote-code", is_flag=True, help="Let code of hf:NAME@COMMIT run.")
+@click.option(
+    "--batch", metavar="N", type=click.IntRange(2), default=3, show_default=True,
+    help="Images that are asked together.",
+)  # fmt: skip
 @pairs("--model-option", "the adapter of MODEL, such as threshold=0.5")
-def doctor(model: str, **how: Any) -> None:
+def doctor(model: str, batch: int, **how: Any) -> None:
     """See whether a model plugin behaves.
 
-    Asks it for pictures of odd sizes, for the same ones again, in a batch and from two threads, and reads
-    each answer as a run would. Ends with exit code 4 at a fault; a note says what scores may depend on.
+    Asks it for pictures of odd sizes and kinds, for the same ones again, in a batch and from two threads, and
+    reads each answer as a run would. Ends with exit code 4 at a fault; a note says what scores may depend on.
     """
     from segbench.models import Setup, load_model
     from segbench.models.doctor import examine
@@ -46,7 +50,7 @@ def doctor(model: str, **how: Any) -> None:
     info = plugin.info
     click.echo(f"{info.name}: {', '.join(info.tasks)}, {len(info.id2label)} categories, on {placed.device}")
     faults = 0
-    for finding in examine(plugin):
+    for finding in examine(plugin, batch):
         click.echo(str(finding))
         faults += finding.verdict == "fault"
     if faults:

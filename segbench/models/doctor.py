@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.canonical.images import decode_image, encode_labels
 from segbench.canonical.sample import Sample
 from segbench.errors import PluginError
 from segbench.models.class_map import ClassMap
@@ -36,33 +37,34 @@ class Finding:
         return f"{self.verdict:<6}{self.task:<10}{self.check}" + (f": {self.text}" if self.text else "")
 
 
-def examine(model: SegModel) -> Iterator[Finding]:
+def examine(model: SegModel, batch: int = 3) -> Iterator[Finding]:
     """Ask a model for each of its tasks, and yield what each check finds.
 
     Every answer is read as a run reads it, which looks at shapes, dtypes, NaN, scores and category ids.
+    ``batch`` is how many images are asked together.
     """
     for task in model.info.tasks:
-        yield from _examine_task(model, task)
+        yield from _examine_task(model, task, batch)
 
 
-def _examine_task(model: SegModel, task: Task) -> Iterator[Finding]:
+def _examine_task(model: SegModel, task: Task, batch: int) -> Iterator[Finding]:
     def ask(images: Sequence[NDArray[np.uint8]]) -> list[Any]:
         return _answers(model, task, images)
 
-    pictures = {name: _picture(size, i) for i, (name, size) in enumerate(SIZES.items())}
-    grey = _picture(SIZES["plain"], 9)[:1].repeat(3, 0)
     faulty = False
-    for name, image in {**pictures, "grey": grey, "black": np.zeros_like(grey)}.items():
+    for name, image in _pictures().items():
         size = f"{name} picture, {image.shape[1]} × {image.shape[2]}"
         found = _checked(task, size, lambda image=image: _read(ask, image))  # type: ignore[misc]
-        faulty |= found.verdict == "fault" and name in ("plain", "grey", "black")
+        faulty |= found.verdict == "fault" and image.shape[1:] == SIZES["plain"]
         yield found
     if faulty:  # the rest would only say the same again
         return
-    three = [_picture(SIZES["plain"], i) for i in range(3)]
-    yield _checked(task, "the same again", lambda: _twice(ask, three))
-    yield _checked(task, "a batch of three", lambda: _in_batch(ask, three))
-    yield _checked(task, "two threads", lambda: _in_threads(ask, three))
+    several = [_picture(SIZES["plain"], i) for i in range(batch)]
+    yield _checked(task, "the same again", lambda: _twice(ask, several))
+    yield _checked(task, f"a batch of {batch}", lambda: _in_batch(ask, several))
+    yield _checked(task, "two threads", lambda: _in_threads(ask, several))
+    if task != "semantic":
+        yield _checked(task, "scores", lambda: _in_range(ask, several))
 
 
 def _checked(task: str, name: str, check: Callable[[], tuple[Verdict, str]]) -> Finding:
@@ -102,6 +104,13 @@ def _in_threads(ask: Ask, images: Sequence[NDArray[np.uint8]]) -> tuple[Verdict,
     return ("ok", "") if same else ("note", "answers change when two threads ask, which no run does")
 
 
+def _in_range(ask: Ask, images: Sequence[NDArray[np.uint8]]) -> tuple[Verdict, str]:
+    """Scores are only ranked; but thresholds and calibration mean nothing where they are no probabilities."""
+    scores = [score for image in images for _, _, score, _ in ask([image])[0][0] if score is not None]
+    odd = next((score for score in scores if not 0 <= score <= 1), None)
+    return ("ok", "") if odd is None else ("note", f"lie outside 0 to 1: {odd:g}")
+
+
 def _answers(model: SegModel, task: Task, images: Sequence[NDArray[np.uint8]]) -> list[Any]:
     """Answers in a form that can be compared.
 
@@ -137,6 +146,14 @@ def _content(sample: Sample, task: Task) -> Any:
     if task == "instance":
         return segments, b""
     return segments, (sample.mask if task == "semantic" else sample.segment_map).tobytes()
+
+
+def _pictures() -> dict[str, NDArray[np.uint8]]:
+    """Pictures of each size; and of files that are grey, of 16 bits, and black: they come as RGB."""
+    grey = _picture(SIZES["plain"], 9)[0]
+    files = {"grey": grey, "16-bit": grey.astype(np.uint16) * 256 + grey[::-1], "black": np.zeros_like(grey)}
+    sizes = {name: _picture(size, i) for i, (name, size) in enumerate(SIZES.items())}
+    return {**sizes, **{name: decode_image(encode_labels(values)) for name, values in files.items()}}
 
 
 def _picture(size: tuple[int, int], seed: int) -> NDArray[np.uint8]:

@@ -33,7 +33,7 @@ def test_a_model_that_behaves():
     found = verdicts(SmoothColor())
     assert set(found.values()) == {"ok"}
     assert {task for task, _ in found} == set(TASKS)
-    assert len(found) == 27
+    assert len(found) == 32
 
 
 class Raises(Bright):
@@ -106,8 +106,49 @@ def test_another_answer_each_time_is_a_fault():
 
 def test_answers_that_depend_on_the_batch_are_a_note():
     found = verdicts(ByBatch())
-    assert found["semantic", "a batch of three"] == "note"
+    assert found["semantic", "a batch of 3"] == "note"
     assert found["semantic", "the same again"] == "ok"
+
+
+class Pairs(Bright):
+    """Answers alike for up to three images, as its second half does for more."""
+
+    def predict(self, batch):
+        return [self.answer(image if len(batch) < 4 else 255 - image) for image in batch.images]
+
+
+def test_a_larger_batch_finds_more():
+    assert verdicts(Pairs())["semantic", "a batch of 3"] == "ok"
+    found = {f.check: f for f in examine(Pairs(), batch=5)}
+    assert found["a batch of 5"].verdict == "note"
+
+
+class Percents(Bright):
+    info = ModelInfo(name="percents", tasks=("instance",), id2label={0: "all"})
+
+    def answer(self, image):
+        masks = np.ones((1, *image.shape[1:]), bool)
+        return InstancePrediction(masks=masks, scores=np.array([87.5]), category_ids=np.array([0]))
+
+
+def test_scores_that_are_no_probabilities_are_a_note():
+    (found,) = [f for f in examine(Percents()) if f.verdict != "ok"]
+    assert (found.check, found.text) == ("scores", "lie outside 0 to 1: 87.5")
+
+
+class Eight(Bright):
+    """Fails at pictures all of whose channels are one, which files of grey become."""
+
+    def answer(self, image):
+        if np.array_equal(image[0], image[1]):
+            raise ValueError("grey")
+        return super().answer(image)
+
+
+def test_pictures_of_grey_and_of_16_bits_are_asked():
+    found = verdicts(Eight())
+    faults = {check for (_, check), verdict in found.items() if verdict == "fault"}
+    assert {"grey picture", "16-bit picture", "black picture"} <= faults
 
 
 def test_answers_that_depend_on_other_threads_are_a_note():
