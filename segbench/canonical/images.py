@@ -29,7 +29,7 @@ from segbench.kernels import (
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
-_GREY, _RGB, _PALETTE = 0, 2, 3
+_GREY, _RGB, _PALETTE, _RGBA = 0, 2, 3, 6
 _PIXELS_A_RUN = 8
 """Maps of shorter runs are packed by their pixels, in which more repeats than these show."""
 
@@ -196,6 +196,26 @@ def decode_cover(data: bytes, **where: Any) -> NDArray[np.uint8]:
     if found is None:
         raise DataError("has colours where a mask with alpha or one channel is expected", **where)
     return found
+
+
+def decode_words(data: bytes, **where: Any) -> LabelRuns:
+    """Decode an RGBA PNG whose bytes, alpha too, are data: to runs of uint32 R << 24 | G << 16 | B << 8 | A.
+
+    Raises
+    ------
+    DataError
+        When it is damaged, too large, or has not four channels of 8 bits.
+    """
+    array = _decode_raw(data, where)
+    if array.ndim != 3 or array.shape[2] != 4:
+        raise DataError("is no RGBA picture", field="mask", **where)
+    words = np.ascontiguousarray(array).view(">u4")[:, :, 0]
+    return LabelRuns.of(words.astype(np.uint32))
+
+
+def encode_words(words: LabelRuns) -> bytes:
+    """Encode what :func:`decode_words` returns as a PNG."""
+    return _encode_png(words.to_map().astype(">u4")[:, :, None].view(np.uint8), _RGBA)
 
 
 def encode_labels(labels: NDArray[Any] | LabelRuns, palette: NDArray[np.uint8] | None = None) -> bytes:

@@ -87,6 +87,7 @@ FORMATS = {
         folders=("images/ADE", "ADE", "training/*/*/ADE_*_seg.png", "validation/*/*/ADE_*_seg.png"),
     ),
     "davis": Entry("segbench.formats.davis", folders=("Annotations",)),
+    "bdd100k": Entry("segbench.formats.bdd100k", folders=("labels/*/bitmasks", "labels/*/masks")),
     "instance-png": Entry("segbench.formats.instance_png", folders=("*/masks", "*/*/masks")),
     "mapillary": Entry("segbench.formats.mapillary", folders=("config*.json",)),
     "kitti": Entry("segbench.formats.kitti", folders=("*/instance", "*/semantic")),

@@ -62,10 +62,11 @@ def check_names(categories: Categories) -> None:
             )
 
 
-def separate(sample: Sample, categories: Categories) -> Sample:
-    """Return the things of a segment map as instances with masks of their own."""
+def separate(sample: Sample, categories: Categories, *, stuff: bool = False) -> Sample:
+    """Return the things of a segment map, or all of it, as instances with masks of their own."""
     segments = tuple(
-        replace(segment, rle=rle, source_kind="rle") for segment, rle in drawn_segments(sample, categories)
+        replace(segment, rle=rle, source_kind="rle")
+        for segment, rle in drawn_segments(sample, categories, stuff=stuff)
     )
     return replace(sample, segments=segments, overlap=True, load_segment_map=None)
 

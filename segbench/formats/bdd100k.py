@@ -1,0 +1,202 @@
+"""BDD100K: RGBA bitmasks of objects, of videos and of whole pictures, and label maps.
+
+Sources: ``doc/source/format.rst`` and ``common/bitmask.py`` of bdd100k 1.0.1 (Yu et al., CVPR 2020): R is the
+class, from 1; G holds truncated, occluded, crowd and ignore, as 8, 4, 2 and 1; B * 256 + A is the number of
+an object, which is another for each of a picture, and in a video its track. 0 is the background. Polygons and
+RLEs of Scalabel are not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segbench.canonical import images as codec
+from segbench.canonical.categories import Categories
+from segbench.canonical.dataset import Dataset
+from segbench.canonical.sample import ImageFile, Sample, Segment
+from segbench.errors import DataError, UsageError, did_you_mean
+from segbench.formats import label_maps
+from segbench.formats.bdd100k_labels import CROWD, FLAGS, IGNORE, Task, categories_of
+from segbench.formats.bdd100k_labels import TASKS as BDD_TASKS
+from segbench.formats.bdd100k_write import LOSES, write
+from segbench.formats.drawn import separate
+from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
+from segbench.formats.label_maps import MAP, Values
+
+__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
+
+TITLE = "BDD100K (bitmasks of objects, and label maps)"
+TASKS = ("panoptic", "semantic", "instance")
+CARRIES = frozenset(
+    {
+        "stuff", "instances", "holes", "parts", "crowd", "ignore", "ids", "repeated_ids", "category_ids",
+        "category_fields", "wide_ids", "isthing", "attributes", "tracks", "splits", "images",
+    }
+)  # fmt: skip
+LAYOUT = """\
+images/10k/train/x.jpg                  the picture; optional
+labels/pan_seg/bitmasks/train/x.png     RGBA: R class; G flags; B × 256 + A object; else
+labels/seg_track_20/bitmasks/train/v/v-0000001.png    so of videos, pictures in images/seg_track_20; else
+labels/ins_seg/bitmasks/train/x.png     so of objects alone; else
+labels/sem_seg/masks/train/x.png        8 bit: 0 to 18, 255 is ignored; else
+labels/drivable/masks/train/x.png       8 bit: 0, 1; 2 is ignored; pictures in images/100k
+config.toml                             for other classes: [[scalabel.categories]] name, isThing, color"""
+
+
+def sniff(path: Path) -> bool:
+    """Tell whether a folder has PNGs of a task of BDD100K."""
+    return any(_files(path, task) for task in BDD_TASKS.values())
+
+
+def read(path: Path, *, annotation: str | None = None) -> Dataset:
+    """Open a folder of BDD100K.
+
+    Parameters
+    ----------
+    path
+        The folder of ``labels``.
+    annotation
+        ``pan_seg``, ``seg_track``, ``ins_seg``, ``sem_seg`` or ``drivable``; by default the first that is
+        there.
+
+    Raises
+    ------
+    DataError
+        When there is no such PNG, or a file is damaged.
+    UsageError
+        When ``annotation`` is unknown.
+    """
+    if annotation is not None and annotation not in BDD_TASKS:
+        hint = did_you_mean(annotation, BDD_TASKS)
+        raise UsageError(f"annotation must be one of {', '.join(BDD_TASKS)}, not {annotation!r}.{hint}")
+    name, files = _choose(path, annotation)
+    task = BDD_TASKS[name]
+    categories, pictures = categories_of(task, path), _pictures(path, task, files)
+    if task.kind == "semantic":
+        values = Values(categories, {c.key: c.id for c in categories}, frozenset({task.void, 255}))
+        reader: Any = partial(label_maps.read_sample, values, None, path)
+    else:
+        reader = partial(_sample, _Bitmasks(name, categories), path)
+    return open_frames(
+        (
+            Frame(
+                name=below.partition("/")[2],
+                split=below.partition("/")[0],
+                files={MAP: file},
+                picture=pictures.get(below),
+            )
+            for below, file in files.items()
+        ),
+        reader,
+        path=path,
+        format="bdd100k",
+        categories=categories,
+        tasks=("panoptic", "semantic") if task.kind == "panoptic" else (task.kind,),
+        notes=note_left_out(pictures, files),
+    )
+
+
+def read_predictions(path: Path, truth: Dataset) -> Dataset:
+    """Open predicted label maps of the values of the truth; 255 is no class.
+
+    Raises
+    ------
+    DataError
+        As :func:`segbench.formats.png.read_predictions`.
+    """
+    return label_maps.read_predictions(path, truth, void=255)
+
+
+def _choose(path: Path, annotation: str | None) -> tuple[str, dict[str, Path]]:
+    """The task, and ``{split/…/stem: file}``."""
+    for name in BDD_TASKS if annotation is None else (annotation,):
+        if files := _files(path, BDD_TASKS[name]):
+            return name, files
+    wanted = annotation or "pan_seg"
+    raise DataError(f"holds no labels/{wanted}/{BDD_TASKS[wanted].form}/<split>/*.png", file=path)
+
+
+def _files(path: Path, task: Task) -> dict[str, Path]:
+    for folder in task.folders:
+        found = find_ending(path / "labels" / folder / task.form, ".png")
+        if files := {name: file for name, file in found.items() if "/" in name}:
+            return files
+    return {}
+
+
+def _pictures(path: Path, task: Task, files: dict[str, Path]) -> dict[str, ImageFile]:
+    """The pictures of splits that have annotations."""
+    splits = {name.partition("/")[0] for name in files}
+    return {
+        name: image
+        for folder in task.pictures
+        for name, image in find_pictures(path / "images" / folder).items()
+        if name.partition("/")[0] in splits
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Bitmasks:
+    """What the words of a bitmask mean."""
+
+    task: str
+    categories: Categories
+
+    def segments(self, words: list[int], where: dict[str, Any]) -> Iterator[Segment | None]:
+        """Yield the segment of each word, or None for the background."""
+        said: dict[int, int] = {}
+        for word in words:
+            key, flags, number = word >> 24, word >> 16 & 255, word & 65_535
+            if key == 0:
+                yield None
+                continue
+            category = self.categories.find(key)
+            if category is None:
+                raise DataError(f"has the class {key}, which is none", field="R", **where)
+            if number == 0:
+                raise DataError(f"has the class {key} and no object", field="B, A", **where)
+            if said.setdefault(number, word) != word:
+                raise DataError(f"has the object {number} of two classes or flags", field="R, G", **where)
+            if flags >= 16:
+                raise DataError(f"has the flags {flags}, of which 15 is the largest", field="G", **where)
+            yield Segment(
+                id=number,
+                category_id=category.id,
+                iscrowd=bool(flags & CROWD),
+                ignore=bool(flags & IGNORE),
+                track_id=number if self.task == "seg_track" else None,
+                attributes={name: True for name, bit in FLAGS.items() if flags & bit},
+            )
+
+
+def _sample(reader: _Bitmasks, root: Path, frame: Frame) -> Sample:
+    where = frame.where(MAP)
+    words = codec.decode_words(frame.read(MAP), **where)
+    present = words.ids()
+    segments = list(reader.segments(present.tolist(), where))
+    ids = np.array([0 if s is None else s.id for s in segments], np.int32)
+    runs = words.renamed(ids[np.searchsorted(present, words.values)])
+    sample = Sample(
+        image_id=frame.name,
+        height=words.shape[0],
+        width=words.shape[1],
+        segments=sorted((s for s in segments if s is not None), key=lambda s: s.id),
+        load_segment_map=lambda: runs,
+        ignore_index=reader.categories.ignore_index,
+        image_file=frame.picture,
+        source_path=frame.files[MAP].relative_to(root).as_posix(),
+    )
+    if BDD_TASKS[reader.task].kind == "instance":
+        sample = separate(sample, reader.categories, stuff=True)
+    if reader.task != "seg_track":
+        return sample
+    video, _, stem = frame.name.rpartition("/")
+    number = stem.rpartition("-")[2]
+    is_number = number.isascii() and number.isdecimal() and 0 < len(number) < 16
+    return replace(sample, video_id=video, frame=int(number) - 1 if is_number and int(number) else None)
