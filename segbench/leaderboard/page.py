@@ -17,19 +17,9 @@ from segbench.leaderboard.view import board_view
 
 STYLES = ("base", "tables", "board", "views", "viewer", "paper")
 SCRIPTS = (
-    "dom",
-    "sort",
-    "filters",
-    "grid",
-    "heat",
-    "pairs",
-    "views",
-    "viewer",
-    "images",
-    "runs",
-    "theme",
-    "start",
-)
+    "dom", "sort", "filters", "grid", "heat", "chart", "rows", "pairs", "confusion", "analyses", "views",
+    "viewer", "images", "runs", "theme", "start",
+)  # fmt: skip
 """Files of ``web/``, in the order in which the page holds them."""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from segbench.leaderboard import text
 from segbench.leaderboard.boards import Board, Estimate, Row
-from segbench.leaderboard.page_views import views
+from segbench.leaderboard.page_views import runs_analysed, views
 
 MOST_LISTED = 200_000
 """Images in all lists of a page."""
@@ -27,12 +27,23 @@ WORST_OBJECTS = "share of objects found"
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """How much a page shows: images of a class, images of a run, scores of a class, their intervals."""
+    """How much a page shows.
+
+    Attributes
+    ----------
+    by_class, by_run
+        Images of the lists of a class and of a run.
+    scores, bounds
+        Scores of a class, and whether it has their intervals.
+    analysed
+        Runs of a board whose analyses are there.
+    """
 
     by_class: int
     by_run: int
     scores: int
     bounds: bool = False
+    analysed: int = 1
 
     def of(self, category: int | None) -> int:
         """Images of a list; None for that of the whole run."""
@@ -48,6 +59,7 @@ def list_lengths(boards: Sequence[Board]) -> Lengths:
         by_run=max(3, MOST_LISTED // 2 // runs),
         scores=max(1, MOST_SCORES // cells - 2),  # ends of the interval of one are two more
         bounds=MOST_SCORES // cells > 2,
+        analysed=runs_analysed(boards),
     )
 
 
@@ -68,7 +80,7 @@ def board_data(board: Board, lengths: Lengths) -> dict[str, Any]:
         "classes": [[category, name] for category, name in classes.items()],
         "scores": _scores(board, list(classes), lengths.scores),
         "bounds": _bounds(board, list(classes)) if lengths.bounds else [],
-        "views": views(board),
+        "views": views(board, lengths.analysed),
         "images": [text.clean(image) for image in ids],
         "task": board.task,
         **_exhibited(board, place),

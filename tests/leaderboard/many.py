@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from segbench.leaderboard.analyses import amount, confusion
+from segbench.leaderboard.analyses.table import Analysis, Column
 from segbench.leaderboard.boards import Board, Leaderboard, Row
 from segbench.results import MetricValue, RunRecord
 
@@ -38,7 +40,23 @@ def _board(rng, place, n_models, n_classes, n_images):
         n_images=n_images,
         rows=rows,
         p_values=[[1.0] * n_models] * n_models,
+        analyses={"confusion": _confusion(rng, n_models, n_classes), "amount": _amount(rng, n_models)},
     )
+
+
+def _confusion(rng, n_models, n_classes):
+    pairs = rng.integers(n_classes, size=(n_models, confusion.MOST_PAIRS, 2)).tolist()
+    rows = [
+        (run, truth, pred, 1000 * (200 - i), 0.1 / (i + 1))
+        for run in range(n_models)
+        for i, (truth, pred) in enumerate(pairs[run])
+    ]
+    return Analysis(confusion.TITLE, confusion.ABOUT, (Column("run", "run"), *confusion.COLUMNS), rows)
+
+
+def _amount(rng, n_models):
+    rows = [(run, f"step {i}", 100, float(rng.uniform())) for run in range(n_models) for i in range(6)]
+    return Analysis(amount.TITLE, amount.ABOUT, (Column("run", "run"), *amount.COLUMNS), rows)
 
 
 def _row(rng, board, rank, value, n_classes, n_images):

@@ -1,7 +1,23 @@
 // What else is known of a board: one view at a time, drawn when it is asked for.
 
 // Name in the board's data → title, and what draws it into a panel for the places of runs.
-const VIEWS = { pairs: ["Pairs of runs", drawPairs] };
+const VIEWS = {
+  pairs: ["Pairs of runs", drawPairs],
+  errors: ["Errors", drawErrors],
+  sizes: ["Sizes", dotsOf("sizes", {
+    key: "size", score: "ap", label: () => "AP, %", chosen: "category_id", choice: "Class", counted: "objects",
+  })],
+  quality: ["Outlines and recognition", drawQuality],
+  confusion: ["Confusion", drawConfusion],
+  curves: ["Precision and recall", drawCurves],
+  calibration: ["Calibration", drawCalibration],
+  amount: ["Amount in the image", dotsOf("amount", {
+    key: "amount", score: "score", label: scoreName, counted: "images",
+  })],
+  slices: ["Slices", dotsOf("slices", {
+    key: "value", score: "score", label: scoreName, chosen: "attribute", choice: "Attribute", counted: "images",
+  })],
+};
 
 const setUpViews = (section, board) => {
   const block = section.querySelector(".views");
