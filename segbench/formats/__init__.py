@@ -65,6 +65,10 @@ FORMATS = {
         files=("_annotations.coco.json",),
         folders=("_annotations.coco.json", "*/_annotations.coco.json", "_classes.csv", "*/_classes.csv"),
     ),
+    "open-images": Entry(
+        "segbench.formats.open_images",
+        folders=("*-object-segmentation.csv", "annotations/*-object-segmentation.csv"),
+    ),
     "label-studio": Entry("segbench.formats.label_studio", files=(".json",), folders=("*.json",)),
     "lvis": Entry("segbench.formats.lvis", files=(".json",), folders=("annotations/lvis_*.json",)),
     "coco": Entry("segbench.formats.coco", files=(".json",), folders=("annotations/instances_*.json",)),
