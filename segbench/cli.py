@@ -30,7 +30,7 @@ class Commands(click.Group):
     """A group whose commands end with the exit code of their error and one line on stderr."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the command line; never shows a traceback for an error that segbench raises."""
+        """Run the command line; never shows a traceback for an error of segbench or of the system."""
         try:
             return super().main(*args, **{**kwargs, "standalone_mode": False})
         except SegbenchError as error:
@@ -40,6 +40,8 @@ class Commands(click.Group):
             sys.exit(2)
         except (click.Abort, KeyboardInterrupt):
             code, text = 130, "interrupted"
+        except OSError as error:  # a disk that is full, a folder that may not be written
+            code, text = 1, ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
         click.echo(f"error: {text}", err=True)
         sys.exit(code)
 

@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,15 @@ from segbench._version import __version__, installed
 
 _PACKAGES = ("numpy", "pyarrow", "pillow", "simplejpeg", "torch", "cupy", "onnxruntime", "transformers")
 _COMMIT = "# branch.oid "
-_SECRET = re.compile(r"(?i)(token|password|passwd|secret|api[-_]?key|credential)")
-_URL_SECRET = re.compile(r"(?<=://)[^/\s@]+@")
+_NAMES = r"token(?!iz)|passw(?:or)?d|secret|(?:api|access|private)[-_]?key|credential|authorization|signature"
+_SECRET = re.compile(rf"(?i){_NAMES}")
+_IN_TEXT = (
+    (re.compile(r"(?<=://)[^/\s@]+@"), "***@"),
+    (re.compile(rf"(?i)([?&;][^=&;\s]*(?:{_NAMES})[^=&;\s]*=)[^&;\s]+"), r"\1***"),
+    (re.compile(r"(?i)(\b(?:bearer|basic) )\S+"), r"\1***"),
+    (re.compile(r"\b(?:hf|ghp|gho|ghs)_\w{20,}|\bgithub_pat_\w{20,}|\bsk-[\w-]{20,}|\bAKIA\w{16}\b"), "***"),
+)
+"""Secrets wherever they stand: of URLs, of headers, and those that their issuers gave a prefix."""
 
 
 def environment(device: str, threads: int) -> dict[str, Any]:
@@ -48,24 +55,43 @@ def _command(argv: Sequence[str]) -> list[str]:
 
 
 def redact(argv: Sequence[str]) -> list[str]:
-    """Replace secrets in a command line: values of options named like one, and user:password in URLs.
+    """Replace secrets in a command line: values of what is named like one, those of URLs, headers and tokens.
 
-    >>> redact(["run", "--token", "abc", "--api-key=x", "https://me:pw@host/x"])
-    ['run', '--token', '***', '--api-key=***', 'https://***@host/x']
+    >>> redact(["run", "--token", "abc", "--api-key=x", "https://me:pw@host/x?sig_token=y&z=1"])
+    ['run', '--token', '***', '--api-key=***', 'https://***@host/x?sig_token=***&z=1']
+    >>> redact(["--model-option=api_key=x", "--model-option", "max_mb=5"])
+    ['--model-option=api_key=***', '--model-option', 'max_mb=5']
     """
     shown: list[str] = []
     hide_next = False
     for word in argv:
-        name, equals, _ = word.partition("=")
-        secret = bool(_SECRET.search(name)) and (word.startswith("-") or bool(equals))
+        names = word.partition("://")[0].split("=")[:-1]
+        secret = next((i for i, name in enumerate(names) if _SECRET.search(name)), None)
         if hide_next:
             shown.append("***")
-        elif secret and equals:
-            shown.append(f"{name}=***")
+        elif secret is not None:
+            shown.append("=".join([*names[: secret + 1], "***"]))
         else:
-            shown.append(_URL_SECRET.sub("***@", word))
-        hide_next = secret and not equals and not hide_next
+            shown.append(_without_secrets(word))
+        hide_next = not names and word.startswith("-") and bool(_SECRET.search(word)) and not hide_next
     return shown
+
+
+def redact_values(value: Any, name: str = "") -> Any:
+    """Replace secrets in plain values: what stands under a name like one, and those of :func:`redact`."""
+    if isinstance(value, Mapping):
+        return {key: redact_values(item, str(key)) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact_values(item, name) for item in value]
+    if value is not None and not isinstance(value, bool | int | float) and _SECRET.search(name):
+        return "***"
+    return _without_secrets(value) if isinstance(value, str) else value
+
+
+def _without_secrets(text: str) -> str:
+    for pattern, shown in _IN_TEXT:
+        text = pattern.sub(shown, text)
+    return text
 
 
 def _processor() -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segbench.canonical.dataset import Dataset
-from segbench.environment import redact
+from segbench.environment import redact, redact_values
 from segbench.errors import PluginError
 from segbench.models import Setup, code_sha256, load_model
 from segbench.models.class_map import ClassMap, read_synonyms
@@ -88,7 +88,7 @@ class Loaded:
             "code_sha256": code_sha256(self.spec) if self.spec else None,
             "id2label": {str(k): label for k, label in info.id2label.items()},
             "class_map": {str(k): v for k, v in self.class_map.ids.items()},
-            **({"options": dict(setup.options)} if setup.options else {}),
+            **({"options": redact_values(setup.options)} if setup.options else {}),
             **{key: True for key, value in allowed.items() if value},
         }
 

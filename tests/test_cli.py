@@ -266,6 +266,12 @@ def test_errors_are_one_line_on_stderr_with_their_exit_code(tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_the_system_refuses_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    result = invoke("demo", "--out", tmp_path / "file/below")
+    assert (result.exit_code, result.stderr) == (1, f"error: {tmp_path}/file/below: Not a directory\n")
+
+
 def test_a_misspelt_format_option_is_named_with_the_nearest(folders):
     result = invoke("inspect", folders / "truth", "--option", "num_clases=4")
     assert result.exit_code == 2

@@ -54,6 +54,8 @@ def load(
     transformers.utils.logging.disable_progress_bar()  # the run has its own
     where = {"revision": revision, "trust_remote_code": setup.trust_remote_code}
     try:
+        if setup.trust_remote_code:
+            _refuse_code_from_elsewhere(transformers, name, revision)
         config = transformers.AutoConfig.from_pretrained(name, **where)
         kind, auto = _auto(transformers, config, name)
         processor = transformers.AutoImageProcessor.from_pretrained(name, backend=backend, **where)
@@ -78,6 +80,22 @@ def _place(rest: str, setup: Setup) -> tuple[str, str | None]:
             f"name it in full, hf:{name}@<40 hexadecimal digits>"
         )
     return name, revision
+
+
+def _refuse_code_from_elsewhere(transformers: Any, name: str, revision: str | None) -> None:
+    """Code that a configuration names in another repository would be whatever that holds today."""
+    base = transformers.image_processing_base.ImageProcessingMixin
+    for read in (transformers.PretrainedConfig.get_config_dict, base.get_image_processor_dict):
+        try:
+            content, _ = read(name, revision=revision)
+        except OSError:  # there is none, which its reader tells
+            continue
+        for code in (content.get("auto_map") or {}).values():
+            if "--" in str(code):
+                raise UsageError(
+                    f"hf:{name}: its code is {code}, of another repository, whose commit no spec can name: "
+                    "copy it into the model's folder"
+                )
 
 
 def _auto(transformers: Any, config: Any, name: str) -> tuple[str, Any]:
