@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from segbench.kernels import resize_bilinear
 from segbench.models import (
     TASKS,
     Batch,
@@ -19,7 +20,6 @@ from segbench.models import (
     SemanticPrediction,
     Task,
 )
-from segbench.models.arrays import resize_bilinear
 
 COLORS = {
     "sky": [

@@ -33,7 +33,7 @@ from segbench.kernels._instances import (
     instance_records,
     measure_instances,
 )
-from segbench.kernels._logits import logits_confusion, logits_labels
+from segbench.kernels._logits import logits_confusion, logits_labels, resize_bilinear
 from segbench.kernels._match import box_iou, match
 from segbench.kernels._on_device import (
     LABEL_TYPES,
@@ -128,6 +128,7 @@ __all__ = [
     "read_png_id_runs",
     "read_png_ids",
     "read_png_runs",
+    "resize_bilinear",
     "rle_boundary",
     "rle_boundary_iou",
     "rle_check",

@@ -1,4 +1,4 @@
-"""Doors of the fused kernel: class scores straight to the overlap table or to a label map, at its size."""
+"""Doors of scores at another size: resized, to a label map, or straight to the overlap table."""
 
 from __future__ import annotations
 
@@ -98,6 +98,27 @@ def logits_labels(
     labels = np.empty((height, width), np.int32)
     _LABELS[kind](bits, labels)
     return labels
+
+
+def resize_bilinear(values: npt.ArrayLike, height: int, width: int) -> npt.NDArray[np.float32]:
+    """Resize [K, h, w] to float32 [K, height, width], in float32 whatever they are.
+
+    As ``torch.nn.functional.interpolate(mode="bilinear", align_corners=False)``, which rounds once more or less
+    where sizes are tiny or it makes smaller.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to resize.
+    """
+    scores = np.ascontiguousarray(values, np.float32)
+    if scores.ndim != 3 or 0 in scores.shape[1:] or min(height, width) < 1:
+        raise ValueError(f"need values [K, h, w] and a size, not {list(scores.shape)} and {[height, width]}")
+    if scores.shape[1:] == (height, width):
+        return scores
+    out = np.empty((len(scores), height, width), np.float32)
+    _cpu.resize_bilinear(scores, out)
+    return out
 
 
 def _bits(logits: npt.NDArray[Any], kind: str | None, size: tuple[int, ...]) -> tuple[str, npt.NDArray[Any]]:

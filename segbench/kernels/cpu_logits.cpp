@@ -70,6 +70,10 @@ inline void widen_plainly(const T* row, const Tap* columns, std::size_t n, float
   }
 }
 
+inline void blend_plainly(const float* above, const float* below, Tap row, std::size_t n, float* out) {
+  for (std::size_t x = 0; x < n; ++x) out[x] = blend(row.first_weight, above[x], row.second_weight, below[x]);
+}
+
 inline void offer_plainly(const float* above, const float* below, Tap row, std::size_t n, int32_t label, float* best,
                           int32_t* labels) {
   for (std::size_t x = 0; x < n; ++x) {
@@ -89,19 +93,24 @@ SEG_FMA void offer_by_fma(const float* above, const float* below, Tap row, std::
                           int32_t* labels) {
   offer_plainly(above, below, row, n, label, best, labels);
 }
+SEG_FMA void blend_by_fma(const float* above, const float* below, Tap row, std::size_t n, float* out) {
+  blend_plainly(above, below, row, n, out);
+}
 bool has_fma() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 #endif
 
-// How the two loops run on this processor.
+// How the loops run on this processor.
 template <class T>
 struct Loops {
   decltype(&widen_plainly<T>) widen = &widen_plainly<T>;
+  decltype(&blend_plainly) mix = &blend_plainly;
   decltype(&offer_plainly) offer = &offer_plainly;
 
   Loops() {
 #if defined(SEG_FMA)
     if (has_fma()) {
       widen = &widen_by_fma<T>;
+      mix = &blend_by_fma;
       offer = &offer_by_fma;
     }
 #endif
@@ -115,18 +124,27 @@ std::vector<Tap> taps(int64_t source, int64_t target) {
   return out;
 }
 
+// Calls visit(y, row, above, below) for each row of the target: the source rows that it lies between, of all classes,
+// at the target's width.
+template <class T, class Visit>
+void for_each_wide_row(const Scores<T>& scores, int64_t height, int64_t width, const Loops<T>& loops, Visit visit) {
+  std::vector<Tap> rows = taps(scores.height, height), columns = taps(scores.width, width);
+  WideRows<T> wide(scores, columns);
+  for (int64_t y = 0; y < height; ++y) {
+    Tap row = rows[static_cast<std::size_t>(y)];
+    auto [above, below] = wide.get(row.first, row.second, loops.widen);
+    visit(y, row, above, below);
+  }
+}
+
 // Calls visit(y, labels) with the best class of each pixel, for each row of the target.
 template <class T, class Visit>
 void for_each_label_row(const Scores<T>& scores, int64_t height, int64_t width, Visit visit) {
   Loops<T> loops;
-  std::vector<Tap> rows = taps(scores.height, height), columns = taps(scores.width, width);
-  WideRows<T> wide(scores, columns);
-  std::size_t n = columns.size();
+  auto n = static_cast<std::size_t>(width);
   std::vector<float> best(n);
   std::vector<int32_t> labels(n);
-  for (int64_t y = 0; y < height; ++y) {
-    Tap row = rows[static_cast<std::size_t>(y)];
-    auto [above, below] = wide.get(row.first, row.second, loops.widen);
+  for_each_wide_row(scores, height, width, loops, [&](int64_t y, Tap row, const float* above, const float* below) {
     std::fill(best.begin(), best.end(), -INFINITY);
     std::fill(labels.begin(), labels.end(), 0);
     for (int64_t c = 0; c < scores.classes; ++c) {
@@ -134,7 +152,7 @@ void for_each_label_row(const Scores<T>& scores, int64_t height, int64_t width, 
       loops.offer(above + at, below + at, row, n, static_cast<int32_t>(c), best.data(), labels.data());
     }
     visit(y, labels.data());
-  }
+  });
 }
 
 template <class S, class T>
@@ -186,6 +204,23 @@ void logits_labels(Array<Bits> logits, LabelMap out) {
                      [&](int64_t y, const int32_t* row) { std::copy_n(row, width, labels + y * width); });
 }
 
+// Writes scores [classes, h, w] at another size.
+void resize_bilinear(nb::ndarray<const float, nb::ndim<3>, nb::c_contig, nb::device::cpu> values,
+                     nb::ndarray<float, nb::ndim<3>, nb::c_contig, nb::device::cpu> out) {
+  Scores<float> scores{values.data(), static_cast<int64_t>(values.shape(0)), static_cast<int64_t>(values.shape(1)),
+                       static_cast<int64_t>(values.shape(2))};
+  auto height = static_cast<int64_t>(out.shape(1)), width = static_cast<int64_t>(out.shape(2));
+  float* to = out.data();
+  nb::gil_scoped_release release;
+  Loops<float> loops;
+  for_each_wide_row(scores, height, width, loops, [&](int64_t y, Tap row, const float* above, const float* below) {
+    for (int64_t c = 0; c < scores.classes; ++c) {
+      loops.mix(above + c * width, below + c * width, row, static_cast<std::size_t>(width),
+                to + (c * height + y) * width);
+    }
+  });
+}
+
 template <class T>
 void add_typed_doors(nb::module_& m) {
   auto values = nb::arg().noconvert();
@@ -199,6 +234,7 @@ void add_typed_doors(nb::module_& m) {
 void add_logits_doors(nb::module_& m) {
   for_each_id_type([&](auto id) { add_typed_doors<decltype(id)>(m); });
   auto values = nb::arg().noconvert();
+  m.def("resize_bilinear", &resize_bilinear, values, values);
   m.def("logits_labels_float32", &logits_labels<float, float>, values, values);
   m.def("logits_labels_float16", &logits_labels<Half, uint16_t>, values, values);
   m.def("logits_labels_bfloat16", &logits_labels<BFloat, uint16_t>, values, values);

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.models.arrays import resize_bilinear, resize_nearest, to_numpy
+from segbench.kernels import resize_bilinear
+from segbench.models.arrays import resize_nearest, to_numpy
 from segbench.models.description import Description, Input, Output
 from segbench.models.staged import Staged
 from segbench.models.types import (
@@ -170,7 +171,7 @@ class _Call:
 
 
 def _logits(call: _Call) -> Prediction:
-    return SemanticPrediction(logits=call.unpad(call.array(call.rules.logits)[call.place], _smoothly))
+    return SemanticPrediction(logits=call.unpad(call.array(call.rules.logits)[call.place], resize_bilinear))
 
 
 def _mask(call: _Call) -> Prediction:
@@ -188,16 +189,12 @@ def _instances(call: _Call) -> Prediction:
     elif masks.dtype == bool:
         masks = resize_nearest(call.unpad(masks, resize_nearest), *call.native)
     else:
-        masks = _smoothly(call.unpad(masks, _smoothly), *call.native) > rules.threshold
+        masks = resize_bilinear(call.unpad(masks, resize_bilinear), *call.native) > rules.threshold
     return InstancePrediction(
         masks=masks,
         scores=scores.astype(np.float32, copy=False),
         category_ids=labels.astype(np.int64, copy=False),
     )
-
-
-def _smoothly(values: NDArray[Any], height: int, width: int) -> NDArray[Any]:
-    return resize_bilinear(values.astype(np.float32, copy=False), height, width)
 
 
 _READERS: Mapping[str, Callable[[_Call], Prediction]] = {

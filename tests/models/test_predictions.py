@@ -4,8 +4,8 @@ import pytest
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample
 from segbench.errors import PluginError
+from segbench.kernels import resize_bilinear
 from segbench.models import ClassMap, InstancePrediction, PanopticPrediction, SemanticPrediction
-from segbench.models.arrays import resize_bilinear
 from segbench.models.predictions import prediction_sample
 
 H, W = 4, 6
@@ -50,14 +50,11 @@ SIZES = [
 
 
 @pytest.mark.parametrize(("size", "wanted"), SIZES)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_resize_is_that_of_interpolate(size, wanted, dtype):
-    logits = np.random.default_rng(1).normal(size=(3, *size)).astype(dtype)
+def test_resize_is_that_of_interpolate(size, wanted):
+    logits = np.random.default_rng(1).normal(size=(3, *size)).astype(np.float32)
     resized = resize_bilinear(logits, *wanted)
-    assert resized.dtype == dtype
-    np.testing.assert_allclose(
-        resized, naive_resize(logits, *wanted), atol=1e-5 if dtype == np.float32 else 1e-12
-    )
+    assert resized.dtype == np.float32
+    np.testing.assert_allclose(resized, naive_resize(logits, *wanted), atol=1e-5)
 
 
 def test_resize_known_values():
@@ -249,7 +246,8 @@ def test_panoptic_faults(prediction, field, message):
 def test_resize_is_that_of_torch(size, wanted):
     torch = pytest.importorskip("torch")
     logits = np.random.default_rng(4).normal(size=(19, *size)).astype(np.float32)
-    theirs = torch.nn.functional.interpolate(torch.from_numpy(logits)[None], wanted, mode="bilinear")[
-        0
-    ].numpy()
-    np.testing.assert_allclose(resize_bilinear(logits, *wanted), theirs, atol=2e-6)
+    theirs = torch.nn.functional.interpolate(torch.from_numpy(logits)[None], wanted, mode="bilinear")[0]
+    found = resize_bilinear(logits, *wanted)
+    np.testing.assert_allclose(found, theirs.numpy(), atol=2e-6)
+    if size[0] > 50:  # of tiny ones, and where it makes smaller, torch rounds otherwise
+        assert np.array_equal(found, theirs.numpy())

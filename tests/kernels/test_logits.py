@@ -1,4 +1,4 @@
-"""The class of the highest score of each pixel: that of the naive twin, and of what is counted."""
+"""Scores at another size, and the class of the highest: those of the naive twin, and of what is counted."""
 
 from __future__ import annotations
 
@@ -33,6 +33,13 @@ def test_labels_are_those_of_the_naive_twin(size, wanted, kind, odd):
     assert np.array_equal(truth, pred)
 
 
+@pytest.mark.parametrize(("size", "wanted"), SIZES)
+def test_resized_scores_are_those_of_the_naive_twin(size, wanted):
+    values = np.random.default_rng(size[1]).normal(size=(5, *size)).astype(np.float32)
+    found = kernels.resize_bilinear(values, *wanted)
+    assert np.array_equal(found, naive.upsampled(values[None], *wanted)[0])
+
+
 @pytest.mark.parametrize(
     ("logits", "size", "message"),
     [
@@ -45,3 +52,9 @@ def test_labels_are_those_of_the_naive_twin(size, wanted, kind, odd):
 def test_what_no_map_can_be_made_of(logits, size, message):
     with pytest.raises(ValueError, match=message):
         kernels.logits_labels(logits, *size)
+
+
+@pytest.mark.parametrize(("shape", "size"), [((2, 3), (1, 1)), ((2, 0, 3), (1, 1)), ((2, 3, 3), (1, 0))])
+def test_what_cannot_be_resized(shape, size):
+    with pytest.raises(ValueError, match="need values"):
+        kernels.resize_bilinear(np.zeros(shape), *size)
