@@ -103,8 +103,8 @@ def logits_labels(
 def resize_bilinear(values: npt.ArrayLike, height: int, width: int) -> npt.NDArray[np.float32]:
     """Resize [K, h, w] to float32 [K, height, width], in float32 whatever they are.
 
-    As ``torch.nn.functional.interpolate(mode="bilinear", align_corners=False)``, which rounds once more or less
-    where sizes are tiny or it makes smaller.
+    As ``torch.nn.functional.interpolate(mode="bilinear", align_corners=False)``, which rounds once more or
+    less where sizes are tiny or it makes smaller.
 
     Raises
     ------
