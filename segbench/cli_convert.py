@@ -64,6 +64,10 @@ from segbench.errors import UsageError
 @click.option("--allow-loss", is_flag=True, help="Convert even if pixels, instances or ids are lost.")
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it is there.")
 @click.option("--dry-run", is_flag=True, help="Say what would be lost, and stop.")
+@click.option(
+    "--workers", metavar="N", type=click.IntRange(1), default=1, show_default=True,
+    help="So many processes do the work; the result is the same.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @pairs("--option", "SOURCE's format, such as reduce_zero_label=true")
 def convert(

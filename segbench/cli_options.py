@@ -44,6 +44,7 @@ def progress(what: str, total: int | None = None) -> Callable[[Iterable[Any]], A
             return iter(items)
         from tqdm import tqdm
 
+        tqdm.monitor_interval = 0  # its thread would keep workers from being forked
         return iter(tqdm(items, desc=what, unit="image", total=total, file=sys.stderr))
 
     return wrap

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.pen import Pen, Progress
 from segbench.canonical.place import check_mode
-from segbench.canonical.sample import Sample
 from segbench.conversion_report import ConversionReport
+from segbench.engines import Engine
+from segbench.engines import engine as make_engine
 from segbench.errors import DataError, LossError, UsageError
 from segbench.formats import load_format
 from segbench.gathering import Source, gather, label_steps, paths_of, reduce_to
@@ -21,10 +22,10 @@ from segbench.reshape import Step, apply
 from segbench.reshape.policies import policy_steps
 from segbench.reshape.splits import SplitRule
 from segbench.soundness import leave_out_invalid
+from segbench.spread import SpreadPen
 
 __all__ = ["ConversionReport", "convert"]
 
-Progress = Callable[[Iterator[Sample]], Iterator[Sample]]
 Announce = Callable[[ConversionReport], None]
 
 _MADE = {"instance": ("semantic", "panoptic"), "panoptic": ("semantic", "instance")}
@@ -52,6 +53,8 @@ def convert(
     allow_loss: bool = False,
     overwrite: bool = False,
     dry_run: bool = False,
+    workers: int = 1,
+    engine: str | Engine = "local",
     options: Mapping[str, Any] | None = None,
     progress: Progress = iter,
     looking: Progress = iter,
@@ -104,11 +107,15 @@ def convert(
         Replace a target that is there.
     dry_run
         Stop after the report.
+    workers
+        So many processes look at samples and write them; the target is the same for any number.
+    engine
+        ``local``, or an engine of :mod:`segbench.engines`, whose workers do so then.
     options
         Settings of the source's format; see :func:`segbench.open_dataset`.
     progress, looking
-        Wrap the iterator of samples, which has a length, to show how far it is: as they are written, and
-        before, as losses are counted.
+        Wrap an iterator with one item a sample, which has a length, to show how far it is: as they are
+        written, and before, as losses are counted.
     announce
         Called with the report before anything is written or refused.
 
@@ -124,6 +131,7 @@ def convert(
         When the source is damaged, or an option unknown.
     """
     module = _writable(target_format, images, packed)
+    hands = make_engine(engine, workers) if isinstance(engine, str) else engine
     chosen: dict[str, Any] = {"where": where, "image_list": image_list, "max_images": max_images}
     sound, left_out = _sound(gather(source, source_format, options, splits), skip_invalid, images)
     dataset = reduce_to(sound, labels, split_by, **chosen)
@@ -135,17 +143,14 @@ def convert(
     report = _new_report(dataset, target, target_format)
     report.policies = {"overlap": overlap, "crowd": crowd, "holes": holes, "images": images}
     report.labels, report.left_out = said, left_out
-    refused = _look(dataset, module, steps, report, looking)
+    refused = _look(dataset, module, steps, report, SpreadPen(hands, looking, len(dataset)))
     if announce is not None:
         announce(report)
     if dry_run:
         return report
     _refuse(report, refused, dataset, allow_loss)
-    extra: dict[str, Any] = {"images": images}
-    if target_format == "segbench":
-        made = _made(report, {**chosen, "split_by": split_by})
-        extra |= {"packed": packed, "source": _source(dataset, options), "made": made}
-    _write(module, apply(dataset, steps), report, progress, extra)
+    extra = _extra(report, dataset, options, packed, {**chosen, "split_by": split_by})
+    _write(module, apply(dataset, steps), report, SpreadPen(hands, progress, len(dataset)), extra)
     return report
 
 
@@ -165,10 +170,11 @@ def _sound(dataset: Dataset, skip_invalid: bool, images: str) -> tuple[Dataset, 
 
 
 def _write(
-    module: ModuleType, dataset: Dataset, report: ConversionReport, progress: Progress, extra: dict[str, Any]
+    module: ModuleType, dataset: Dataset, report: ConversionReport, pen: Pen, extra: dict[str, Any]
 ) -> None:
-    report.n_segments = 0
-    module.write(dataset, Path(report.target), progress=_counted(progress, report), **extra)
+    module.write(dataset, Path(report.target), pen=pen, **extra)
+    pen.end()
+    report.n_segments = pen.n_segments
     report.written = True
     report.write()
 
@@ -185,15 +191,27 @@ def _new_report(dataset: Dataset, target: str | Path, target_format: str) -> Con
 
 
 def _look(
-    dataset: Dataset, module: ModuleType, steps: list[Step], report: ConversionReport, looking: Progress
+    dataset: Dataset, module: ModuleType, steps: list[Step], report: ConversionReport, pen: Pen
 ) -> list[Loss]:
     """Complete the report by what is lost and changed; return what a policy ``error`` refuses."""
     refused = frozenset(name for name in ("overlap", "holes") if report.policies[name] == "error")
-    found = find_losses(
-        dataset, module, steps, refused, lambda samples: looking(_Sized(samples, len(dataset)))
-    )
+    found = find_losses(dataset, module, steps, refused, pen)
     report.losses, report.changes, report.n_segments = found.losses, found.changes, found.n_segments
     return found.refused
+
+
+def _extra(
+    report: ConversionReport,
+    dataset: Dataset,
+    options: Mapping[str, Any] | None,
+    packed: bool,
+    chosen: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What the format's ``write`` is told."""
+    extra: dict[str, Any] = {"images": report.policies["images"]}
+    if report.target_format == "segbench":
+        extra |= {"packed": packed, "source": _source(dataset, options), "made": _made(report, chosen)}
+    return extra
 
 
 def _source(dataset: Dataset, options: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -239,32 +257,6 @@ def _check_target(module: ModuleType, target: Path, sources: Sequence[Path], ove
         for source in sources if taken else ():
             if source.resolve().is_relative_to(output.resolve()):
                 raise UsageError(f"{output} holds the source {source}; name another target")
-
-
-@dataclass
-class _Sized:
-    """An iterator of which a progress bar can ask how long it is."""
-
-    samples: Iterator[Sample]
-    length: int
-
-    def __iter__(self) -> Iterator[Sample]:
-        return self.samples
-
-    def __next__(self) -> Sample:
-        return next(self.samples)
-
-    def __len__(self) -> int:
-        return self.length
-
-
-def _counted(progress: Progress, report: ConversionReport) -> Progress:
-    def count(samples: Iterator[Sample]) -> Iterator[Sample]:
-        for sample in progress(_Sized(samples, report.n_images)):
-            report.n_segments += len(sample.segments)
-            yield sample
-
-    return count
 
 
 def _refuse(report: ConversionReport, refused: list[Loss], dataset: Dataset, allow_loss: bool) -> None:

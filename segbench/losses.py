@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from itertools import islice
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from segbench import kernels
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample
 from segbench.formats import FEATURES
@@ -68,6 +70,47 @@ class Loss:
         return f"{self.meaning}: {self.count} ({', '.join(self.examples)}{more})"
 
 
+class Counting:
+    """What of each sample is counted; it can be sent to another process.
+
+    Parameters
+    ----------
+    categories
+        Those of the data set.
+    module
+        The format: see :mod:`segbench.formats`.
+    wanted
+        Features that are counted though the format carries them.
+    """
+
+    def __init__(self, categories: Categories, module: Any, wanted: frozenset[str] = frozenset()) -> None:
+        self._given = categories, module.__name__, wanted
+        exact: Mapping[str, Any] = getattr(module, "LOSES", {})
+        lacking = FEATURES.keys() - module.CARRIES
+        lacking -= {part for whole, parts in _WITHIN.items() if whole in lacking for part in parts}
+        self.counters: dict[str, Any] = {f: c for f, c in COUNTERS.items() if f in lacking | wanted} | {
+            f: c for f, c in exact.items() if f not in LISTERS
+        }
+        self.listers: dict[str, Lister] = {f: list_ for f, list_ in LISTERS.items() if f in lacking} | {
+            f: c for f, c in exact.items() if f in LISTERS
+        }
+
+    def __reduce__(self) -> Any:
+        return _counting, self._given
+
+    def look(self, sample: Sample) -> list[Any]:
+        """Return what is to be counted of a sample, for each feature: values of JSON."""
+        categories = self._given[0]
+        return [
+            count(sample, categories) if not hasattr(count, "look") else count.look(sample)
+            for count in self.counters.values()
+        ]
+
+
+def _counting(categories: Categories, module: str, wanted: frozenset[str]) -> Counting:
+    return Counting(categories, import_module(module), wanted)
+
+
 class LossCount:
     """Counts, sample by sample, what a format loses of a data set.
 
@@ -75,27 +118,16 @@ class LossCount:
     ----------
     dataset
         What is to be written.
-    module
-        The format: see :mod:`segbench.formats`.
-    wanted
-        Features that are counted though the format carries them.
+    counting
+        What is counted.
     """
 
-    def __init__(self, dataset: Dataset, module: ModuleType, wanted: frozenset[str] = frozenset()) -> None:
-        lacking = FEATURES.keys() - module.CARRIES
-        lacking -= {part for whole, parts in _WITHIN.items() if whole in lacking for part in parts}
-        exact: Mapping[str, Any] = getattr(module, "LOSES", {})
-        self._counters = {f: c for f, c in COUNTERS.items() if f in lacking | wanted} | {
-            f: c for f, c in exact.items() if f not in LISTERS
-        }
-        listers = {f: list_ for f, list_ in LISTERS.items() if f in lacking} | {
-            f: c for f, c in exact.items() if f in LISTERS
-        }
-        self._losses = {f: Loss(f, FEATURES[f]) for f in FEATURES if f in self._counters | listers}
-        for feature, names in listers.items():
+    def __init__(self, dataset: Dataset, counting: Counting) -> None:
+        self._counters = counting.counters
+        known = counting.counters | counting.listers
+        self._losses = {f: Loss(f, FEATURES[f]) for f in FEATURES if f in known}
+        for feature, names in counting.listers.items():
             self._losses[feature].add_names(names(dataset))
-        self._categories = dataset.categories
-        self._started: dict[str, Counter] = {}
         self.start_split()
 
     def __bool__(self) -> bool:
@@ -109,12 +141,13 @@ class LossCount:
 
     def start_split(self) -> None:
         """Forget, in counters that are classes, the samples of the split before."""
-        self._started = {f: c() if isinstance(c, type) else c for f, c in self._counters.items()}
+        self._remembering = {f: c() for f, c in self._counters.items() if isinstance(c, type)}
 
-    def add(self, sample: Sample) -> None:
-        """Count one sample."""
-        for feature, count in self._started.items():
-            self._losses[feature].add(sample.image_id, count(sample, self._categories))
+    def add(self, image_id: str, seen: Sequence[Any]) -> None:
+        """Count one sample, by what :meth:`Counting.look` saw of it."""
+        for feature, found in zip(self._counters, seen, strict=True):
+            counter = self._remembering.get(feature)
+            self._losses[feature].add(image_id, found if counter is None else counter.count(found))
 
 
 @dataclass(kw_only=True)
@@ -144,7 +177,7 @@ def find_losses(
     module: ModuleType,
     steps: Sequence[Step] = (),
     refused: frozenset[str] = frozenset(),
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> Findings:
     """Count what a format would lose of a data set, after the steps that change it.
 
@@ -158,28 +191,44 @@ def find_losses(
         What was asked for.
     refused
         Features that must not occur, whether or not the format carries them.
-    progress
-        Wraps the iterator of samples, where they are looked at.
+    pen
+        What samples are looked at with; it writes nothing.
     """
-    count = LossCount(apply(dataset, steps), module, refused)
+    after = apply(dataset, steps)
+    counting = Counting(after.categories, module, refused)
+    count = LossCount(after, counting)
     changes = [Loss(step.feature, step.meaning) for step in steps]
     found = Findings(losses=[], changes=changes, refused=[])
-    samples = iter(progress(iter(dataset))) if count or steps else iter(())
+    rows = pen.each(dataset, _Look(counting, tuple(steps))) if count or steps else iter(())
+    ids = iter(dataset.image_ids)
     for n_images in dataset.splits.values() if count or steps else ():
         count.start_split()
-        for before in islice(samples, n_images):
-            sample = before
-            for step, change in zip(steps, changes, strict=True):
-                change.add(sample.image_id, step.count(sample))
-                sample = step.change(sample)
-            found.n_segments += len(sample.segments)
-            count.add(sample)
-    next(samples, None)  # lets a progress bar end
+        for image_id, (n_segments, changed, seen) in zip(islice(ids, n_images), rows, strict=False):
+            found.n_segments += n_segments
+            for change, n in zip(changes, changed, strict=True):
+                change.add(image_id, n)
+            count.add(image_id, seen)
+    pen.end()
     found.refused = [loss for loss in count.losses if loss.feature in refused]
     carried = refused & module.CARRIES - getattr(module, "LOSES", {}).keys()
     found.losses = [loss for loss in count.losses if loss.feature not in carried]
     found.changes = [change for change in changes if change.count]
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Looks at a sample before each step and after all: segments, what steps change, what is counted."""
+
+    counting: Counting
+    steps: tuple[Step, ...]
+
+    def __call__(self, _: int, sample: Sample) -> tuple[int, list[int], list[Any]]:
+        changed = []
+        for step in self.steps:
+            changed.append(step.count(sample))
+            sample = step.change(sample)
+        return len(sample.segments), changed, self.counting.look(sample)
 
 
 class RepeatedIds:
@@ -188,11 +237,16 @@ class RepeatedIds:
     def __init__(self) -> None:
         self._seen: set[int] = set()
 
-    def __call__(self, sample: Sample, _: Categories) -> int:
-        """Return how many of this sample's ids stood already."""
+    @staticmethod
+    def look(sample: Sample) -> list[int]:
+        """Return the ids of a sample."""
+        return [s.id for s in sample.segments]
+
+    def count(self, ids: Sequence[int]) -> int:
+        """Return how many of these ids stood already."""
         before = len(self._seen)
-        self._seen.update(s.id for s in sample.segments)
-        return len(sample.segments) - (len(self._seen) - before)
+        self._seen.update(ids)
+        return len(ids) - (len(self._seen) - before)
 
 
 def drawn(sample: Sample) -> Iterator[Rle]:
@@ -258,7 +312,7 @@ def _federated(sample: Sample, _: Categories) -> int:
     return int((sample.neg_category_ids, sample.not_exhaustive_category_ids) != (None, None))
 
 
-COUNTERS: dict[str, Counter | type] = {
+COUNTERS: dict[str, Any] = {
     "stuff": _stuff,
     "instances": lambda sample, _: len(sample.segments),
     "overlap": _overlap,

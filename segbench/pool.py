@@ -6,8 +6,10 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 import traceback
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, cast
 
 from segbench.errors import SegbenchError, WorkerError
-from segbench.workers import Job, Raised, Spent, Turns, open_job, pickled, work_at
+from segbench.workers import Job, Raised, Spent, Turns, keep_job, open_job, pickled, work_at
 
 ATTEMPTS = 2
 """A task at which so many workers died is lost."""
@@ -63,8 +65,10 @@ class Pool:
     """
 
     def __init__(self, job: Job[Any, Any, Any], size: int) -> None:
-        self._job, self._size, self._sent = job, size, pickled(job)
-        self._context = _context(job)
+        self._job, self._size = job, size
+        self._forked = job.forked and _may_fork()
+        self._sent = job if self._forked else pickled(job)
+        self._context = multiprocessing.get_context("fork") if self._forked else _context(job)
         self._workers: list[_Worker] = []
         self._again: deque[_Task] = deque()
 
@@ -109,8 +113,11 @@ class Pool:
         ranks = {worker.rank for worker in self._workers}
         rank = next(i for i in count() if i not in ranks)
         pipe, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._sent, rank))
-        process.start()
+        ours = [*(worker.pipe for worker in self._workers), pipe] if self._forked else []
+        process = self._context.Process(target=_serve, args=(theirs, self._sent, rank, ours))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of BLAS's threads, which are made for it
+            process.start()
         theirs.close()
         self._workers.append(_Worker(rank, process, pipe))
         return self._workers[-1]
@@ -162,6 +169,11 @@ def _cause(exit_code: int) -> str:
     return f"exit code {exit_code}"
 
 
+def _may_fork() -> bool:
+    """Whether a fork of this process can work: no other thread holds a lock, no GPU is in use."""
+    return sys.platform == "linux" and threading.active_count() == 1 and "torch" not in sys.modules
+
+
 def _context(job: Job[Any, Any, Any]) -> Any:
     # Forked of this process, workers would have its locks, but none of the threads that hold them.
     forked = "forkserver" in multiprocessing.get_all_start_methods()
@@ -173,20 +185,23 @@ def _context(job: Job[Any, Any, Any]) -> Any:
     return context
 
 
-def _serve(pipe: Connection, sent: bytes, rank: int) -> None:
+def _serve(pipe: Connection, sent: bytes | Job[Any, Any, Any], rank: int, ours: Iterable[Connection]) -> None:
     """The life of a worker: it ends when the pipe does, and with the process that made it.
 
-    An interruption is for the process that waits for the results. LOCAL_RANK is what launchers call the
-    place of a process on its machine: models go to the GPU of that number.
+    An interruption is for the process that waits for the results, and so are its ends of pipes, which a
+    worker that was forked has too. LOCAL_RANK is what launchers call the place of a process on its machine:
+    models go to the GPU of that number.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for connection in ours:
+        connection.close()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["LOCAL_RANK"] = str(rank)
     try:
-        opened = _told(open_job, sent)
+        opened = _told(open_job, sent) if isinstance(sent, bytes) else _told(keep_job, sent)
         pipe.send(("done", opened) if isinstance(opened, Raised) else ("ready", None))
         while not isinstance(opened, Raised):
-            pipe.send(("done", _told(work_at, sent, pipe.recv())))
+            pipe.send(("done", _told(work_at, opened, pipe.recv())))
     except (EOFError, OSError):
         return
 

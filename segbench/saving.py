@@ -11,7 +11,7 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import Sample
 from segbench.errors import LossError, UsageError, did_you_mean
 from segbench.formats import FORMATS, load_format
-from segbench.losses import GRAVE, LossCount
+from segbench.losses import GRAVE, Counting, LossCount
 from segbench.predicted import Packed, unpack_prediction
 from segbench.shards import Kept
 
@@ -61,9 +61,10 @@ class Saver:
         return target
 
     def _refuse_losses(self, preds: Dataset) -> None:
-        count = LossCount(preds, self._module)
+        counting = Counting(preds.categories, self._module)
+        count = LossCount(preds, counting)
         for pred in preds if count else ():
-            count.add(pred)
+            count.add(pred.image_id, counting.look(pred))
         lost = [loss for loss in count.losses if loss.feature in _COUNTED]
         if lost:
             raise LossError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -34,12 +35,16 @@ class Job(Generic[S, T, R]):
     lost
         Called with a task whose workers died, and with why, for what stands in the place of its result; where
         there is none, such a task is an error.
+    forked
+        Whether workers may be forked of a process that has one thread, which costs nothing and opens nothing
+        again; not for what has threads of its own, or a device.
     """
 
     open: Callable[[], S]
     work: Callable[[S, T], R | Spent[R]]
     ordered: bool = True
     lost: Callable[[T, str], R] | None = None
+    forked: bool = False
 
     def without(self, task: T, why: str) -> R:
         """What stands in the place of the result of a task that is lost.
@@ -85,10 +90,19 @@ def work_at(job: bytes, task: Any) -> Any:
         return result
 
 
-def open_job(job: bytes) -> None:
-    """Open what tasks have in common, before the first of them."""
+def open_job(job: bytes) -> bytes:
+    """Open what tasks have in common, before the first of them; return the job."""
     with _LOCK:
         _opened(job)
+    return job
+
+
+def keep_job(job: Job[Any, Any, Any]) -> bytes:
+    """Open a job that this process was forked with; return what stands for it when it works at tasks."""
+    with _LOCK:
+        name = os.urandom(16)
+        _KEPT[name] = job.work, job.open()
+        return name
 
 
 _LOCK = Lock()

@@ -5,7 +5,7 @@
     {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health, tally, reshape, flat}
     ← {protocols, results, environment, columns, validation, workers}
     ← {store, packing, patience, identity, drawn, predicted, recount, schema, suite_file, pool, clusters}
-    ← engines ← {collect, pairing, comparison, losses, soundness, loading}
+    ← engines ← spread ← {collect, pairing, comparison, losses, soundness, loading}
     ← {panel, conversion_report, gathering} ← {stepping, shards} ← {pipeline, saving}
     ← {evaluate, conversion, curves, gallery, verification}
     ← {running, pictures} ← {suites, leaderboard} ← (the lazy names of segbench itself)
@@ -46,6 +46,7 @@ LAYERS = (
         "clusters",
     ),
     ("engines",),
+    ("spread",),
     ("collect", "pairing", "comparison", "losses", "soundness", "loading"),
     ("panel", "conversion_report", "gathering"),
     ("stepping", "shards"),

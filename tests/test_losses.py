@@ -7,7 +7,7 @@ from rich import put_rich
 import segbench
 from segbench import Categories, Dataset, Sample, Segment
 from segbench.formats import FEATURES, FORMATS, carries, load_format
-from segbench.losses import COUNTERS, GRAVE, LISTERS, LossCount, RepeatedIds, find_losses
+from segbench.losses import COUNTERS, GRAVE, LISTERS, Counting, LossCount, RepeatedIds, find_losses
 
 
 def losses(source, target_format, **options):
@@ -114,9 +114,10 @@ class Narrow:
 
 
 def counted(dataset, module=Narrow):
-    count = LossCount(dataset, module)
+    counting = Counting(dataset.categories, module)
+    count = LossCount(dataset, counting)
     for sample in dataset:
-        count.add(sample)
+        count.add(sample.image_id, counting.look(sample))
     return {loss.feature: str(loss) for loss in count.losses}
 
 
@@ -163,7 +164,8 @@ def test_ids_that_repeat_count_within_a_split():
         return Sample(image_id=image_id, height=1, width=1, segments=segments, overlap=True)
 
     repeated = RepeatedIds()
-    assert [repeated(sample("a", 1, 2), None), repeated(sample("b", 2, 3, 3), None)] == [0, 2]
+    seen = [repeated.look(sample("a", 1, 2)), repeated.look(sample("b", 2, 3, 3))]
+    assert [repeated.count(ids) for ids in seen] == [0, 2]
     samples = [sample("a", 1), sample("b", 1)]
     dataset = Dataset(
         name="two",

@@ -26,6 +26,19 @@ def table_of(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     )
 
 
+def to_stream(table: pa.Table) -> bytes:
+    """Return a table as the bytes of an Arrow stream, to be sent to another process."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def from_stream(data: bytes) -> pa.Table:
+    """Inverse of :func:`to_stream`."""
+    return pa.ipc.open_stream(data).read_all()
+
+
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
     absent = np.fromiter((v is None for v in values), np.bool_, len(values))
     nulls = int(absent.sum())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -91,11 +92,27 @@ class Dataset(Sequence[Sample]):
         self.instances, self.labels = instances, labels
         self.stated_fingerprint = fingerprint
         self._index = _index(image_ids, path)
+        self._opener: tuple[str, Callable[[], Dataset]] | None = None
         if sum(self.splits.values()) != len(image_ids):
             raise DataError(
                 f"the splits have {sum(self.splits.values())} images, the data set {len(image_ids)}",
                 file=path,
             )
+
+    def __reduce__(self) -> Any:
+        """Other processes open what was opened here again; a view is sent as it is."""
+        if self._opener is not None:
+            return _opened_again, self._opener
+        return object.__new__, (Dataset,), {k: v for k, v in self.__dict__.items() if k != "_index"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._index = _index(self.image_ids, self.path)
+
+    def opened_by(self, opener: Callable[[], Dataset]) -> Dataset:
+        """Note what opens this data set, so that other processes can; it must be possible to send it."""
+        self._opener = os.urandom(8).hex(), opener
+        return self
 
     @overload
     def __getitem__(self, index: int) -> Sample: ...
@@ -180,7 +197,7 @@ class Dataset(Sequence[Sample]):
             name=self.name,
             categories=self.categories,
             image_ids=self.image_ids[start : start + self.splits[name]],
-            load=partial(_from, self._load, start),
+            load=partial(_from, self.__getitem__, start),
             size=partial(_from, self.size, start),
             tasks=self.tasks,
             format=self.format,
@@ -275,6 +292,12 @@ def concat(parts: Sequence[Dataset], name: str, path: Path) -> Dataset:
         extra=first.extra,
         notes=list(dict.fromkeys(note for part in parts for note in part.notes)),
     )
+
+
+@lru_cache(maxsize=8)
+def _opened_again(_: str, opener: Callable[[], Dataset]) -> Dataset:
+    """Open a data set once in a process; a file that was opened anew has another token."""
+    return opener()
 
 
 # Functions of the module, and no closures, so that a data set can be sent to worker processes.

@@ -5,33 +5,38 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from segbench.canonical import card, maps
 from segbench.canonical import images as codec
-from segbench.canonical.arrow import table_of
-from segbench.canonical.atomic import replace_folder
+from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset, fingerprint
 from segbench.canonical.exif import to_upright
 from segbench.canonical.paths import check_name
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place, place_image
-from segbench.canonical.rows import FOLDER_NAMES, FOLDER_SCHEMA, PACKED_SCHEMA, row_from_sample
+from segbench.canonical.row_writer import RowWriter, Written, pack, unpack
+from segbench.canonical.rows import (
+    COMMON,
+    FOLDER_NAMES,
+    FOLDER_SCHEMA,
+    PACKED_SCHEMA,
+    PICTURES,
+    row_from_sample,
+)
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError, UsageError
 from segbench.kernels import LabelRuns
 
 FORMAT_VERSION = 1
-ROW_GROUP = 100
 SHARD_BYTES = 500_000_000
-_REPEATED_COLUMNS = ["segments.list.element.source_kind", "segments.list.element.attributes", "extra"]
-"""Columns of text that repeats; for numbers a dictionary takes longer to make than it saves."""
+_COMMON_SCHEMA = pa.schema(COMMON)
 
 
 def write_dataset(
@@ -42,7 +47,7 @@ def write_dataset(
     packed: bool = False,
     source: Mapping[str, Any] | None = None,
     made: Mapping[str, Any] | None = None,
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> str:
     """Write a data set in the canonical form and return its fingerprint.
 
@@ -60,8 +65,8 @@ def write_dataset(
         ``{format, options, files}`` for ``dataset.json``.
     made
         What else ``dataset.json`` says of how it was made: ``policies``, ``labels`` …
-    progress
-        Wraps the iterator of samples, to show how far it is.
+    pen
+        What it is written with.
 
     Raises
     ------
@@ -73,28 +78,15 @@ def write_dataset(
     """
     check_mode(images)
     _refuse_to_replace_the_source(dataset, Path(target))
-    with replace_folder(Path(target)) as folder:
+    with pen.folder(Path(target)) as folder:
         hashes: list[str] = []
-        samples = iter(progress(iter(dataset)))
-        for split, count in dataset.splits.items():
-            layout = _Packed(folder, split) if packed else _Folder(folder, split, images)
-            hashes += [_write_sample(s, dataset, layout, images) for s in islice(samples, count)]
-            layout.close()
-        next(samples, None)  # lets a progress bar end
+        for split in dataset.splits:
+            write = _write_packed if packed else _write_folder
+            hashes += write(dataset.split(split), folder, _check_split(split), images, pen)
         found = fingerprint(dataset.categories, hashes)
         how = {"source": {"format": dataset.format, **(source or {})}, **(made or {})}
         _write_description(dataset, folder, found, packed, how)
     return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pictures:
-    """The encoded pictures of one sample, and the name that their file names derive from."""
-
-    name: str
-    image: ImageFile | None
-    mask: bytes
-    segment_map: bytes | None
 
 
 def _refuse_to_replace_the_source(dataset: Dataset, target: Path) -> None:
@@ -104,38 +96,41 @@ def _refuse_to_replace_the_source(dataset: Dataset, target: Path) -> None:
         )
 
 
-def _write_sample(sample: Sample, dataset: Dataset, layout: _Folder | _Packed, images: str) -> str:
-    """Write one sample and return the hash of its record."""
-    name = sample.image_file.name if sample.image_file else f"{sample.image_id}.png"
-    name = check_name(name, file=dataset.path, image_id=sample.image_id, field="file_name")
-    image, orientation, digest = None, 1, None
-    if images != "none":
-        image = _read_image(sample, dataset)
-        sample, orientation = _turn(sample, image)
-        digest = hashlib.sha256(image.read()).hexdigest()
-    row = row_from_sample(sample, dataset.categories)
-    layout.add(
-        {**row, "exif_orientation": orientation, "image_sha256": digest},
-        _Pictures(
-            name=name,
-            image=image,
-            mask=codec.encode_labels(_fitting(sample.mask_runs, dataset.ignore_index, sample.image_id)),
-            segment_map=codec.encode_segment_map(sample.segment_runs) if sample.load_segment_map else None,
-        ),
-    )
-    return str(row["record_sha256"])
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Makes the row and the encoded pictures of a sample."""
+
+    categories: Categories
+    path: Path | None
+    images: str
+
+    def make(self, sample: Sample) -> tuple[dict[str, Any], str, ImageFile | None, dict[str, bytes]]:
+        """Return the row, the name that names of files derive from, the picture, and the maps by kind."""
+        name = sample.image_file.name if sample.image_file else f"{sample.image_id}.png"
+        name = check_name(name, file=self.path, image_id=sample.image_id, field="file_name")
+        image, orientation, digest = None, 1, None
+        if self.images != "none":
+            image = _read_image(sample, self.path)
+            sample, orientation = _turn(sample, image)
+            digest = hashlib.sha256(image.read()).hexdigest()
+        row = row_from_sample(sample, self.categories)
+        runs = _fitting(sample.mask_runs, self.categories.ignore_index, sample.image_id)
+        encoded = {"mask": codec.encode_labels(runs)}
+        if sample.load_segment_map is not None:
+            encoded["segment_map"] = codec.encode_segment_map(sample.segment_runs)
+        return {**row, "exif_orientation": orientation, "image_sha256": digest}, name, image, encoded
 
 
 def _fitting(runs: LabelRuns, ignore_index: int, image_id: str) -> LabelRuns:
     return replace(runs, values=maps.fit(runs.values, ignore_index, image_id=image_id))
 
 
-def _read_image(sample: Sample, dataset: Dataset) -> ImageFile:
+def _read_image(sample: Sample, path: Path | None) -> ImageFile:
     """Return the image of a sample with its bytes."""
     if sample.image_file is None:
         raise DataError(
             "there is no picture of it; pass images='none' (--images none) to convert annotations alone",
-            file=dataset.path,
+            file=path,
             image_id=sample.image_id,
             field="image",
         )
@@ -151,116 +146,145 @@ def _turn(sample: Sample, image: ImageFile) -> tuple[Sample, int]:
     return sample, orientation
 
 
-class _Folder:
-    """``<split>/metadata.parquet`` beside ``images/``, ``masks/`` and ``segment_maps/``."""
+def _write_folder(dataset: Dataset, root: Path, split: str, images: str, pen: Pen) -> Iterator[str]:
+    """Write ``metadata.parquet`` beside ``images/``, ``masks/`` and ``segment_maps/``; yield hashes."""
+    folder = root / split
+    folder.mkdir(exist_ok=True)
+    put = _PutFiles(_Maker(dataset.categories, dataset.path, images), folder)
+    names, rows = _Names(folder), RowWriter(folder / "metadata.parquet", FOLDER_SCHEMA)
+    at = 0
+    for data in pen.chunks(dataset, put, partial(pack, _COMMON_SCHEMA)):
+        written, table = unpack(data)
+        files = [names.give(one, at + i, dataset.image_ids[at + i]) for i, one in enumerate(written)]
+        yield from (one.sha256 for one in written)
+        at += len(written)
+        columns = [pa.array([file[name] for file in files], pa.string()) for name in FOLDER_NAMES.values()]
+        rows.add(pa.Table.from_arrays([*columns, *table.columns], schema=FOLDER_SCHEMA))
+    rows.close()
 
-    def __init__(self, root: Path, split: str, images: str) -> None:
-        self._folder = root / _check_split(split)
-        self._folder.mkdir()
-        self._images = images
-        self._names: set[str] = set()
-        self._rows = _RowWriter(self._folder / "metadata.parquet", FOLDER_SCHEMA)
 
-    def add(self, row: dict[str, Any], pictures: _Pictures) -> None:
-        image_id = row["image_id"]
+@dataclass(frozen=True, slots=True)
+class _PutFiles:
+    """Puts the picture in its place, and maps under names of their own, which :class:`_Names` changes."""
+
+    maker: _Maker
+    folder: Path
+
+    def __call__(self, index: int, sample: Sample) -> tuple[Written, dict[str, Any]]:
+        row, name, image, encoded = self.maker.make(sample)
+        if image is not None:
+            place_image(self.folder / "images" / name, image, self.maker.images)
+        for kind, data in encoded.items():
+            place(_staged(self.folder, kind, index), data)
+        return Written(name, image is not None, tuple(encoded), row["record_sha256"]), row
+
+
+def _staged(folder: Path, kind: str, index: int) -> Path:
+    return folder / f"{kind}s" / f".{index}.part"
+
+
+class _Names:
+    """Names of the files of a split: the maps' depend on those that are taken."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._taken: set[str] = set()
+
+    def give(self, written: Written, index: int, image_id: str) -> dict[str, str | None]:
+        """Return the names of the files of a sample by column, after moving its maps there."""
         files: dict[str, str | None] = dict.fromkeys(FOLDER_NAMES.values())
-        if pictures.image is not None:
-            file = files["file_name"] = self._claim(f"images/{pictures.name}", image_id)
-            place_image(self._folder / file, pictures.image, self._images)
-        for kind, data in (("mask", pictures.mask), ("segment_map", pictures.segment_map)):
-            if data is not None:
-                file = files[FOLDER_NAMES[kind]] = self._claim_map(f"{kind}s", pictures.name, image_id)
-                place(self._folder / file, data)
-        self._rows.add({**files, **row})
+        if written.has_image:
+            files["file_name"] = self._claim(f"images/{written.name}", image_id)
+        for kind in written.maps:
+            file = files[FOLDER_NAMES[kind]] = self._claim_map(f"{kind}s", written.name, image_id)
+            self._move(_staged(self._folder, kind, index), self._folder / file)
+        return files
 
-    def close(self) -> None:
-        self._rows.close()
+    def _move(self, staged: Path, file: Path) -> None:
+        try:
+            staged.rename(file)
+        except FileNotFoundError:
+            if staged.exists():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                staged.rename(file)
+            elif not file.exists():  # else a writer that was killed has done it
+                raise
 
     def _claim_map(self, folder: str, name: str, image_id: str) -> str:
         """``a.png`` for ``a.jpg``; where there is ``a.bmp`` too, ``a.jpg.png``."""
         short = f"{folder}/{_png_name(name)}"
-        return self._claim(short if _key(short) not in self._names else f"{folder}/{name}.png", image_id)
+        return self._claim(short if _key(short) not in self._taken else f"{folder}/{name}.png", image_id)
 
     def _claim(self, file: str, image_id: str) -> str:
-        if _key(file) in self._names:
+        if _key(file) in self._taken:
             raise DataError(
                 f"two images are called {file!r} (or differ in case alone)",
                 image_id=image_id,
                 field="file_name",
             )
-        self._names.add(_key(file))
+        self._taken.add(_key(file))
         return file
 
 
-class _Packed:
-    """``data/<split>-00000-of-000NN.parquet``; the number of shards is known at the end."""
+def _write_packed(dataset: Dataset, root: Path, split: str, images: str, pen: Pen) -> Iterator[str]:
+    """Write ``data/<split>-00000-of-000NN.parquet``, whose number is known at the end; yield hashes."""
+    shards = _Shards(root / "data", split)
+    put = partial(_cells, _Maker(dataset.categories, dataset.path, images))
+    for data in pen.chunks(dataset, put, partial(pack, PACKED_SCHEMA), large=True):
+        written, table = unpack(data)
+        for i, one in enumerate(written):
+            shards.add(table.slice(i, 1))
+            yield one.sha256
+    shards.close()
 
-    def __init__(self, root: Path, split: str) -> None:
-        self._folder = root / "data"
+
+def _cells(maker: _Maker, _: int, sample: Sample) -> tuple[Written, dict[str, Any]]:
+    row, name, image, encoded = maker.make(sample)
+    path = _png_name(name)
+    cells: dict[str, dict[str, Any] | None] = {
+        "image": None if image is None else {"bytes": image.read(), "path": name},
+        "mask": {"bytes": encoded["mask"], "path": path},
+        "segment_map": {"bytes": encoded["segment_map"], "path": path} if "segment_map" in encoded else None,
+    }
+    written = Written(name, image is not None, tuple(encoded), row["record_sha256"])
+    return written, {**cells, **row}
+
+
+class _Shards:
+    """The Parquet files of a split, each of at most ``SHARD_BYTES`` of pictures."""
+
+    def __init__(self, folder: Path, split: str) -> None:
+        self._folder, self._split = folder, split
         self._folder.mkdir(exist_ok=True)
-        self._split = _check_split(split)
         self._schema = PACKED_SCHEMA.with_metadata({"huggingface": card.features_json()})
         self._shards: list[Path] = []
         self._bytes = 0
-        self._rows: _RowWriter | None = None
+        self._rows: RowWriter | None = None
 
-    def add(self, row: dict[str, Any], pictures: _Pictures) -> None:
-        image, path = pictures.image, _png_name(pictures.name)
-        cells: dict[str, dict[str, Any] | None] = {
-            "image": None if image is None else {"bytes": image.read(), "path": pictures.name},
-            "mask": {"bytes": pictures.mask, "path": path},
-            "segment_map": None,
-        }
-        if pictures.segment_map is not None:
-            cells["segment_map"] = {"bytes": pictures.segment_map, "path": path}
-        size = sum(len(cell["bytes"]) for cell in cells.values() if cell is not None)
+    def add(self, row: pa.Table) -> None:
+        size = _picture_bytes(row)
         if self._rows is None or self._bytes + size > SHARD_BYTES:
             self._rows = self._next_shard()
         self._bytes += size
-        self._rows.add({**cells, **row})
+        self._rows.add(row.replace_schema_metadata(self._schema.metadata), size)
 
     def close(self) -> None:
         if self._rows is not None:
             self._rows.close()
         for i, shard in enumerate(self._shards):
-            shard.rename(self._folder / f"{self._split}-{i:05d}-of-{len(self._shards):05d}.parquet")
+            shard.replace(self._folder / f"{self._split}-{i:05d}-of-{len(self._shards):05d}.parquet")
 
-    def _next_shard(self) -> _RowWriter:
+    def _next_shard(self) -> RowWriter:
         if self._rows is not None:
             self._rows.close()
         self._bytes = 0
         self._shards.append(self._folder / f"{self._split}-{len(self._shards):05d}.part")
-        return _RowWriter(self._shards[-1], self._schema)
+        return RowWriter(self._shards[-1], self._schema)
 
 
-@dataclass
-class _RowWriter:
-    """Rows to Parquet, at most ``ROW_GROUP`` or 64 MB of pictures held."""
-
-    file: Path
-    schema: pa.Schema
-    _rows: list[dict[str, Any]] = field(default_factory=list)
-    _bytes: int = 0
-
-    def __post_init__(self) -> None:
-        self._writer = pq.ParquetWriter(
-            self.file, self.schema, compression="zstd", use_dictionary=_REPEATED_COLUMNS
-        )
-
-    def add(self, row: dict[str, Any]) -> None:
-        self._rows.append(row)
-        self._bytes += sum(len(v["bytes"]) for v in row.values() if isinstance(v, dict) and "bytes" in v)
-        if len(self._rows) == ROW_GROUP or self._bytes > 64_000_000:
-            self._flush()
-
-    def close(self) -> None:
-        if self._rows:
-            self._flush()
-        self._writer.close()
-
-    def _flush(self) -> None:
-        self._writer.write_table(table_of(self._rows, self.schema))
-        self._rows, self._bytes = [], 0
+def _picture_bytes(table: pa.Table) -> int:
+    cells = (table[name].combine_chunks().field("bytes") for name in PICTURES)
+    return sum(len(cell.as_py() or b"") for cells_of_one in cells for cell in cells_of_one)
 
 
 def _check_split(split: str) -> str:

@@ -1,15 +1,18 @@
 """Formats: what is on disk, and how it becomes the canonical form and back.
 
 Each format is one module with ``TITLE``, ``TASKS`` (kinds of truth that it stores), ``CARRIES``, ``LAYOUT``,
-``sniff(path)``, ``read(path)`` and ``write(dataset, target)``; one that can only be read has ``INSTEAD``,
-which says what to write in its place, and no ``write``. Where its files can be predictions it has
-``read_predictions(path, truth)`` and, where much of that needs no truth, ``read_ahead(path)``, whose result
-``read_predictions(path, truth, ahead)`` asks for. ``PREDICTIONS`` names the file or folder of predictions,
-by task, where these are scored as what they were made of; they are written by ``write_predictions`` if there
-is one, else like truth. Where it depends on the data whether a feature is carried: ``LOSES``, feature ->
-function that counts what a sample would lose, or a class that is called so and made anew for each split; of a
-feature of the data set as a whole (``LISTERS`` of :mod:`segbench.losses`), a function that names what the
-data set would lose. Where it writes beside its target, ``outputs(target)``.
+``sniff(path)``, ``read(path)`` and ``write(dataset, target, *, images, pen)``, which has the pen
+(:mod:`segbench.canonical.pen`) write each sample and joins what that returns; one that can only be read has
+``INSTEAD``, which says what to write in its place, and no ``write``. Where its files can be predictions it
+has ``read_predictions(path, truth)`` and, where much of that needs no truth, ``read_ahead(path)``, whose
+result ``read_predictions(path, truth, ahead)`` asks for. ``PREDICTIONS`` names the file or folder of
+predictions, by task, where these are scored as what they were made of; they are written by
+``write_predictions`` if there is one, else like truth. Where it depends on the data whether a feature is
+carried: ``LOSES``, feature -> function that counts what a sample would lose, or a class whose
+``look(sample)`` returns what ``count`` of one instance a split adds up
+(:class:`segbench.losses.RepeatedIds`); of a feature of the data set as a whole (``LISTERS`` of
+:mod:`segbench.losses`), a function that names what the data set would lose. Where it writes beside its
+target, ``outputs(target)``.
 Adding one is a file, its test and a line in ``FORMATS``.
 
 A path is recognised in two steps, so that tens of formats cost no time: what an :class:`Entry` says of names
@@ -19,6 +22,7 @@ alone, and then ``sniff`` of the modules that are left.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -218,8 +222,11 @@ def open_dataset(
     UsageError
         When the format, the split or an option is unknown.
     """
-    module = load_format(format or sniff(path))
+    name = format or sniff(path)
+    module = load_format(name)
     dataset: Dataset = module.read(Path(path), **_checked(module.read, options))
+    again = partial(open_dataset, Path(path).absolute(), format=name, options=options)
+    dataset.opened_by(again)
     return dataset if split is None else dataset.split(split)
 
 

@@ -6,16 +6,13 @@ files with ``reduce_zero_label``; here no id is moved: the value 1 is the class 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from segbench.canonical.atomic import replace_folder
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.images import encode_labels
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
-from segbench.canonical.sample import Sample
 from segbench.errors import DataError
 from segbench.formats import label_maps
 from segbench.formats.folders import find_ending, find_pictures
@@ -104,7 +101,7 @@ def write(
     target: Path,
     *,
     images: str = "link",
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> None:
     """Write ``annotations`` and ``images`` with a folder a split, and ``objectInfo150.txt``.
 
@@ -115,11 +112,9 @@ def write(
     """
     check_mode(images)
     chosen = _choose(dataset.categories)
-    with replace_folder(target) as folder:
-        for at in label_maps.places(dataset, progress):
-            data = encode_labels(label_maps.paint(at.sample, chosen, VOID))
-            place(folder / f"annotations/{at.split}/{at.stem}.png", data)
-            label_maps.put_picture(folder / "images" / at.split, at, images)
+    with pen.folder(target) as folder:
+        put = label_maps.MapWriter(folder / "annotations", folder / "images", images, chosen, VOID)
+        label_maps.put_all(dataset, pen, put)
         rows = _OWN if chosen.own else chosen.rows
         lines = [f"{row.value}\t0\t0\t0\t{row.name}\n" for row in rows if row is not None]
         place(folder / _INFO, ("Idx\tRatio\tTrain\tVal\tName\n" + "".join(lines)).encode())

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from segbench.canonical.atomic import replace_folder
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_labels, encode_words
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample, Segment
 from segbench.errors import DataError
@@ -29,7 +30,7 @@ from segbench.formats.bdd100k_labels import (
 from segbench.formats.flatten import Flat, flatten
 from segbench.formats.label_maps import Chosen, Written
 from segbench.formats.pictures import picture_name, place_picture
-from segbench.formats.sequences import in_videos, loses_place
+from segbench.formats.sequences import InVideo, loses_place, put_videos
 from segbench.formats.value_maps import Numbering
 
 _OBJECTS = Numbering(base=65_536, first=1, bare="zero")
@@ -41,7 +42,7 @@ def write(
     target: Path,
     *,
     images: str = "link",
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> None:
     """Write the annotations of one task, pictures, and ``config.toml`` where classes are not BDD100K's.
 
@@ -56,32 +57,45 @@ def write(
     check_mode(images)
     name = _task(dataset.categories, dataset[0]) if len(dataset) else "ins_seg"
     chosen = _choose(dataset.categories, name)
-    with replace_folder(target) as folder:
-        for sample, below in _places(dataset, name, progress):
-            if _task(dataset.categories, sample) != name:
-                raise DataError(
-                    "is in a video, or is not, unlike the first image; choose one kind of them",
-                    image_id=sample.image_id, field="video_id",
-                )  # fmt: skip
-            task = TASKS[name]
-            png = _png(sample, chosen, task.void)
-            place(folder / "labels" / task.folders[0] / task.form / f"{below}.png", png)
-            suffix = PurePosixPath(picture_name(sample)).suffix
-            place_picture(folder / "images" / task.pictures[0] / f"{below}{suffix}", sample, images)
+    with pen.folder(target) as folder:
+        put = _Put(folder, images, dataset.categories, name, chosen)
+        if name == "seg_track":
+            deque(put_videos(dataset, pen, put.frame), maxlen=0)
+        else:
+            label_maps.put_all(dataset, pen, put.picture)
         if not chosen.own:
             place(folder / CONFIG, dump_config(dataset.categories, chosen))
 
 
-def _places(
-    dataset: Dataset, task: str, progress: Callable[[Iterator[Sample]], Iterator[Sample]]
-) -> Iterator[tuple[Sample, str]]:
-    """Samples, and the path of their files without suffix, from that of the split."""
-    if task == "seg_track":
-        for frame in in_videos(dataset, progress):
-            yield frame.sample, f"{frame.split}/{frame.video}/{frame.video}-{frame.number + 1:07d}"
-    else:
-        for at in label_maps.places(dataset, progress):
-            yield at.sample, f"{at.split}/{at.stem}"
+@dataclass(frozen=True, slots=True)
+class _Put:
+    """Writes the map and the picture of a sample."""
+
+    folder: Path
+    images: str
+    categories: Categories
+    task: str
+    chosen: Chosen
+
+    def frame(self, at: InVideo) -> None:
+        """Write a frame of a video."""
+        self._put(at.sample, f"{at.split}/{at.video}/{at.video}-{at.number + 1:07d}")
+
+    def picture(self, at: label_maps.Place) -> None:
+        """Write a picture by itself."""
+        self._put(at.sample, f"{at.split}/{at.stem}")
+
+    def _put(self, sample: Sample, below: str) -> None:
+        if _task(self.categories, sample) != self.task:
+            raise DataError(
+                "is in a video, or is not, unlike the first image; choose one kind of them",
+                image_id=sample.image_id, field="video_id",
+            )  # fmt: skip
+        task = TASKS[self.task]
+        png = _png(sample, self.chosen, task.void)
+        place(self.folder / "labels" / task.folders[0] / task.form / f"{below}.png", png)
+        suffix = PurePosixPath(picture_name(sample)).suffix
+        place_picture(self.folder / "images" / task.pictures[0] / f"{below}{suffix}", sample, self.images)
 
 
 def _png(sample: Sample, chosen: Chosen, void: int) -> bytes:

@@ -7,7 +7,6 @@ data set's own ``label_colors.txt`` (Brostow et al., Pattern Recognition Letters
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -15,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.canonical import images as codec
-from segbench.canonical.atomic import replace_folder
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
-from segbench.canonical.sample import ImageFile, Sample
+from segbench.canonical.sample import ImageFile
 from segbench.errors import DataError
 from segbench.formats import label_maps
 from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
 from segbench.formats.label_lists import CAMVID_11, CAMVID_31
-from segbench.formats.label_maps import MAP, Chosen, Values, Written
+from segbench.formats.label_maps import MAP, Chosen, Place, Values, Written
 from segbench.formats.pictures import read_text
 from segbench.formats.png_write import write as write_predictions
 from segbench.formats.voc_labels import COLORS
@@ -119,7 +118,7 @@ def write(
     target: Path,
     *,
     images: str = "link",
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> None:
     """Write maps of the 11 classes where all categories are among these; else pictures in colours.
 
@@ -133,16 +132,18 @@ def write(
     check_mode(images)
     chosen = _choose(dataset.categories)
     indexed = _is_indexed(dataset.categories)
-    void = VOID if indexed else 255
-    with replace_folder(target) as folder:
-        for at in label_maps.places(dataset, progress):
-            runs = label_maps.paint(at.sample, chosen, void)
-            data = codec.encode_labels(runs) if indexed else _in_colors(runs.to_map(), chosen)
-            place(folder / f"{at.split}{_ANNOT}/{at.stem}.png", data)
-            label_maps.put_picture(folder / at.split, at, images)
+    with pen.folder(target) as folder:
+        label_maps.put_all(dataset, pen, partial(_put, folder, images, chosen, indexed))
         if not indexed:
             rows = [(0, 0, 0, "Void"), *((*(row.color or ()), row.name) for row in chosen.rows if row)]
             place(folder / _COLORS, "".join(" ".join(map(str, row)) + "\n" for row in rows).encode())
+
+
+def _put(folder: Path, images: str, chosen: Chosen, indexed: bool, at: Place) -> None:
+    runs = label_maps.paint(at.sample, chosen, VOID if indexed else 255)
+    data = codec.encode_labels(runs) if indexed else _in_colors(runs.to_map(), chosen)
+    place(folder / f"{at.split}{_ANNOT}/{at.stem}.png", data)
+    label_maps.put_picture(folder / at.split, at, images)
 
 
 def _annotations(path: Path) -> list[Path]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from segbench.canonical.atomic import replace_folder
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_labels
 from segbench.canonical.paths import check_name
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
 from segbench.formats.cityscapes_labels import (
@@ -46,7 +47,7 @@ def write(
     target: Path,
     *,
     images: str = "link",
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> None:
     """Write ``gtFine`` and ``leftImg8bit``, and ``labels.json`` where labels are not Cityscapes' own.
 
@@ -58,17 +59,31 @@ def write(
         When two files would have one name, or a picture is missing.
     """
     check_mode(images)
-    chosen, taken = _labels_of(dataset.categories), Names()
-    with replace_folder(target) as folder:
-        for split, sample in zip(in_splits(dataset.splits), progress(iter(dataset)), strict=True):
-            name = taken.take(f"{split}/{_name(sample)}", sample)
-            for ending, data in _files(sample, chosen):
-                place(folder / f"gtFine/{name}_gtFine_{ending}", data)
-            suffix = PurePosixPath(picture_name(sample)).suffix
-            place_picture(folder / f"leftImg8bit/{name}_leftImg8bit{suffix}", sample, images)
+    chosen = _labels_of(dataset.categories)
+    with pen.folder(target) as folder:
+        put = _Put(folder, in_splits(dataset.splits), images, chosen)
+        Names().take_all(pen.each(dataset, put), dataset.image_ids)
         if not chosen.own:
             rows = to_rows(label for label in chosen.labels if label is not None)
             place(folder / "labels.json", dump_json(rows, indent=1))
+
+
+@dataclass(frozen=True, slots=True)
+class _Put:
+    """Writes the maps and the picture of a sample; returns the beginning of their names."""
+
+    folder: Path
+    splits: Sequence[str]
+    images: str
+    chosen: Chosen
+
+    def __call__(self, index: int, sample: Sample) -> str:
+        name = f"{self.splits[index]}/{_name(sample)}"
+        for ending, data in _files(sample, self.chosen):
+            place(self.folder / f"gtFine/{name}_gtFine_{ending}", data)
+        suffix = PurePosixPath(picture_name(sample)).suffix
+        place_picture(self.folder / f"leftImg8bit/{name}_leftImg8bit{suffix}", sample, self.images)
+        return name
 
 
 def _name(sample: Sample) -> str:

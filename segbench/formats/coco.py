@@ -8,7 +8,7 @@ here, not a box; results for an image that the truth lacks are refused with the 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.canonical.atomic import replace_file
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.sample import Sample
 from segbench.formats import coco_common as common
 from segbench.formats import coco_fields as fields
@@ -124,13 +124,13 @@ def read(path: Path, *, images: Path | None = None) -> Dataset:
     )
 
 
-def write(dataset: Dataset, target: Path, *, images: str = "link", progress: layout.Progress = iter) -> None:
+def write(dataset: Dataset, target: Path, *, images: str = "link", pen: Pen = PLAIN) -> None:
     """Write an instances file (``*.json``), or a folder in COCO's layout; whole or not at all.
 
     Annotation ids are kept where they are unique in the data set; else all are numbered from 1, and the
     source's id stands beside them as ``source_id``.
     """
-    layout.write_layout(dataset, target, KIND, write_json, images=images, progress=progress)
+    layout.write_layout(dataset, target, KIND, write_json, images=images, pen=pen)
 
 
 def numpy_order(ids: Sequence[int | str]) -> list[int]:
@@ -230,31 +230,66 @@ class Rows:
         return write_segments(sample, self.dataset.categories, source_id)
 
 
+@dataclass(frozen=True, slots=True)
+class _Put:
+    """Puts the picture of a sample in its place; returns its name, all ids and the JSON of what is written.
+
+    The JSON of an annotation is cut in two where its id stands, which may have to be another one.
+    """
+
+    rows: Rows
+    pictures: layout.Pictures
+
+    def __call__(self, _: int, sample: Sample) -> tuple[layout.Placed, list[int], str, list[str]]:
+        placed, image_id = self.pictures.put(sample), sample.image_id
+        image = out.dumps(self.rows.image(sample), "image", image_id)
+        lines = [_cut(row, image_id) for row in self.rows.annotations(sample)]
+        return placed, [s.id for s in sample.segments], image, lines
+
+
+def _cut(row: dict[str, Any], image_id: str) -> str:
+    """The id of an annotation, and its JSON before and after that, which have no tab."""
+    keys, field = list(row), f"annotation {row['id']}"
+    at = keys.index("id")
+    before, after = ({key: row[key] for key in part} for part in (keys[:at], keys[at + 1 :]))
+    head = out.dumps(before, field, image_id)[1:-1] + ", " * bool(before)
+    return f"{row['id']}\t{head}\t{out.dumps(after, field, image_id)[1:]}"
+
+
 def write_json(
-    dataset: Dataset, target: Path, progress: layout.Progress, make: Callable[[Dataset, bool], Rows] = Rows
+    dataset: Dataset,
+    target: Path,
+    pen: Pen,
+    pictures: layout.Pictures,
+    make: Callable[[Dataset, bool], Rows] = Rows,
 ) -> None:
     """Write one JSON of the rows that ``make`` of the data set, and whether ids are text, gives."""
-    rows = make(dataset, out.has_string_ids(dataset))
-    ids = array("q")
+    put = _Put(make(dataset, out.has_string_ids(dataset)), pictures)
+    ids, taken = array("q"), layout.Taken()
 
-    def images() -> Iterator[dict[str, Any]]:
-        for sample in dataset:
-            ids.extend(s.id for s in sample.segments)
-            yield rows.image(sample)
-
-    def annotations() -> Iterator[dict[str, Any]]:
-        renumber = bool(_doubts(ids))
-        number = 0
-        for sample in progress(iter(dataset)):
-            for row in rows.annotations(sample):
-                number += 1
-                yield {out.SOURCE_ID: row["id"]} | row | {"id": number} if renumber else row
+    def images(spool: out.Spool) -> Iterator[str]:
+        rows = zip(dataset.image_ids, pen.each(dataset, put), strict=True)
+        for image_id, (placed, own, image, lines) in rows:
+            taken.add(placed, image_id)
+            ids.extend(own)
+            for line in lines:
+                spool.add(line)
+            yield image
 
     with (
-        replace_file(target) as part,
+        pen.file(target) as part,
+        out.Spool(part.parent) as spool,
         part.open("w", encoding="utf-8") as handle,
         out.JsonObject(handle) as json_object,
     ):
         out.write_header(json_object, dataset)
-        json_object.items("images", images())
-        json_object.items("annotations", annotations())
+        json_object.texts("images", images(spool))
+        json_object.texts("annotations", _numbered(spool, renumber=bool(_doubts(ids))))
+
+
+def _numbered(lines: Iterable[str], *, renumber: bool) -> Iterator[str]:
+    """Put annotations together: with their ids, or with others where these repeat."""
+    for number, line in enumerate(lines, 1):
+        own, head, tail = line.split("\t")
+        source = f'"{out.SOURCE_ID}": {own}, ' if renumber else ""
+        yield f'{{{source}{head}"id": {number if renumber else own}, {tail}'

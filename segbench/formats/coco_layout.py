@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
-from itertools import islice
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from segbench.canonical.atomic import replace_folder
 from segbench.canonical.dataset import Dataset, concat
 from segbench.canonical.paths import check_name, inside
+from segbench.canonical.pen import Pen
 from segbench.canonical.place import check_mode, place_image
 from segbench.canonical.sample import Sample
 from segbench.errors import DataError, UsageError
-
-Progress = Callable[[Iterator[Sample]], Iterator[Sample]]
 
 
 def is_layout(path: Path, kind: str) -> bool:
@@ -45,10 +42,10 @@ def write_layout(
     dataset: Dataset,
     target: Path,
     kind: str,
-    write: Callable[[Dataset, Path, Progress], None],
+    write: Callable[[Dataset, Path, Pen, Pictures], None],
     *,
     images: str,
-    progress: Progress,
+    pen: Pen,
 ) -> None:
     """Write one JSON, where the target is named ``*.json``, or the whole folder with its pictures.
 
@@ -65,47 +62,62 @@ def write_layout(
             raise UsageError(
                 f"{target} holds one split; choose one of {', '.join(dataset.splits)}, or name a folder"
             )
-        write(dataset, target, progress)
+        write(dataset, target, pen, Pictures(None))
         return
-    with replace_folder(target) as folder:
-        samples = progress(iter(dataset))
-        for split, count in dataset.splits.items():
+    with pen.folder(target) as folder:
+        for split in dataset.splits:
             check_name(split, file=dataset.path, field="split")
-            pictures = _Pictures(folder / split, images)
-            shown = partial(pictures.placing, islice(samples, count))
-            write(dataset.split(split), folder / "annotations" / f"{kind}_{split}.json", shown)
+            pictures = Pictures(None if images == "none" else folder / split, images)
+            write(dataset.split(split), folder / "annotations" / f"{kind}_{split}.json", pen, pictures)
 
 
-class _Pictures:
-    """The folder of pictures of one split."""
+Placed = tuple[str, str | None] | None
+"""Name and original of a picture that was put in its place."""
 
-    def __init__(self, folder: Path, images: str) -> None:
-        self._folder = folder
-        self._images = images
-        self._taken: dict[str, Path | None] = {}
 
-    def placing(self, samples: Iterator[Sample], _: Iterator[Sample]) -> Iterator[Sample]:
-        """Pass these samples on, instead of the split's own, putting each picture in its place on the way."""
-        for sample in samples:
-            if self._images != "none":
-                self._place(sample)
-            yield sample
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The folder of pictures of one split, None where none are written."""
 
-    def _place(self, sample: Sample) -> None:
+    folder: Path | None
+    images: str = "link"
+
+    def put(self, sample: Sample) -> Placed:
+        """Put the picture of a sample in its place."""
         image = sample.image_file
-        if image is None:
+        if self.folder is None or image is None:
+            return None
+        put_picture(
+            inside(self.folder, image.name, image_id=sample.image_id, field="file_name"), sample, self.images
+        )
+        return image.name, None if image.path is None else str(image.path)
+
+
+class Taken:
+    """Names of pictures; one may stand again where it is the same file."""
+
+    def __init__(self) -> None:
+        self._originals: dict[str, str | None] = {}
+
+    def add(self, placed: Placed, image_id: str) -> None:
+        """Take the name of a picture that :meth:`Pictures.put` has put in its place.
+
+        Raises
+        ------
+        DataError
+            When another one has it, or one that differs in case alone.
+        """
+        if placed is None:
             return
-        file = inside(self._folder, image.name, image_id=sample.image_id, field="file_name")
-        key = image.name.casefold()
-        if key not in self._taken:
-            put_picture(file, sample, self._images)
-        elif image.path is None or self._taken[key] != image.path:
+        name, original = placed
+        key = name.casefold()
+        if key in self._originals and (original is None or self._originals[key] != original):
             raise DataError(
-                f"two images are called {image.name!r} (or differ in case alone)",
-                image_id=sample.image_id,
+                f"two images are called {name!r} (or differ in case alone)",
+                image_id=image_id,
                 field="file_name",
             )
-        self._taken[key] = image.path
+        self._originals[key] = original
 
 
 def put_picture(file: Path, sample: Sample, images: str) -> None:

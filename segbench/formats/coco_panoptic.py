@@ -19,6 +19,7 @@ from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import decode_segment_runs
 from segbench.canonical.paths import inside, read_bytes
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.sample import Sample, Segment
 from segbench.errors import DataError
 from segbench.formats import coco_common as common
@@ -158,12 +159,12 @@ def read_predictions(path: Path, truth: Dataset, *, maps: Path | None = None) ->
     )
 
 
-def write(dataset: Dataset, target: Path, *, images: str = "link", progress: layout.Progress = iter) -> None:
+def write(dataset: Dataset, target: Path, *, images: str = "link", pen: Pen = PLAIN) -> None:
     """Write a panoptic file (``*.json``) and beside it the folder of its PNGs, or a folder in COCO's layout.
 
     Instances are merged into one map by their policy of overlaps (see :mod:`segbench.formats.coco_merge`).
     """
-    layout.write_layout(dataset, target, KIND, write_json, images=images, progress=progress)
+    layout.write_layout(dataset, target, KIND, write_json, images=images, pen=pen)
 
 
 def _once(path: Path) -> Callable[[int, dict[str, Any]], None]:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from segbench.canonical.atomic import replace_file
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode
 from segbench.canonical.sample import Sample, Segment
 from segbench.formats import coco_write as out
-from segbench.formats.coco_layout import Progress
 
 
-def write_predictions(
-    dataset: Dataset, target: Path, *, images: str = "none", progress: Progress = iter
-) -> None:
+def write_predictions(dataset: Dataset, target: Path, *, images: str = "none", pen: Pen = PLAIN) -> None:
     """Write instances with their scores as ``[{"image_id", "category_id", "segmentation", "score"}, …]``.
 
     Masks are run lengths, and boxes are left to be those of the masks. ``images`` are never written.
@@ -27,27 +25,28 @@ def write_predictions(
         When a segment has no mask that can be drawn.
     """
     check_mode(images)
-    string_ids = out.has_string_ids(dataset)
-    with replace_file(target) as part, part.open("w", encoding="utf-8") as handle:
+    put = partial(_results, dataset.categories, out.has_string_ids(dataset))
+    with pen.file(target) as part, part.open("w", encoding="utf-8") as handle:
         separator = "["
-        for sample in progress(iter(dataset)):
-            for row in _results(sample, dataset.categories, string_ids):
-                handle.write(f"{separator}\n{out.dumps(row, 'score')}")
+        for results in pen.each(dataset, put):
+            for text in results:
+                handle.write(f"{separator}\n{text}")
                 separator = ","
         handle.write("[]\n" if separator == "[" else "\n]\n")
 
 
-def _results(sample: Sample, categories: Categories, string_ids: bool) -> list[dict[str, Any]]:
-    source_id = out.source_id(sample.image_id, string_ids)
-    return [
+def _results(categories: Categories, string_ids: bool, _: int, sample: Sample) -> list[str]:
+    """The JSON of each result of an image."""
+    rows = (
         {
-            "image_id": source_id,
+            "image_id": out.source_id(sample.image_id, string_ids),
             "category_id": categories[segment.category_id].key,
             "segmentation": _mask(segment, sample),
             "score": segment.score,
         }
         for segment in sample.segments
-    ]
+    )
+    return [out.dumps(row, "score", sample.image_id) for row in rows]
 
 
 def _mask(segment: Segment, sample: Sample) -> dict[str, Any]:

@@ -6,16 +6,15 @@ Source: the README of ``nightrome/cocostuff`` and its ``labels.txt``: labels 1 t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from segbench.canonical.atomic import replace_folder
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.images import encode_labels
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
-from segbench.canonical.sample import ImageFile, Sample
+from segbench.canonical.sample import ImageFile
 from segbench.errors import DataError
 from segbench.formats import label_maps
 from segbench.formats.folders import find_ending, find_pictures
@@ -85,7 +84,7 @@ def write(
     target: Path,
     *,
     images: str = "link",
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> None:
     """Write ``stuffthingmaps`` and ``images`` with a folder a split, and ``labels.txt`` where not its own.
 
@@ -96,11 +95,9 @@ def write(
     """
     check_mode(images)
     chosen = _choose(dataset.categories)
-    with replace_folder(target) as folder:
-        for at in label_maps.places(dataset, progress):
-            data = encode_labels(label_maps.paint(at.sample, chosen, VOID))
-            place(folder / f"stuffthingmaps/{at.split}/{at.stem}.png", data)
-            label_maps.put_picture(folder / "images" / at.split, at, images)
+    with pen.folder(target) as folder:
+        put = label_maps.MapWriter(folder / "stuffthingmaps", folder / "images", images, chosen, VOID)
+        label_maps.put_all(dataset, pen, put)
         if not chosen.own:
             rows = [f"{row.value + 1}: {row.name}\n" for row in chosen.rows if row is not None]
             place(folder / "labels.txt", ("0: unlabeled\n" + "".join(rows)).encode())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryFile
 from typing import IO, Any
 
 from segbench.canonical.categories import Categories
@@ -54,9 +55,38 @@ class JsonObject:
             self._handle.write((",\n" if i else "\n") + dumps(item, f"{name}[{i}]"))
         self._handle.write("]")
 
+    def texts(self, name: str, texts: Iterable[str]) -> None:
+        """Write one member that is a list of what is JSON already."""
+        self._key(name)
+        self._handle.write("[")
+        for i, text in enumerate(texts):
+            self._handle.write((",\n" if i else "\n") + text)
+        self._handle.write("]")
+
     def _key(self, name: str) -> None:
         self._handle.write(("{\n" if self._first else ",\n") + json.dumps(name) + ": ")
         self._first = False
+
+
+class Spool:
+    """Lines of text put aside on the disk, to be read again when all are known."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = TemporaryFile("w+", encoding="utf-8", newline="\n", dir=folder)  # noqa: SIM115 - closed at the end of the spool
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, line: str) -> None:
+        """Put a line aside, which holds no line break, as no JSON of one line does."""
+        self._file.write(line + "\n")
+
+    def __iter__(self) -> Iterator[str]:
+        self._file.seek(0)
+        return (line.removesuffix("\n") for line in self._file)
 
 
 def write_header(out: JsonObject, dataset: Dataset, categories: Categories | None = None) -> None:
@@ -129,11 +159,10 @@ def short(value: float) -> float | int:
     return int(value) if float(value).is_integer() else value
 
 
-def dumps(value: Any, field: str) -> str:
-    """Return JSON, without NaN; DataError where there is one."""
+def dumps(value: Any, field: str, image_id: str | None = None) -> str:
+    """Return JSON on one line, without NaN; DataError where there is one."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except ValueError:
-        raise DataError(
-            "holds NaN or an infinite number, which is no JSON; mend the source", field=field
-        ) from None
+        message = "holds NaN or an infinite number, which is no JSON; mend the source"
+        raise DataError(message, image_id=image_id, field=field) from None

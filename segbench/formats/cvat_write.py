@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element
 
-from segbench.canonical.atomic import replace_file, replace_folder
 from segbench.canonical.categories import Categories
 from segbench.canonical.colors import to_hex
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode
 from segbench.canonical.sample import Sample
 from segbench.formats.cvat_elements import kept_groups, write_shapes
@@ -24,9 +23,7 @@ from segbench.formats.drawn import (
     stated_beside,
 )
 from segbench.formats.pictures import Names, in_splits, picture_name, place_picture
-from segbench.formats.xml_file import Node, to_element, write_document
-
-Progress = Callable[[Iterator[Sample]], Iterator[Sample]]
+from segbench.formats.xml_file import Node, child_text, write_document
 
 
 def count_untold(sample: Sample, _: Categories) -> int:
@@ -59,7 +56,7 @@ LOSES = {
 }
 
 
-def write(dataset: Dataset, target: Path, *, images: str = "link", progress: Progress = iter) -> None:
+def write(dataset: Dataset, target: Path, *, images: str = "link", pen: Pen = PLAIN) -> None:
     """Write one XML (``*.xml``), or ``annotations.xml`` and ``images``; several splits are subsets.
 
     Objects are stacked in the order of the data set.
@@ -73,37 +70,46 @@ def write(dataset: Dataset, target: Path, *, images: str = "link", progress: Pro
     check_mode(images)
     check_names(dataset.categories)
     if target.suffix.lower() == ".xml":
-        _write_xml(dataset, target, progress(iter(dataset)), Names())
+        _write_xml(dataset, target, pen, None, "none")
         return
-    with replace_folder(target) as folder:
-        several = len(dataset.splits) > 1
-
-        def placing() -> Iterator[Sample]:
-            for split, sample in zip(in_splits(dataset.splits), progress(iter(dataset)), strict=True):
-                name = picture_name(sample)
-                place_picture(folder / "images" / (f"{split}/{name}" if several else name), sample, images)
-                yield sample
-
-        _write_xml(dataset, folder / "annotations.xml", placing(), Names())
+    with pen.folder(target) as folder:
+        _write_xml(dataset, folder / "annotations.xml", pen, folder / "images", images)
 
 
-def _write_xml(dataset: Dataset, file: Path, samples: Iterator[Sample], taken: Names) -> None:
-    several = list(dataset.splits) != ["train"]
+def _write_xml(dataset: Dataset, file: Path, pen: Pen, pictures: Path | None, images: str) -> None:
+    taken, put = Names(), _Put(dataset, in_splits(dataset.splits), pictures, images)
 
-    def elements() -> Iterator[Element]:
-        where: dict[str, Any] = {"file": dataset.path}
-        yield to_element(["version", {}, "1.1", []])
+    def children() -> Iterator[str]:
+        yield child_text(["version", {}, "1.1", []])
         for node in _meta(dataset):
-            yield to_element(node, field="meta", **where)
-        for at, (split, sample) in enumerate(zip(in_splits(dataset.splits), samples, strict=True)):
-            name = picture_name(sample)
-            taken.take(f"{split}/{name}", sample)
-            given = {"id": str(at), "name": name} | ({"subset": split} if several else {})
-            node = _image(sample, dataset.categories, given)
-            yield to_element(node, image_id=sample.image_id, **where)
+            yield child_text(node, field="meta", file=dataset.path)
+        for image_id, (name, text) in zip(dataset.image_ids, pen.each(dataset, put), strict=True):
+            taken.take(name, image_id)
+            yield text
 
-    with replace_file(file) as part, part.open("w", encoding="utf-8") as handle:
-        write_document(handle, "annotations", elements())
+    with pen.file(file) as part, part.open("w", encoding="utf-8") as handle:
+        write_document(handle, "annotations", children())
+
+
+class _Put:
+    """Writes the picture of a sample where there is a folder for it; returns its name and ``<image>``."""
+
+    def __init__(self, dataset: Dataset, splits: Sequence[str], pictures: Path | None, images: str) -> None:
+        self._categories, self._path = dataset.categories, dataset.path
+        self._splits, self._pictures, self._images = splits, pictures, images
+        self._several, self._told = len(dataset.splits) > 1, list(dataset.splits) != ["train"]
+
+    def __call__(self, index: int, sample: Sample) -> tuple[str, str]:
+        split, name = self._splits[index], picture_name(sample)
+        if self._pictures is not None:
+            place_picture(
+                self._pictures / split / name if self._several else self._pictures / name,
+                sample,
+                self._images,
+            )
+        given = {"id": str(index), "name": name} | ({"subset": split} if self._told else {})
+        node = _image(sample, self._categories, given)
+        return f"{split}/{name}", child_text(node, image_id=sample.image_id, file=self._path)
 
 
 def _image(sample: Sample, categories: Categories, given: dict[str, str]) -> Node:

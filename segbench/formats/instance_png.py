@@ -6,7 +6,7 @@ masks may overlap. Where there are several categories, each is a folder in ``mas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 
 from segbench.canonical import images as codec
-from segbench.canonical.atomic import replace_folder
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.paths import check_name
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import ImageFile, Sample, Segment
 from segbench.errors import DataError
 from segbench.formats.drawn import drawn_segments
 from segbench.formats.folders import Frame, find_ending, open_frames, read_file
-from segbench.formats.label_maps import places, put_picture
+from segbench.formats.label_maps import Place, put_all, put_picture
 from segbench.formats.pictures import SUFFIXES, find_files, picture_size, read_text
 
 __all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "sniff", "write"]
@@ -95,7 +95,7 @@ def write(
     target: Path,
     *,
     images: str = "link",
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> None:
     """Write a folder for each picture, below one for its split; and ``categories.txt``.
 
@@ -107,23 +107,27 @@ def write(
     check_mode(images)
     names = _folder_names(dataset.categories)
     alone = len(names) == 1 and names[0] == OBJECT
-    with replace_folder(target) as folder:
-        for at in places(dataset, progress):
-            root = folder / at.split / at.stem
-            (root / "masks").mkdir(parents=True, exist_ok=True)
-            taken: set[str] = set()
-            for segment, rle in drawn_segments(at.sample, dataset.categories, stuff=True):
-                if rle is None:
-                    continue
-                name = f"{_file_name(segment)}.png"
-                name = name if alone else f"{names[segment.category_id]}/{name}"
-                if name.casefold() in taken:
-                    raise at.sample.error(f"two masks would be called {name!r}", f"segment {segment.id}")
-                taken.add(name.casefold())
-                place(root / "masks" / name, codec.encode_labels(rle.to_mask() * np.uint8(_INSIDE)))
-            put_picture(root / "images", at, images)
+    with pen.folder(target) as folder:
+        put_all(dataset, pen, partial(_put, folder, images, dataset.categories, None if alone else names))
         text = "".join(f"{c.name}\n" for c in dataset.categories)
         place(folder / _LIST, text.encode())
+
+
+def _put(folder: Path, images: str, categories: Categories, names: list[str] | None, at: Place) -> None:
+    """Write the masks of a picture, each in the folder of its category if these have ``names``."""
+    root = folder / at.split / at.stem
+    (root / "masks").mkdir(parents=True, exist_ok=True)
+    taken: set[str] = set()
+    for segment, rle in drawn_segments(at.sample, categories, stuff=True):
+        if rle is None:
+            continue
+        name = f"{_file_name(segment)}.png"
+        name = name if names is None else f"{names[segment.category_id]}/{name}"
+        if name.casefold() in taken:
+            raise at.sample.error(f"two masks would be called {name!r}", f"segment {segment.id}")
+        taken.add(name.casefold())
+        place(root / "masks" / name, codec.encode_labels(rle.to_mask() * np.uint8(_INSIDE)))
+    put_picture(root / "images", at, images)
 
 
 def _file_name(segment: Segment) -> str:

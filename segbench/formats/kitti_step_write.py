@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from segbench.canonical.atomic import replace_folder
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_segment_map
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
 from segbench.formats.cityscapes_labels import (
@@ -27,7 +27,7 @@ from segbench.formats.cityscapes_labels import (
 from segbench.formats.flatten import flatten
 from segbench.formats.labelled_maps import LabelWriter
 from segbench.formats.plain_json import dump_json
-from segbench.formats.sequences import count_tracks, in_videos, value_of_track
+from segbench.formats.sequences import InVideo, count_tracks, put_videos, value_of_track
 from segbench.formats.value_maps import Numbering
 
 NUMBERING = Numbering(base=1000, first=1, bare="zero", largest=254_999)
@@ -62,7 +62,7 @@ def write(
     target: Path,
     *,
     images: str = "link",
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> None:
     """Write ``panoptic_maps`` and ``images``, and ``labels.json`` where classes are not KITTI-STEP's 19.
 
@@ -75,16 +75,19 @@ def write(
     """
     check_mode(images)
     chosen = _labels_of(dataset.categories)
-    with replace_folder(target) as folder:
-        for at in in_videos(dataset, progress):
-            flat = flatten(at.sample)
-            colors = [None if v is None else _color(v) for v in _WRITER.values(flat, chosen)]
-            data = encode_segment_map(flat.painted(colors, _color(VOID), np.int32))
-            place(folder / MAPS / at.split / f"{at.stem}.png", data)
-            at.put_picture(folder / PICTURES / at.split, images)
+    with pen.folder(target) as folder:
+        deque(put_videos(dataset, pen, partial(_put, folder, images, chosen)), maxlen=0)
         if not chosen.own:
             rows = to_rows(label for label in chosen.labels if label is not None)
             place(folder / LABELS_FILE, dump_json(rows, indent=1))
+
+
+def _put(folder: Path, images: str, chosen: Chosen, at: InVideo) -> None:
+    flat = flatten(at.sample)
+    colors = [None if v is None else _color(v) for v in _WRITER.values(flat, chosen)]
+    data = encode_segment_map(flat.painted(colors, _color(VOID), np.int32))
+    place(folder / MAPS / at.split / f"{at.stem}.png", data)
+    at.put_picture(folder / PICTURES / at.split, images)
 
 
 def _color(value: int) -> int:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from segbench.canonical.atomic import replace_folder
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_labels, encode_segment_map
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
 from segbench.formats import label_maps
@@ -41,7 +41,7 @@ def write(
     target: Path,
     *,
     images: str = "link",
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> None:
     """Write ``semantic``, ``semantic_rgb``, ``instance`` and ``image_2`` of each split.
 
@@ -54,14 +54,17 @@ def write(
     """
     check_mode(images)
     chosen = _labels_of(dataset.categories)
-    with replace_folder(target) as folder:
-        for at in label_maps.places(dataset, progress):
-            for kind, data in _maps(at.sample, chosen):
-                place(folder / at.split / kind / f"{at.stem}.png", data)
-            label_maps.put_picture(folder / at.split / PICTURES, at, images)
+    with pen.folder(target) as folder:
+        label_maps.put_all(dataset, pen, partial(_put, folder, images, chosen))
         if not chosen.own:
             rows = to_rows(label for label in chosen.labels if label is not None)
             place(folder / LABELS_FILE, dump_json(rows, indent=1))
+
+
+def _put(folder: Path, images: str, chosen: Chosen, at: label_maps.Place) -> None:
+    for kind, data in _maps(at.sample, chosen):
+        place(folder / at.split / kind / f"{at.stem}.png", data)
+    label_maps.put_picture(folder / at.split / PICTURES, at, images)
 
 
 def _maps(sample: Sample, chosen: Chosen) -> Iterator[tuple[str, bytes]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -14,6 +14,8 @@ from segbench.canonical import images as codec
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.paths import check_name
+from segbench.canonical.pen import Pen
+from segbench.canonical.place import place
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError
 from segbench.formats import png
@@ -220,25 +222,69 @@ class Place(NamedTuple):
         return PurePosixPath(picture_name(self.sample)).suffix
 
 
-def places(dataset: Dataset, progress: Callable[[Iterator[Sample]], Iterator[Sample]]) -> Iterator[Place]:
-    """Yield samples with the split and stem that name their files; a split stands once in it.
+@dataclass(frozen=True, slots=True)
+class _Put:
+    """Writes a sample at its place, and returns the name of that."""
+
+    splits: Sequence[str]
+    put: Callable[[Place], None]
+
+    def __call__(self, index: int, sample: Sample) -> str:
+        split = self.splits[index]
+        stem = picture_stem(sample).removeprefix(f"{split}/")
+        stem = check_name(stem.replace("/", "-"), image_id=sample.image_id, field="file_name")
+        self.put(Place(sample, split, stem))
+        return f"{split}/{stem}"
+
+
+def put_all(dataset: Dataset, pen: Pen, put: Callable[[Place], None]) -> None:
+    """Have every sample written, with the split and stem that name its files; a split stands once in it.
+
+    Parameters
+    ----------
+    dataset, pen
+        What is written, and with what.
+    put
+        Writes one; a function of a module, an object, or a partial of those.
 
     Raises
     ------
     DataError
         When two samples would have one name.
     """
-    taken = Names()
-    for split, sample in zip(in_splits(dataset.splits), progress(iter(dataset)), strict=True):
-        stem = picture_stem(sample).removeprefix(f"{split}/")
-        stem = check_name(stem.replace("/", "-"), image_id=sample.image_id, field="file_name")
-        taken.take(f"{split}/{stem}", sample)
-        yield Place(sample, split, stem)
+    Names().take_all(pen.each(dataset, _Put(in_splits(dataset.splits), put)), dataset.image_ids)
 
 
-def put_picture(folder: Path, place: Place, images: str, ending: str = "") -> None:
+@dataclass(frozen=True, slots=True)
+class MapWriter:
+    """Writes the map of a sample into ``<maps>/<split>``, and its picture into ``<pictures>/<split>``.
+
+    Attributes
+    ----------
+    maps, pictures
+        The folders.
+    images
+        How pictures are put there.
+    chosen, void
+        What :func:`paint` paints with.
+    """
+
+    maps: Path
+    pictures: Path
+    images: str
+    chosen: Chosen
+    void: int
+
+    def __call__(self, at: Place) -> None:
+        """Write one."""
+        data = codec.encode_labels(paint(at.sample, self.chosen, self.void))
+        place(self.maps / at.split / f"{at.stem}.png", data)
+        put_picture(self.pictures / at.split, at, self.images)
+
+
+def put_picture(folder: Path, at: Place, images: str, ending: str = "") -> None:
     """Put the picture of a sample into a folder, unless pictures are left out."""
-    place_picture(folder / f"{place.stem}{ending}{place.suffix}", place.sample, images)
+    place_picture(folder / f"{at.stem}{ending}{at.suffix}", at.sample, images)
 
 
 def losses(choose_for: Callable[[Categories], Chosen], read_key: Callable[[Written], int]) -> dict[str, Any]:

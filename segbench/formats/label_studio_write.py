@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 
-from segbench.canonical.atomic import replace_folder
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample, Segment
@@ -40,7 +40,6 @@ of what is no region."""
 CONFIG_KEY = "label_studio_config"
 """Key of ``Dataset.extra``: the text of the labelling configuration."""
 
-Progress = Callable[[Iterator[Sample]], Iterator[Sample]]
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
@@ -76,7 +75,7 @@ LOSES = {
 }
 
 
-def write(dataset: Dataset, target: Path, *, images: str = "link", progress: Progress = iter) -> None:
+def write(dataset: Dataset, target: Path, *, images: str = "link", pen: Pen = PLAIN) -> None:
     """Write ``tasks.json``, ``config.xml`` and ``images``.
 
     Objects of several polygons are written as brushes, and so are those that percent would draw otherwise by
@@ -90,24 +89,35 @@ def write(dataset: Dataset, target: Path, *, images: str = "link", progress: Pro
     """
     check_mode(images)
     check_names(dataset.categories)
-    taken, numbers = Names(), are_integers(dataset.image_ids)
-    samples = zip(in_splits(dataset.splits), progress(iter(dataset)), strict=True)
-    with replace_folder(target) as folder:
-        with (folder / "tasks.json").open("wb") as handle:
-            for place, (split, sample) in enumerate(samples, 1):
-                name = picture_name(sample)
-                if len(dataset.splits) > 1 and not name.startswith(f"{split}/"):
-                    name = f"{split}/{name}"
-                taken.take(name, sample)
-                task = _task(sample, dataset.categories, None if numbers else place, name)
-                if len(dataset.splits) > 1 or "split" in task["data"] or split != "train":
-                    task["data"]["split"] = split
-                handle.write(
-                    (b",\n" if place > 1 else b"[\n") + dump_json(task, image_id=sample.image_id)[:-1]
-                )
-                place_picture(folder / "images" / name, sample, images)
-            handle.write(b"\n]\n")
+    taken = Names()
+    with pen.folder(target) as folder:
+        put = _Put(dataset, in_splits(dataset.splits), folder / "images", images)
+        with (folder / "tasks.json").open("w", encoding="utf-8") as handle:
+            for image_id, (name, task) in zip(dataset.image_ids, pen.each(dataset, put), strict=True):
+                handle.write((",\n" if taken.taken else "[\n") + task)
+                taken.take(name, image_id)
+            handle.write("\n]\n")
         (folder / CONFIG).write_text(_config(dataset), encoding="utf-8")
+
+
+class _Put:
+    """Writes the picture of a sample; returns its name and the task."""
+
+    def __init__(self, dataset: Dataset, splits: Sequence[str], pictures: Path, images: str) -> None:
+        self._categories, self._numbers = dataset.categories, are_integers(dataset.image_ids)
+        self._splits, self._several = splits, len(dataset.splits) > 1
+        self._pictures, self._images = pictures, images
+
+    def __call__(self, index: int, sample: Sample) -> tuple[str, str]:
+        split, name = self._splits[index], picture_name(sample)
+        if self._several and not name.startswith(f"{split}/"):
+            name = f"{split}/{name}"
+        task = _task(sample, self._categories, None if self._numbers else index + 1, name)
+        if self._several or "split" in task["data"] or split != "train":
+            task["data"]["split"] = split
+        text = dump_json(task, image_id=sample.image_id).decode().rstrip("\n")
+        place_picture(self._pictures / name, sample, self._images)
+        return name, text
 
 
 def _config(dataset: Dataset) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from segbench.canonical.atomic import replace_folder
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
 from segbench.formats.drawn import drawn_segments, pixelless, renumbered
@@ -25,7 +26,7 @@ def write(
     target: Path,
     *,
     images: str = "link",
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> None:
     """Write a JSON beside each picture, and ``labels.txt``; several splits are folders.
 
@@ -35,17 +36,32 @@ def write(
         When two files would have one name, or a picture is missing.
     """
     check_mode(images)
-    taken, several = Names(), len(dataset.splits) > 1
-    with replace_folder(target) as folder:
-        for split, sample in zip(in_splits(dataset.splits), progress(iter(dataset)), strict=True):
-            name = _name(sample)
-            name = f"{split}/{name}" if several and not name.startswith(f"{split}/") else name
-            file = taken.take(PurePosixPath(name).with_suffix(".json").as_posix(), sample)
-            content = _content(sample, dataset.categories, PurePosixPath(name).name)
-            place(folder / file, dump_json(content, indent=2, image_id=sample.image_id))
-            place_picture(folder / name, sample, images)
+    with pen.folder(target) as folder:
+        several = len(dataset.splits) > 1
+        put = _Put(folder, in_splits(dataset.splits), several, images, dataset.categories)
+        Names().take_all(pen.each(dataset, put), dataset.image_ids)
         labels = [c.name for c in dataset.categories if c.name != IGNORE]
         (folder / "labels.txt").write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class _Put:
+    """Writes a JSON and its picture; returns the name of the JSON."""
+
+    folder: Path
+    splits: Sequence[str]
+    several: bool
+    images: str
+    categories: Categories
+
+    def __call__(self, index: int, sample: Sample) -> str:
+        split, name = self.splits[index], _name(sample)
+        name = f"{split}/{name}" if self.several and not name.startswith(f"{split}/") else name
+        file = PurePosixPath(name).with_suffix(".json").as_posix()
+        content = _content(sample, self.categories, PurePosixPath(name).name)
+        place(self.folder / file, dump_json(content, indent=2, image_id=sample.image_id))
+        place_picture(self.folder / name, sample, self.images)
+        return file
 
 
 def _name(sample: Sample) -> str:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.paths import check_name
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError
 from segbench.formats import coco
@@ -105,17 +106,17 @@ def read(path: Path, *, images: Path | None = None) -> Dataset:
     )
 
 
-def write(dataset: Dataset, target: Path, *, images: str = "link", progress: layout.Progress = iter) -> None:
+def write(dataset: Dataset, target: Path, *, images: str = "link", pen: Pen = PLAIN) -> None:
     """Write one file (``*.json``), or a folder in COCO's layout; whole or not at all.
 
     Crowds and ignore regions, which LVIS does not have, are left out, and their categories are marked as not
     exhaustive. A category's ``frequency``, which ``lvis`` wants to score by, is written where it is known.
     """
-    layout.write_layout(dataset, target, KIND, _write_json, images=images, progress=progress)
+    layout.write_layout(dataset, target, KIND, _write_json, images=images, pen=pen)
 
 
-def _write_json(dataset: Dataset, target: Path, progress: layout.Progress) -> None:
-    coco.write_json(dataset, target, progress, _Rows)
+def _write_json(dataset: Dataset, target: Path, pen: Pen, pictures: layout.Pictures) -> None:
+    coco.write_json(dataset, target, pen, pictures, _Rows)
 
 
 class _Rows(coco.Rows):

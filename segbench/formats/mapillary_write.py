@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from segbench.canonical.atomic import replace_folder
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_labels
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample, Segment
 from segbench.formats import label_maps, map_losses
@@ -29,7 +30,7 @@ def write(
     target: Path,
     *,
     images: str = "link",
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> None:
     """Write ``labels``, ``instances`` and ``images`` of each split as in v1.2, and ``config.json``.
 
@@ -45,18 +46,31 @@ def write(
     colors = np.zeros((256, 3), np.uint8)
     colors[: len(config.labels)] = [label.color for label in config.labels]
     numbers = number(dataset.categories)
-    with replace_folder(target) as folder:
-        for at in label_maps.places(dataset, progress):
-            flat = flatten(at.sample)
-            keys = [_key(s, numbers) for s in flat.segments]
-            labels = encode_labels(flat.painted(keys, numbers.void, np.uint8), colors)
-            place(folder / f"{at.split}/labels/{at.stem}.png", labels)
-            if at.sample.kind != "semantic":
-                values = _values(flat, dataset.categories, numbers)
-                objects = flat.painted(values, numbers.void * NUMBERING.base, np.uint16)
-                place(folder / f"{at.split}/instances/{at.stem}.png", encode_labels(objects))
-            label_maps.put_picture(folder / at.split / "images", at, images)
+    with pen.folder(target) as folder:
+        label_maps.put_all(dataset, pen, _Put(folder, images, dataset.categories, numbers, colors))
         place(folder / "config.json", dump_json(config.content, indent=1))
+
+
+@dataclass(frozen=True, slots=True)
+class _Put:
+    """Writes the maps and the picture of a sample."""
+
+    folder: Path
+    images: str
+    categories: Categories
+    numbers: Numbers
+    colors: NDArray[np.uint8]
+
+    def __call__(self, at: label_maps.Place) -> None:
+        flat, numbers = flatten(at.sample), self.numbers
+        keys = [_key(s, numbers) for s in flat.segments]
+        labels = encode_labels(flat.painted(keys, numbers.void, np.uint8), self.colors)
+        place(self.folder / f"{at.split}/labels/{at.stem}.png", labels)
+        if at.sample.kind != "semantic":
+            values = _values(flat, self.categories, numbers)
+            objects = flat.painted(values, numbers.void * NUMBERING.base, np.uint16)
+            place(self.folder / f"{at.split}/instances/{at.stem}.png", encode_labels(objects))
+        label_maps.put_picture(self.folder / at.split / "images", at, self.images)
 
 
 def _key(segment: Segment, numbers: Numbers) -> int | None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from segbench import kernels
-from segbench.canonical.atomic import replace_folder
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_labels
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample, Segment
@@ -22,7 +22,7 @@ from segbench.formats import map_losses
 from segbench.formats.flatten import Flat, flatten
 from segbench.formats.label_maps import Chosen, Written
 from segbench.formats.mots_text import Row, write_rows
-from segbench.formats.sequences import InVideo, count_tracks, in_videos, value_of_track
+from segbench.formats.sequences import InVideo, Put, count_tracks, put_videos, value_of_track
 from segbench.formats.value_maps import Numbering
 from segbench.kernels import LabelRuns
 
@@ -43,7 +43,7 @@ def write(
     target: Path,
     *,
     images: str = "link",
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> None:
     """Write ``instances``, ``instances_txt``, pictures, and a ``.seqmap`` a split.
 
@@ -58,17 +58,14 @@ def write(
     check_mode(images)
     chosen = _choose(dataset.categories)
     videos, classes = _Videos(), {row.value: row.name for row in chosen.rows if row is not None}
-    with replace_folder(target) as folder:
-        (folder / TEXTS).mkdir()
-        for at in in_videos(dataset, progress):
-            flat, categories = flatten(at.sample), dataset.categories
-            values = flat.painted(_values(flat, categories), 0, np.uint16)
-            place(folder / MAPS / f"{at.stem}.png", encode_labels(values))
-            with (folder / TEXTS / f"{at.video}.txt").open("a", encoding="ascii", newline="\n") as text:
-                rows = _rows(values)
-                text.writelines(write_rows(rows, at.number))
-            classes |= {row.key: IGNORED_NAME for row in rows if row.key == IGNORED}
-            at.put_picture(folder / PICTURES, images)
+    with pen.folder(target) as folder:
+        (folder / TEXTS).mkdir(exist_ok=True)
+        for at in put_videos(dataset, pen, partial(_put, folder, images, dataset.categories)):
+            lines, ignores = at.value
+            mode = "w" if at.video not in videos else "a"
+            with (folder / TEXTS / f"{at.video}.txt").open(mode, encoding="ascii", newline="\n") as text:
+                text.writelines(lines)
+            classes |= {IGNORED: IGNORED_NAME} if ignores else {}
             videos.add(at)
         for split, lines in videos.listed():
             place(folder / f"{split}.seqmap", lines.encode())
@@ -77,18 +74,31 @@ def write(
             place(folder / CLASSES, "".join(named).encode())
 
 
+def _put(folder: Path, images: str, categories: Categories, at: InVideo) -> tuple[list[str], bool]:
+    """Write the map and the picture; return the lines of text, and whether a region is one to ignore."""
+    flat = flatten(at.sample)
+    values = flat.painted(_values(flat, categories), 0, np.uint16)
+    place(folder / MAPS / f"{at.stem}.png", encode_labels(values))
+    at.put_picture(folder / PICTURES, images)
+    rows = _rows(values)
+    return list(write_rows(rows, at.number)), any(row.key == IGNORED for row in rows)
+
+
 class _Videos:
     """The videos of each split, and the first and last frame of each."""
 
     def __init__(self) -> None:
         self._frames: dict[str, tuple[str, int, int]] = {}
 
-    def add(self, at: InVideo) -> None:
+    def __contains__(self, video: str) -> bool:
+        return video in self._frames
+
+    def add(self, at: Put) -> None:
         split, first, last = self._frames.get(at.video, (at.split, at.number, at.number))
         if split != at.split:
             raise DataError(
                 f"its video {at.video} is in two splits, {split} and {at.split}; make splits of whole videos",
-                image_id=at.sample.image_id, field="video_id",
+                image_id=at.image_id, field="video_id",
             )  # fmt: skip
         self._frames[at.video] = split, min(first, at.number), max(last, at.number)
 

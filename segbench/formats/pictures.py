@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -87,7 +87,11 @@ class Names:
 
     taken: dict[str, str] = field(default_factory=dict)
 
-    def take(self, name: str, sample: Sample) -> str:
+    def take_all(self, names: Iterable[str], image_ids: Iterable[str]) -> list[str]:
+        """Return the names of these samples, once all are taken; errors as those of :meth:`take`."""
+        return [self.take(name, image_id) for image_id, name in zip(image_ids, names, strict=True)]
+
+    def take(self, name: str, image_id: str) -> str:
         """Return the name.
 
         Raises
@@ -95,11 +99,11 @@ class Names:
         DataError
             When another sample has it.
         """
-        other = self.taken.setdefault(name.casefold(), sample.image_id)
-        if other != sample.image_id:
+        other = self.taken.setdefault(name.casefold(), image_id)
+        if other != image_id:
             raise DataError(
                 f"its file would be called {name!r}, as that of image {other} (or differ in case alone)",
-                image_id=sample.image_id,
+                image_id=image_id,
                 field="file_name",
             )
         return name

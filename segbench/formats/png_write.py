@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.canonical import images as codec
-from segbench.canonical.atomic import replace_folder
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.paths import check_name
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
+from segbench.canonical.views import split_of_each
 from segbench.errors import DataError
 from segbench.formats.coco_layout import put_picture
 
@@ -26,7 +27,7 @@ def write(
     target: Path,
     *,
     images: str = "link",
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> None:
     """Write ``images``, ``masks`` and ``id2label.json``; ids are those of the source where they fit.
 
@@ -40,12 +41,17 @@ def write(
     """
     check_mode(images)
     lookup, id2label = _source_ids(dataset.categories)
-    with replace_folder(target) as folder:
-        writer = _Writer(folder, images, lookup)
-        samples = progress(iter(dataset))
-        for split, count in dataset.splits.items():
-            for _ in range(count):
-                writer.add(next(samples), f"{split}/" if len(dataset.splits) > 1 else "")
+    with pen.folder(target) as folder:
+        put = _Put(folder, split_of_each(dataset), len(dataset.splits) > 1, images, lookup)
+        taken: set[str] = set()
+        for image_id, mask in zip(dataset.image_ids, pen.each(dataset, put), strict=True):
+            if mask.casefold() in taken:
+                raise DataError(
+                    f"two masks are called {mask!r} (or differ in case alone)",
+                    image_id=image_id,
+                    field="file_name",
+                )
+            taken.add(mask.casefold())
         text = json.dumps(id2label, indent=1, ensure_ascii=False)
         (folder / "id2label.json").write_text(text + "\n", encoding="utf-8")
 
@@ -61,29 +67,25 @@ def _fit(keys: list[int]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Writer:
-    """Puts masks and pictures in their places."""
+class _Put:
+    """Writes a mask and its picture; returns the name of the mask."""
 
     folder: Path
+    splits: Sequence[str]
+    several: bool
     images: str
     lookup: NDArray[np.int32]
-    taken: set[str] = field(default_factory=set)
 
-    def add(self, sample: Sample, prefix: str) -> None:
+    def __call__(self, index: int, sample: Sample) -> str:
+        prefix = f"{self.splits[index]}/" if self.several else ""
         name = sample.image_id if sample.image_file is None else sample.image_file.name
         name = name if name.startswith(prefix) else prefix + name
         name = check_name(name, image_id=sample.image_id, field="file_name")
         mask = f"{name}.png" if sample.image_file is None else Path(name).with_suffix(".png").as_posix()
-        if mask.casefold() in self.taken:
-            raise DataError(
-                f"two masks are called {mask!r} (or differ in case alone)",
-                image_id=sample.image_id,
-                field="file_name",
-            )
-        self.taken.add(mask.casefold())
         place(self.folder / "masks" / mask, _encoded(sample, self.lookup))
         if self.images != "none":
             put_picture(self.folder / "images" / name, sample, self.images)
+        return mask
 
 
 def _encoded(sample: Sample, lookup: NDArray[np.int32]) -> bytes:

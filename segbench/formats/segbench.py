@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from segbench.canonical.dataset import Dataset, is_canonical
-from segbench.canonical.sample import Sample
+from segbench.canonical.pen import PLAIN, Pen
 
 TITLE = "segbench's canonical form"
 TASKS = ("semantic", "instance", "panoptic")
@@ -49,10 +49,10 @@ def write(
     packed: bool = False,
     source: Mapping[str, Any] | None = None,
     made: Mapping[str, Any] | None = None,
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> None:
     """Write the canonical form; see :func:`segbench.canonical.writer.write_dataset`."""
     from segbench.canonical.writer import write_dataset
 
     given: dict[str, Any] = {"packed": packed, "source": source, "made": made}
-    write_dataset(dataset, target, images=images, progress=progress, **given)
+    write_dataset(dataset, target, images=images, pen=pen, **given)

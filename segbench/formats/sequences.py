@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.paths import check_name
+from segbench.canonical.pen import Pen
 from segbench.canonical.sample import Sample, Segment
 from segbench.formats.map_losses import Plan
 from segbench.formats.pictures import Names, in_splits, picture_name, picture_stem, place_picture
@@ -33,7 +35,7 @@ class InVideo(NamedTuple):
     @property
     def stem(self) -> str:
         """``video/000012``, as KITTI's tools call a frame."""
-        return f"{self.video}/{self.number:06d}"
+        return _stem(self.video, self.number)
 
     def put_picture(self, folder: Path, images: str) -> None:
         """Put the picture below the folder of a split, unless pictures are left out."""
@@ -41,21 +43,53 @@ class InVideo(NamedTuple):
         place_picture(folder / f"{self.stem}{suffix}", self.sample, images)
 
 
-def in_videos(
-    dataset: Dataset, progress: Callable[[Iterator[Sample]], Iterator[Sample]]
-) -> Iterator[InVideo]:
-    """Yield samples with the split, video and number that name their files.
+class Put(NamedTuple):
+    """A sample that was written: where, and what was returned of it."""
+
+    image_id: str
+    split: str
+    video: str
+    number: int
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Put:
+    """Writes a sample at its place, and returns that."""
+
+    splits: Sequence[str]
+    put: Callable[[InVideo], Any]
+
+    def __call__(self, index: int, sample: Sample) -> tuple[str, int, Any]:
+        split = self.splits[index]
+        at = InVideo(sample, split, video_name(sample, split), sample.frame or 0)
+        return at.video, at.number, self.put(at)
+
+
+def put_videos(dataset: Dataset, pen: Pen, put: Callable[[InVideo], Any]) -> Iterator[Put]:
+    """Have every sample written, with the split, video and number that name its files.
+
+    Parameters
+    ----------
+    dataset, pen
+        What is written, and with what.
+    put
+        Writes one, and returns a value of JSON; a function of a module, an object, or a partial of those.
 
     Raises
     ------
     DataError
         When two samples would have one name.
     """
-    taken = Names()
-    for split, sample in zip(in_splits(dataset.splits), progress(iter(dataset)), strict=True):
-        at = InVideo(sample, split, video_name(sample, split), sample.frame or 0)
-        taken.take(f"{split}/{at.stem}", sample)
-        yield at
+    taken, splits = Names(), in_splits(dataset.splits)
+    rows = pen.each(dataset, _Put(splits, put))
+    for image_id, split, (video, number, value) in zip(dataset.image_ids, splits, rows, strict=True):
+        taken.take(f"{split}/{_stem(video, number)}", image_id)
+        yield Put(image_id, split, video, number, value)
+
+
+def _stem(video: str, number: int) -> str:
+    return f"{video}/{number:06d}"
 
 
 def video_name(sample: Sample, split: str = "") -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from segbench.canonical.atomic import replace_folder
 from segbench.canonical.categories import Categories
 from segbench.canonical.colors import to_hex
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
 from segbench.formats.drawn import check_names, colored_fields, drawn_segments, pixelless
@@ -58,7 +59,7 @@ def write(
     target: Path,
     *,
     images: str = "link",
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> None:
     """Write ``meta.json``, and for each split a data set of ``ann`` and ``img``; folders of names are nested.
 
@@ -72,15 +73,38 @@ def write(
     check_mode(images)
     check_names(dataset.categories)
     taken, used = Names(), _Used(dataset)
-    with replace_folder(target) as folder:
-        for split, sample in zip(in_splits(dataset.splits), progress(iter(dataset)), strict=True):
-            *folders, name = _item_name(sample, split).split("/")
-            below = f"/{NESTED}/".join([split, *folders])
-            file = taken.take(f"{below}/{ANNOTATIONS}/{name}.json", sample)
-            content = _content(sample, dataset.categories, used)
-            place(folder / file, dump_json(content, image_id=sample.image_id))
-            place_picture(folder / below / PICTURES / name, sample, images)
+    with pen.folder(target) as folder:
+        put = _Put(folder, in_splits(dataset.splits), images, dataset.categories, used.shapes)
+        rows = zip(dataset.image_ids, pen.each(dataset, put), strict=True)
+        for image_id, (file, shapes, tags) in rows:
+            taken.take(file, image_id)
+            used.add(shapes, tags)
         place(folder / META, dump_json(used.meta(), indent=2))
+
+
+_Use = tuple[list[tuple[str, str]], list[str]]
+"""Class and geometry of each object, and tags."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Put:
+    """Writes the annotation and the picture of a sample; returns the name of the former and what it uses."""
+
+    folder: Path
+    splits: Sequence[str]
+    images: str
+    categories: Categories
+    shapes: Mapping[str, str]
+
+    def __call__(self, index: int, sample: Sample) -> tuple[str, list[tuple[str, str]], list[str]]:
+        split = self.splits[index]
+        *folders, name = _item_name(sample, split).split("/")
+        below = f"/{NESTED}/".join([split, *folders])
+        file = f"{below}/{ANNOTATIONS}/{name}.json"
+        content, (shapes, tags) = _content(sample, self.categories, self.shapes)
+        place(self.folder / file, dump_json(content, image_id=sample.image_id))
+        place_picture(self.folder / below / PICTURES / name, sample, self.images)
+        return file, shapes, tags
 
 
 class _Used:
@@ -96,10 +120,11 @@ class _Used:
         self._geometries: dict[str, set[str]] = {name: set() for name in names}
         self._tags: dict[str, None] = {}
 
-    def add(self, item: dict[str, Any]) -> None:
-        """Take note of an object."""
-        self._geometries[item["classTitle"]].add(shape_of(item, {}))
-        self._tags |= dict.fromkeys(name for name in read_tags(item, field="tags") if name in _TAGS)
+    def add(self, shapes: Iterable[tuple[str, str]], tags: Iterable[str]) -> None:
+        """Take note of the objects of a sample."""
+        for title, shape in shapes:
+            self._geometries[title].add(shape)
+        self._tags |= dict.fromkeys(tags)
 
     def meta(self) -> dict[str, Any]:
         """What the project says: as the source did, and what is new beside it."""
@@ -144,22 +169,27 @@ def _item_name(sample: Sample, split: str) -> str:
     return picture_name(sample).removeprefix(f"{split}/")
 
 
-def _content(sample: Sample, categories: Categories, used: _Used) -> dict[str, Any]:
+def _content(
+    sample: Sample, categories: Categories, shapes: Mapping[str, str]
+) -> tuple[dict[str, Any], _Use]:
+    used: _Use = [], []
     placed: list[tuple[int, int, dict[str, Any]]] = []
     for segment, rle in drawn_segments(sample, categories, stuff=True):
         title = categories[segment.category_id].name
-        for at, item in write_objects(segment, sample, title, rle, used.shapes):
+        for at, item in write_objects(segment, sample, title, rle, shapes):
             placed.append((len(placed) if at is None else at, len(placed), item))
-            used.add(item)
+            used[0].append((title, shape_of(item, {})))
+            used[1].extend(name for name in read_tags(item, field="tags") if name in _TAGS)
     placed += [(at, -1, item) for at, item in sample.extra.get(OTHERS, [])]
     placed.sort(key=lambda row: row[:2])
     said = dict(sample.extra.get(SAID, {}))
     if rest := {k: v for k, v in sample.extra.items() if k not in (SAID, OTHERS)}:
         said["customBigData"] = {**(said.get("customBigData") or {}), CUSTOM: rest}
-    return {
+    content = {
         "description": "",
         "tags": [],
         **said,
         "size": {"height": sample.height, "width": sample.width},
         "objects": [item for *_, item in placed],
     }
+    return content, used

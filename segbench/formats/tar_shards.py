@@ -180,18 +180,14 @@ class ShardWriter:
         self._room = (0, 0)
         self._handle: io.BufferedWriter | None = None
 
-    def add(self, members: Sequence[tuple[str, bytes]]) -> None:
-        """Write a sample: the names and bytes of its members."""
-        size = sum(len(data) + 2 * _BLOCK for _, data in members)
-        if self._handle is None or self._room[0] < size or self._room[1] < 1:
+    def add(self, members: bytes) -> None:
+        """Write a sample: its members as :func:`tar_members` gives them."""
+        if self._handle is None or self._room[0] < len(members) or self._room[1] < 1:
             self._next()
         handle = self._handle
         assert handle is not None
-        for name, data in members:
-            handle.write(_header(name, len(data)))
-            handle.write(data)
-            handle.write(bytes(-len(data) % _BLOCK))
-        self._room = (self._room[0] - size, self._room[1] - 1)
+        handle.write(members)
+        self._room = (self._room[0] - len(members), self._room[1] - 1)
 
     def close(self) -> None:
         """End the last shard."""
@@ -203,8 +199,14 @@ class ShardWriter:
     def _next(self) -> None:
         self.close()
         self.files.append(self._folder / f"{self._stem}-{len(self.files):06d}.tar")
-        self._handle = self.files[-1].open("xb")
+        self._handle = self.files[-1].open("wb")
         self._room = self._most
+
+
+def tar_members(members: Sequence[tuple[str, bytes]]) -> bytes:
+    """Return members of these names and bytes as they stand in a tar."""
+    parts = [(_header(name, len(data)), data, bytes(-len(data) % _BLOCK)) for name, data in members]
+    return b"".join(part for member in parts for part in member)
 
 
 def _header(name: str, size: int) -> bytes:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from segbench.canonical.atomic import replace_folder
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_labels
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample, Segment
 from segbench.formats import map_losses
@@ -30,7 +31,7 @@ def write(
     target: Path,
     *,
     images: str = "link",
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> None:
     """Write maps, pictures, a list for each split, and ``labelmap.txt`` where classes are not VOC's own.
 
@@ -43,28 +44,40 @@ def write(
         When two pictures would have one name, a picture is missing, or a class has no room for its name.
     """
     check_mode(images)
-    chosen, taken = _classes_of(dataset.categories), Names()
-    colors = _palette(chosen.classes)
-    names: dict[str, list[str]] = {}
-    with replace_folder(target) as folder:
-        for split, sample in zip(in_splits(dataset.splits), progress(iter(dataset)), strict=True):
-            stem = taken.take(picture_stem(sample).replace("/", "-"), sample)
-            names.setdefault(split, []).append(stem)
-            flat = flatten(sample)
-            pairs = _pairs(flat, dataset.categories, chosen)
-            rest = BACKGROUND if sample.kind == "instance" else VOID
-            classes = flat.painted([pair.class_id for pair in pairs], rest, np.uint8)
-            place(folder / f"SegmentationClass/{stem}.png", encode_labels(classes, colors))
-            if sample.kind != "semantic":
-                objects = flat.painted([pair.object_id for pair in pairs], rest, np.uint8)
-                place(folder / f"SegmentationObject/{stem}.png", encode_labels(objects, COLORS))
-            suffix = PurePosixPath(picture_name(sample)).suffix
-            place_picture(folder / f"JPEGImages/{stem}{suffix}", sample, images)
-        for split, stems in names.items():
-            text = "".join(f"{stem}\n" for stem in stems)
+    chosen, splits = _classes_of(dataset.categories), in_splits(dataset.splits)
+    with pen.folder(target) as folder:
+        put = _Put(folder, images, dataset.categories, chosen, _palette(chosen.classes))
+        stems = Names().take_all(pen.each(dataset, put), dataset.image_ids)
+        for split in dict.fromkeys(splits):
+            text = "".join(f"{stem}\n" for stem, own in zip(stems, splits, strict=True) if own == split)
             place(folder / f"ImageSets/Segmentation/{split}.txt", text.encode())
         if not chosen.classes.own:
             place(folder / "labelmap.txt", to_text(chosen.classes).encode())
+
+
+@dataclass(frozen=True, slots=True)
+class _Put:
+    """Writes the maps and the picture of a sample; returns the stem of their names."""
+
+    folder: Path
+    images: str
+    categories: Categories
+    chosen: Chosen
+    colors: NDArray[np.uint8]
+
+    def __call__(self, _: int, sample: Sample) -> str:
+        stem = picture_stem(sample).replace("/", "-")
+        flat = flatten(sample)
+        pairs = _pairs(flat, self.categories, self.chosen)
+        rest = BACKGROUND if sample.kind == "instance" else VOID
+        classes = flat.painted([pair.class_id for pair in pairs], rest, np.uint8)
+        place(self.folder / f"SegmentationClass/{stem}.png", encode_labels(classes, self.colors))
+        if sample.kind != "semantic":
+            objects = flat.painted([pair.object_id for pair in pairs], rest, np.uint8)
+            place(self.folder / f"SegmentationObject/{stem}.png", encode_labels(objects, COLORS))
+        suffix = PurePosixPath(picture_name(sample)).suffix
+        place_picture(self.folder / f"JPEGImages/{stem}{suffix}", sample, self.images)
+        return stem
 
 
 def _palette(classes: Classes) -> Any:

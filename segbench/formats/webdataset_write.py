@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from segbench.canonical import images as codec
 from segbench.canonical import maps
-from segbench.canonical.atomic import replace_folder
+from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.paths import check_name
+from segbench.canonical.pen import PLAIN, Pen, pack_bytes, unpack_bytes
 from segbench.canonical.place import check_mode
 from segbench.canonical.sample import Sample
 from segbench.errors import DataError
 from segbench.formats.pictures import picture_name
 from segbench.formats.plain_json import dump_json
-from segbench.formats.tar_shards import ShardWriter
+from segbench.formats.tar_shards import ShardWriter, tar_members
 
 INFO = "info.json"
 KIND = "segbench-webdataset"
@@ -33,7 +34,7 @@ def write(
     target: Path,
     *,
     images: str = "link",
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> None:
     """Write ``<split>-000000.tar`` …, ``info.json`` and ``id2label.json``.
 
@@ -43,35 +44,31 @@ def write(
         When a picture is missing, a mask cannot be drawn, or a split has no name for files.
     """
     check_mode(images)
-    with replace_folder(target) as folder:
-        samples = progress(iter(dataset))
+    with pen.folder(target) as folder:
         splits: dict[str, Any] = {}
-        for split, count in dataset.splits.items():
+        for split in dataset.splits:
             if "/" in split or check_name(split, field="split") != split:
                 message = f"the name {split!r} has a slash; it is the beginning of file names"
                 raise DataError(message, field="split")
-            splits[split] = _write_split(dataset, islice(samples, count), folder, split, images)
-        next(samples, None)  # lets a progress bar end
+            splits[split] = _write_split(dataset.split(split), folder, split, images, pen)
         (folder / INFO).write_bytes(dump_json(_info(dataset, splits), indent=1))
         id2label = {str(key): name for key, name in dataset.id2label.items()}
         (folder / "id2label.json").write_bytes(dump_json(id2label, indent=1))
 
 
-def _write_split(
-    dataset: Dataset, samples: Iterator[Sample], folder: Path, split: str, images: str
-) -> dict[str, Any]:
+def _write_split(dataset: Dataset, folder: Path, split: str, images: str, pen: Pen) -> dict[str, Any]:
     """Write the shards of one split; return their names, and the image ids that are no names of members."""
-    writer = ShardWriter(folder, split, max_bytes=SHARD_BYTES, max_samples=SHARD_SAMPLES)
     taken: set[str] = set()
-    renamed: dict[str, str] = {}
+    keys = [_key(image_id, number, taken) for number, image_id in enumerate(dataset.image_ids)]
+    put = partial(_members, dataset.categories, keys, images)
+    writer = ShardWriter(folder, split, max_bytes=SHARD_BYTES, max_samples=SHARD_SAMPLES)
     try:
-        for number, sample in enumerate(samples):
-            key = _key(sample.image_id, number, taken)
-            if key != sample.image_id:
-                renamed[key] = sample.image_id
-            writer.add(_members(sample, dataset, key, images))
+        for data in pen.chunks(dataset, put, pack_bytes, large=True):
+            for members in unpack_bytes(data):
+                writer.add(members)
     finally:
         writer.close()
+    renamed = {key: i for key, i in zip(keys, dataset.image_ids, strict=True) if key != i}
     return {"shards": [file.name for file in writer.files], "image_ids": renamed}
 
 
@@ -94,20 +91,21 @@ def _is_name(key: str) -> bool:
         return False
 
 
-def _members(sample: Sample, dataset: Dataset, key: str, images: str) -> list[tuple[str, bytes]]:
+def _members(categories: Categories, keys: Sequence[str], images: str, index: int, sample: Sample) -> bytes:
+    """The members of a sample as they stand in a tar."""
     from segbench.formats.webdataset_record import to_json  # pyarrow takes 0.15 s to import
 
     found: list[tuple[str, bytes]] = []
-    name = picture_name(sample)
+    name, key = picture_name(sample), keys[index]
     if images != "none" and sample.image_file is not None:
         suffix = PurePosixPath(name).suffix.lower() or ".jpg"
         found.append((f"{key}{suffix}", sample.image_file.read(sample.image_id)))
-    mask = codec.encode_labels(maps.fit(sample.mask, dataset.ignore_index, image_id=sample.image_id))
+    mask = codec.encode_labels(maps.fit(sample.mask, categories.ignore_index, image_id=sample.image_id))
     found.append((f"{key}.{MASK}", mask))
     if sample.load_segment_map is not None:
         found.append((f"{key}.{SEGMENTS}", codec.encode_segment_map(sample.segment_map)))
-    found.append((f"{key}.{RECORD}", to_json(sample, dataset.categories, name)))
-    return found
+    found.append((f"{key}.{RECORD}", to_json(sample, categories, name)))
+    return tar_members(found)
 
 
 def _info(dataset: Dataset, splits: dict[str, Any]) -> dict[str, Any]:

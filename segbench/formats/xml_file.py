@@ -6,7 +6,7 @@ Everything is parsed by defusedxml: a document type, entities and references to 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -217,12 +217,18 @@ def check_text(text: str, **where: Any) -> str:
     return text
 
 
-def write_document(handle: IO[str], root: str, elements: Iterator[Element]) -> None:
+def child_text(node: Any, **where: Any) -> str:
+    """Return a node as the text of a child of the root; errors as those of :func:`to_element`."""
+    element = to_element(node, **where)
+    indent(element, level=1)
+    return tostring(element, encoding="unicode")
+
+
+def write_document(handle: IO[str], root: str, children: Iterable[str]) -> None:
     """Write a document of these children, one after the other."""
     handle.write(f'<?xml version="1.0" encoding="utf-8"?>\n<{root}>\n')
-    for element in elements:
-        indent(element, level=1)
-        handle.write("  " + tostring(element, encoding="unicode") + "\n")
+    for child in children:
+        handle.write(f"  {child}\n")
     handle.write(f"</{root}>\n")
 
 

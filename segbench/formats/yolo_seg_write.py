@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
-from segbench.canonical.atomic import replace_folder
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample, Segment
 from segbench.formats.drawn import drawn_segments, pixelless, renumbered
@@ -23,7 +25,7 @@ def write(
     target: Path,
     *,
     images: str = "link",
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> None:
     """Write ``images``, ``labels`` and ``data.yaml``; crowds, ignore regions and stuff are left out.
 
@@ -36,13 +38,9 @@ def write(
     """
     check_mode(images)
     class_ids, names = _classes(dataset)
-    writer, taken = LineWriter(class_ids), Names()
-    with replace_folder(target) as folder:
-        for split, sample in zip(in_splits(dataset.splits), progress(iter(dataset)), strict=True):
-            name = picture_name(sample)
-            label = taken.take(f"{split}/{PurePosixPath(name).with_suffix('.txt')}", sample)
-            place(folder / "labels" / label, _text(sample, dataset.categories, writer).encode())
-            place_picture(folder / "images" / split / name, sample, images)
+    with pen.folder(target) as folder:
+        put = _Put(folder, in_splits(dataset.splits), images, dataset.categories, LineWriter(class_ids))
+        Names().take_all(pen.each(dataset, put), dataset.image_ids)
         write_config(folder / "data.yaml", names, list(dataset.splits), dataset.extra.get("yolo", {}))
 
 
@@ -51,7 +49,7 @@ def write_predictions(
     target: Path,
     *,
     images: str = "none",
-    progress: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    pen: Pen = PLAIN,
 ) -> None:
     """Write a label file an image, named by its id, whose lines end with the score; ``images`` never are.
 
@@ -61,11 +59,33 @@ def write_predictions(
         When two files would have one name.
     """
     check_mode(images)
-    writer, taken = LineWriter(_classes(dataset)[0]), Names()
-    with replace_folder(target) as folder:
-        for sample in progress(iter(dataset)):
-            label = taken.take(f"{sample.image_id}.txt", sample)
-            place(folder / "labels" / label, _text(sample, dataset.categories, writer).encode())
+    with pen.folder(target) as folder:
+        put = partial(_put_lines, folder / "labels", dataset.categories, LineWriter(_classes(dataset)[0]))
+        Names().take_all(pen.each(dataset, put), dataset.image_ids)
+
+
+def _put_lines(folder: Path, categories: Categories, writer: LineWriter, _: int, sample: Sample) -> str:
+    label = f"{sample.image_id}.txt"
+    place(folder / label, _text(sample, categories, writer).encode())
+    return label
+
+
+@dataclass(frozen=True, slots=True)
+class _Put:
+    """Writes a label file and its picture; returns the name of the label file."""
+
+    folder: Path
+    splits: Sequence[str]
+    images: str
+    categories: Categories
+    writer: LineWriter
+
+    def __call__(self, index: int, sample: Sample) -> str:
+        split, name = self.splits[index], picture_name(sample)
+        label = f"{split}/{PurePosixPath(name).with_suffix('.txt')}"
+        place(self.folder / "labels" / label, _text(sample, self.categories, self.writer).encode())
+        place_picture(self.folder / "images" / split / name, sample, self.images)
+        return label
 
 
 def _text(sample: Sample, categories: Categories, writer: LineWriter) -> str:

@@ -42,13 +42,17 @@ def policy_steps(overlap: str | None, crowd: str | None, holes: str | None) -> l
     if holes == "drop":
         steps.append(Step("holes", "objects whose holes were filled", _with_holes, fill_holes))
     if overlap in OVERLAP_POLICIES:
-        steps.append(Step("overlap", "", lambda _: 0, _Stacked(overlap)))
+        steps.append(Step("overlap", "", _no_change, _Stacked(overlap)))
     return steps
 
 
 def _check(name: str, value: str | None, known: tuple[str, ...]) -> None:
     if value is not None and value not in known:
         raise UsageError(f"{name} must be one of {', '.join(known)}, not {value!r}")
+
+
+def _no_change(_: Sample) -> int:
+    return 0
 
 
 def _crowds(sample: Sample) -> int:

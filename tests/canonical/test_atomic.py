@@ -179,13 +179,13 @@ sys.path.insert(0, sys.argv[1])
 from canonical.make import dataset, semantic
 from segbench.canonical.writer import write_dataset
 
-def slowly(samples):
-    for sample in samples:
-        print(sample.image_id, flush=True)
-        time.sleep(0.02)
-        yield sample
+def slow(i):
+    print(f"new-{i}", flush=True)
+    time.sleep(0.02)
+    return semantic(f"new-{i}").load_mask()
 
-write_dataset(dataset([semantic(f"new-{i}") for i in range(20)]), sys.argv[2], progress=slowly)
+samples = [semantic(f"new-{i}", load_mask=lambda i=i: slow(i)) for i in range(20)]
+write_dataset(dataset(samples), sys.argv[2])
 print("done", flush=True)
 time.sleep(60)
 """

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from canonical.make import dataset, label_png, labels, layouts, mixed, semantic
 
-from segbench.canonical import writer
+from segbench.canonical import row_writer
 from segbench.canonical.dataset import is_canonical
 from segbench.canonical.reader import read_dataset
 from segbench.canonical.writer import write_dataset
@@ -209,7 +209,7 @@ def test_a_data_set_whose_files_are_links_is_read(root, tmp_path):
 
 @layouts
 def test_threads_read_any_row(tmp_path, packed, monkeypatch):
-    monkeypatch.setattr(writer, "ROW_GROUP", 2)
+    monkeypatch.setattr(row_writer, "ROW_GROUP", 2)
     given = dataset([semantic(str(i), i) for i in range(12)])
     write_dataset(given, tmp_path / "d", packed=packed)
     found = read_dataset(tmp_path / "d")
@@ -221,7 +221,7 @@ def test_threads_read_any_row(tmp_path, packed, monkeypatch):
 
 
 def test_the_row_groups_used_last_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(writer, "ROW_GROUP", 1)
+    monkeypatch.setattr(row_writer, "ROW_GROUP", 1)
     write_dataset(dataset([semantic(str(i), i) for i in range(3)]), tmp_path / "d")
     found = read_dataset(tmp_path / "d")
     read = []
@@ -247,7 +247,7 @@ def test_it_can_be_sent_to_other_processes(tmp_path, packed):
 
 
 def test_iteration_holds_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(writer, "ROW_GROUP", 10)
+    monkeypatch.setattr(row_writer, "ROW_GROUP", 10)
     n, shape = 120, (200, 200)
 
     def big(i):

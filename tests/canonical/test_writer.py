@@ -21,7 +21,8 @@ from canonical.make import (
     semantic,
 )
 
-from segbench.canonical import writer
+from segbench.canonical import row_writer, writer
+from segbench.canonical.pen import Pen
 from segbench.canonical.reader import read_dataset
 from segbench.canonical.sample import ImageFile
 from segbench.canonical.writer import write_dataset
@@ -184,7 +185,7 @@ def test_pictures_are_left_out_when_asked(tmp_path):
 
 def test_shards_are_numbered_and_read_back(tmp_path, monkeypatch):
     monkeypatch.setattr(writer, "SHARD_BYTES", 2_000)
-    monkeypatch.setattr(writer, "ROW_GROUP", 2)
+    monkeypatch.setattr(row_writer, "ROW_GROUP", 2)
     given = dataset([semantic(str(i), i) for i in range(9)], splits={"train": 7, "val": 2})
     found = round_trip(given, tmp_path / "out", packed=True)
     files = sorted(p.name for p in (tmp_path / "out/data").iterdir())
@@ -203,7 +204,7 @@ def test_shards_are_numbered_and_read_back(tmp_path, monkeypatch):
 @layouts
 def test_row_groups_are_small_and_do_not_change_the_fingerprint(tmp_path, packed, monkeypatch):
     given = dataset([semantic(str(i), i) for i in range(7)])
-    monkeypatch.setattr(writer, "ROW_GROUP", 3)
+    monkeypatch.setattr(row_writer, "ROW_GROUP", 3)
     found = round_trip(given, tmp_path / "out", packed=packed)
     file = next((tmp_path / "out").rglob("*.parquet"))
     assert pq.ParquetFile(file).metadata.num_row_groups == 3
@@ -217,11 +218,15 @@ def test_row_groups_are_small_and_do_not_change_the_fingerprint(tmp_path, packed
 def test_progress_sees_every_sample(tmp_path):
     seen = []
 
-    def bar(samples):
-        for sample in samples:
-            seen.append(sample.image_id)
-            yield sample
+    def bar(ticks):
+        assert len(ticks) == 3
+        for tick in ticks:
+            seen.append(tick)
+            yield tick
         seen.append("end")
 
-    write_dataset(mixed(), tmp_path / "out", progress=bar)
-    assert seen == ["i", "p", "s", "end"]
+    pen = Pen(bar, 3)
+    write_dataset(mixed(), tmp_path / "out", pen=pen)
+    pen.end()
+    assert seen == [0, 1, 2, "end"]
+    assert pen.n_segments == sum(len(sample.segments) for sample in mixed())

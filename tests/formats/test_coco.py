@@ -160,7 +160,7 @@ def test_repeated_annotation_ids_are_noted_and_renumbered(tmp_path):
 def test_what_is_no_json_is_not_written(tmp_path):
     content = tiny.instances()
     content["annotations"][0]["note"] = float("nan")
-    with pytest.raises(DataError, match=r"annotations\[0\]: holds NaN"):
+    with pytest.raises(DataError, match=r"image 1: annotation 11: holds NaN"):
         rewrite(content, tmp_path)
     assert list((tmp_path / "out").iterdir()) == []
 

@@ -217,8 +217,9 @@ def test_panoptic_becomes_semantic(tmp_path):
 
 def test_two_masks_of_one_name_are_refused(tmp_path):
     content = tiny.instances()
-    content["images"][1]["file_name"] = "1.PNG"
+    content["images"][1]["file_name"] = "1.jpg"
     source = tiny.put_instances(tmp_path / "in", content)
+    (tmp_path / "in/val/2.png").rename(tmp_path / "in/val/1.jpg")
     with pytest.raises(DataError, match="image 2: file_name: two masks are called '1.png'"):
         segbench.convert(source, tmp_path / "out", target_format="png", allow_loss=True)
     assert not (tmp_path / "out").exists()
