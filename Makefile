@@ -49,6 +49,8 @@ leaderboards: $(VENV)/.package ## make the boards in leaderboards/ anew
 	mkdir leaderboards/demo
 	cp -r build/demo/results build/demo/leaderboard/. leaderboards/demo/
 	find leaderboards/demo/results -name 'predictions*' -prune -exec rm -rf {} +
+	$(BIN)/python tests/benchmarks/speed_page.py
+	$(BIN)/python tests/boards_index.py
 
 clean: ## remove what the targets made, the virtual environment too
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,10 +1,13 @@
 """The boards in ``leaderboards/`` are what the code makes of their records; the demo still gives those."""
 
+import importlib
+import json
 import re
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from boards_index import index
 
 from segbench.demo.tour import MARK, MODELS, TASKS, board_of, tour
 from segbench.errors import UsageError
@@ -79,10 +82,22 @@ def test_the_models_differ_on_every_task():
         assert min(b - a for a, b in pairwise(scores)) > 0.01, task
 
 
+def test_the_committed_index_and_page_of_speed_are_current(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent / "benchmarks")
+    speed_page = importlib.import_module("speed_page")
+    content = json.loads((BOARDS / "speed/bench.json").read_text("utf-8"))
+    assert (BOARDS / "speed/index.html").read_text("utf-8") == speed_page.to_html(content)
+    shown = index()
+    assert (BOARDS / "index.html").read_text("utf-8") == shown, "run `make leaderboards`"
+    for address in re.findall(r'href="([^"]+)"', shown):
+        assert (BOARDS / address).is_file()
+    assert "smooth-color" in shown
+
+
 def test_the_index_links_every_board():
-    index = (BOARDS / "README.md").read_text("utf-8")
+    listed = (BOARDS / "README.md").read_text("utf-8")
     links = {folder: "leaderboard.md" for folder in BOARDS.iterdir() if folder.is_dir()}
     links[BOARDS / "speed"] = "bench.md"  # made of timings, not of run records
     for folder, table in links.items():
-        assert f"({folder.name}/{table})" in index
+        assert f"({folder.name}/{table})" in listed
         assert (folder / table).is_file()

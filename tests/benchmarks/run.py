@@ -21,10 +21,11 @@ from importlib import import_module
 from pathlib import Path
 
 import growth
+import speed_page
 from compare import Case, compare
 from measure import HERE, run_child
 from report import Result, describe, to_dict, to_markdown
-from speed import publish
+from speed import FOLDER, ROOT, publish
 from tools import OURS, Tool
 
 CASES = (
@@ -122,6 +123,7 @@ def main(argv: Sequence[str]) -> int:
     failed = any(result.failure for result in results)
     if options.readme and not failed:
         publish(content, options.out)
+        speed_page.write(content, ROOT / FOLDER)
     return int(failed)
 
 

@@ -95,3 +95,17 @@ def visit(browser):
     for context in contexts:
         context.close()
     assert said == []
+
+
+@pytest.fixture
+def axe():
+    """Violations that axe finds in a page, worst first: ``(impact, rule, elements)``."""
+    checker = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+    )
+
+    def found(page):
+        violations = checker.Axe().run(page).response["violations"]
+        return [(one["impact"], one["id"], [node["html"] for node in one["nodes"]]) for one in violations]
+
+    return found

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 SERIOUS = ("serious", "critical")
 FOCUSED = "document.activeElement"
-
-
-@pytest.fixture
-def axe():
-    """Violations that axe finds in a page, worst first: ``(impact, rule, elements)``."""
-    checker = pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
-    )
-
-    def found(page):
-        violations = checker.Axe().run(page).response["violations"]
-        return [(one["impact"], one["id"], [node["html"] for node in one["nodes"]]) for one in violations]
-
-    return found
+BOARDS = Path(__file__).resolve().parent.parent.parent / "leaderboards"
 
 
 def _all_drawn(page):
@@ -44,6 +32,15 @@ def test_axe_finds_nothing_serious_with_hostile_names(visit, axe, hostile_file, 
     page = visit(hostile_file, width=width)
     _all_drawn(page)
     assert [one for one in axe(page) if one[0] in SERIOUS] == []
+
+
+@pytest.mark.skipif(not BOARDS.is_dir(), reason="a source distribution has no leaderboards/")
+@pytest.mark.parametrize("name", ["index.html", "speed/index.html"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_committed_pages_without_script_are_in_order(visit, axe, name, width):
+    page = visit(BOARDS / name, width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert axe(page) == []
 
 
 def _tab_to(page, selector, key="Tab", most=150):
