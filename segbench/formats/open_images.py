@@ -3,9 +3,9 @@
 Sources: the data formats of Open Images V5 to V7; openimages/dataset#92 for the sizes;
 ``per_image_evaluation`` of TensorFlow's Object Detection API for what its evaluation makes of boxes. A mask
 is resampled to the picture: a pixel is inside where the mask is under its centre. A mask whose box
-``IsGroupOf`` is a crowd. Boxes without a mask are boxes that are ignored, as predictions that match one are
-neither right nor wrong there; groups among them are crowds too. Labels verified to be absent are
-``neg_category_ids``.
+``IsGroupOf`` is a crowd. Predictions that match a box without a mask are neither right nor wrong there: it is
+a rectangle, ignored and a crowd, and ``IsGroupOf`` among its attributes says whether it is a group. Labels
+verified to be absent are ``neg_category_ids``.
 """
 
 from __future__ import annotations
@@ -220,14 +220,16 @@ def _segment(number: int, row: Row, patch: NDArray[np.bool_], box: Row | None, p
 
 
 def _box(number: int, box: Row, place: _Place) -> Segment:
-    """A box without a mask: it is ignored, and a crowd where it is a group."""
+    """A box without a mask, as a rectangle that excuses predictions in it."""
+    x, y, w, h = found = _pixels(box, "", place)
     return Segment(
         id=number,
         category_id=place.ids[box["LabelName"]],
-        iscrowd=box.get("IsGroupOf") == "1",
+        iscrowd=True,
         ignore=True,
-        bbox=_pixels(box, "", place),
-        source_kind="box",
+        bbox=found,
+        polygons=((x, y, x + w, y, x + w, y + h, x, y + h),),
+        source_kind="polygon",
         attributes={key: int(box[key]) for key in FLAGS if box.get(key)},
     )
 

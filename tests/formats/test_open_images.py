@@ -69,7 +69,9 @@ def test_everything_is_read(tmp_path):
     expected = tiny.square((4, 6), 0, 0, 2, 3)
     for segment in (cat, dog):
         np.testing.assert_array_equal(segment.to_rle(4, 6).to_mask(), expected)
-    assert (cat.bbox, box.bbox, box.source_kind) == ((0, 0, 3, 4), (3, 0, 3, 2), "box")
+    assert (cat.bbox, box.bbox) == ((0, 0, 3, 4), (3, 0, 3, 2))
+    np.testing.assert_array_equal(box.to_rle(4, 6).to_mask(), tiny.square((4, 6), 0, 3, 2, 6))
+    assert (first.mask[0].tolist(), first.mask[3].tolist()) == ([1] * 3 + [255] * 3, [255] * 6)
     assert cat.attributes == {
         "IsOccluded": 1, "IsTruncated": 0, "IsGroupOf": 0, "IsDepiction": 0, "IsInside": -1,
         "PredictedIoU": 0.81, "MaskPath": "1_m01_aa.png", "Clicks": "0.1 0.2 1;0.3 0.4 0",
@@ -142,6 +144,24 @@ def test_coco_and_lvis_keep_what_they_can(tmp_path):
         (0, None), (1, None), (1, 1), (0, None),
     ]  # fmt: skip
     assert written["images"][1]["neg_category_ids"] == [0]
+
+
+def test_predictions_in_a_box_without_a_mask_are_excused(tmp_path):
+    """As the Object Detection API takes what matches a group, or a box without a mask, out of the score."""
+    inside, right, wrong = (tiny.square((4, 6), *at) for at in ((0, 3, 2, 6), (0, 0, 2, 3), (3, 0, 4, 6)))
+    rows = [("1", 0, inside, 0.9), ("1", 1, right, 0.8), ("2", 1, tiny.square((5, 5), 0, 0, 2, 2), 0.7)]
+    results = [
+        {"image_id": i, "category_id": c, "segmentation": tiny.rle(m), "score": s} for i, c, m, s in rows
+    ]
+    root = put(tmp_path / "set")
+
+    def score(found):
+        file = tiny.dump(tmp_path / "results.json", found)
+        return segbench.score(root, file, out=tmp_path / "runs").per_class
+
+    assert [row["ap"] for row in score(results)][1] == pytest.approx(1)
+    noise = {"image_id": "1", "category_id": 1, "segmentation": tiny.rle(wrong), "score": 0.95}
+    assert [row["ap"] for row in score([*results, noise])][1] < 0.9
 
 
 def test_it_is_not_written(tmp_path):
