@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         SegbenchError,
         SegbenchWarning,
         ThresholdError,
+        UnfinishedError,
         UsageError,
         WorkerError,
     )
@@ -69,6 +70,7 @@ _HOMES = {
     "Segment": "segbench.canonical.sample",
     "SemanticPrediction": "segbench.models",
     "ThresholdError": "segbench.errors",
+    "UnfinishedError": "segbench.errors",
     "UsageError": "segbench.errors",
     "WorkerError": "segbench.errors",
     "__version__": "segbench._version",
@@ -114,6 +116,7 @@ __all__ = [
     "Segment",
     "SemanticPrediction",
     "ThresholdError",
+    "UnfinishedError",
     "UsageError",
     "WorkerError",
     "__version__",

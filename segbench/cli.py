@@ -42,7 +42,7 @@ class Commands(click.Group):
             code, text = 130, "interrupted"
         except OSError as error:  # a disk that is full, a folder that may not be written
             code, text = 1, ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
-        click.echo(f"error: {text}", err=True)
+        click.echo(f"error: {text}" if code else text, err=True)
         sys.exit(code)
 
 
@@ -133,6 +133,20 @@ def score(truth: Path, predictions: Path, as_json: bool, gates: Gates, **options
     "--save-predictions", metavar="FORMAT",
     help="Write what MODEL answers beside the record, so that `segbench score` gives the same metrics.",
 )  # fmt: skip
+@click.option(
+    "--merge", is_flag=True,
+    help="Run nothing: make the record of the shards that are there, partial if some are missing.",
+)  # fmt: skip
+@click.option(
+    "--engine", type=click.Choice(["local", "dask"]), default="local", show_default=True,
+    help="Processes of this machine, or workers of Dask.",
+)  # fmt: skip
+@click.option(
+    "--workers", metavar="N", type=click.IntRange(1),
+    help="Processes of this machine; by default this one alone.",
+)  # fmt: skip
+@click.option("--scheduler", metavar="tcp://…", help="Of --engine dask, whose workers are to work.")
+@pairs("--resource", "a worker of --engine dask, such as GPU=1: what an image takes of it", "resources")
 @click.option("--unsafe-pickle", is_flag=True, help="Let weights be unpickled, which runs code in them.")
 @click.option("--trust-remote-code", is_flag=True, help="Let code of hf:NAME@COMMIT run.")
 @click.option("--out", type=PATH, default="results", show_default=True, help="Folder of run records.")

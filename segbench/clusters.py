@@ -6,17 +6,18 @@ that is lost and comes back is given all that it had.
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
 from segbench.errors import UsageError, WorkerError
-from segbench.workers import Job, R, Raised, S, Spent, T, Turns, pickled, work_at
+from segbench.workers import Job, R, Raised, S, Spent, T, Turns, open_job, pickled, work_at
 
 PATIENCE = 60.0
 """Seconds that a scheduler, or the first of its workers, may be away."""
@@ -49,25 +50,38 @@ class DaskEngine:
     resources: Mapping[str, float] = field(default_factory=dict)
     patience: float = PATIENCE
 
-    def run(self, job: Job[S, T, R], tasks: Iterable[T]) -> Iterator[R]:
-        """See :meth:`segbench.engines.Engine.run`."""
-        with ExitStack() as stack:
-            yield from _Session(self._client(stack), self, job).run(tasks)
-
-    def _client(self, stack: ExitStack) -> Any:
-        distributed = _distributed()
+    @contextmanager
+    def open(self) -> Iterator[DaskEngine]:
+        """See :meth:`segbench.engines.Engine.open`."""
         if self.scheduler is not None:
-            try:
-                return stack.enter_context(distributed.Client(self.scheduler, timeout=self.patience))
-            except (OSError, ValueError) as error:
-                raise WorkerError(f"there is no scheduler at {self.scheduler}: {error}") from None
-        cluster = distributed.LocalCluster(
+            yield self
+            return
+        with _distributed().LocalCluster(
             n_workers=self.workers,
             threads_per_worker=1,
             dashboard_address=None,
             resources=dict(self.resources) or None,
-        )
-        return stack.enter_context(distributed.Client(stack.enter_context(cluster)))
+            silence_logs=logging.ERROR,
+        ) as cluster:
+            yield replace(self, scheduler=cluster.scheduler_address)
+
+    def run(self, job: Job[S, T, R], tasks: Iterable[T]) -> Generator[R]:
+        """See :meth:`segbench.engines.Engine.run`."""
+        with self.open() as here, here.client() as client:
+            yield from _Session(client, here, job).run(tasks)
+
+    def client(self) -> Any:
+        """Connect to the scheduler.
+
+        Raises
+        ------
+        WorkerError
+            When there is none.
+        """
+        try:
+            return _distributed().Client(self.scheduler, timeout=self.patience)
+        except (OSError, ValueError) as error:
+            raise WorkerError(f"there is no scheduler at {self.scheduler}: {error}") from None
 
 
 class _Session:
@@ -165,9 +179,8 @@ class _Session:
         return sum(all(w["resources"].get(name, 0) >= n for name, n in needed) for w in workers)
 
     def _where(self) -> str:
-        where = self._engine.scheduler or "the cluster of this machine"
         needed = " and ".join(f"{name} {n:g}" for name, n in self._engine.resources.items())
-        return f"{where} is away, or has no worker{needed and f' with {needed}'},"
+        return f"{self._engine.scheduler} is away, or has no worker{needed and f' with {needed}'},"
 
 
 def _work_here(sent: bytes, task: Any) -> tuple[Any, str]:
@@ -180,7 +193,7 @@ def _work_here(sent: bytes, task: Any) -> tuple[Any, str]:
     worker = get_worker()
     if isinstance(worker.name, int):
         os.environ.setdefault("LOCAL_RANK", str(worker.name))
-    return work_at(sent, task), worker.address
+    return work_at(open_job(sent), task), worker.address
 
 
 def _distributed() -> Any:

@@ -99,7 +99,7 @@ class Collector:
         n_scored = self._images.n_rows - len(self._failed)
         return RunRecord(
             task=protocol.task,
-            status="complete" if n_scored == len(truth) else "partial",
+            status=_status(n_scored, len(truth)),
             model=model,
             dataset=self._dataset(found, n_scored),
             protocol={"name": protocol.name, "version": protocol.version, "settings": self.metric.settings},
@@ -149,6 +149,12 @@ class Collector:
             "n_failed": len(self._failed),
             "categories": truth.categories.to_json(),
         }
+
+
+def _status(n_scored: int, n_expected: int) -> str:
+    if n_scored == n_expected:
+        return "complete"
+    return "partial" if n_scored else "failed"
 
 
 class _Chunks:

@@ -7,7 +7,8 @@ line in :func:`engine`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -27,7 +28,10 @@ class Engine(Protocol):
     def workers(self) -> int:
         """How many tasks are worked at at a time."""
 
-    def run(self, job: Job[S, T, R], tasks: Iterable[T]) -> Iterator[R]:
+    def open(self) -> AbstractContextManager[Engine]:
+        """The engine for the time of a block, in which workers may stay from one job to the next."""
+
+    def run(self, job: Job[S, T, R], tasks: Iterable[T]) -> Generator[R]:
         """Yield the result of each task; few tasks are taken ahead of the results.
 
         A worker that dies is replaced, and its task is worked at again.
@@ -74,7 +78,11 @@ class LocalEngine:
     workers: int = 1
     apart: bool = False
 
-    def run(self, job: Job[S, T, R], tasks: Iterable[T]) -> Iterator[R]:
+    def open(self) -> AbstractContextManager[LocalEngine]:
+        """See :meth:`Engine.open`."""
+        return nullcontext(self)
+
+    def run(self, job: Job[S, T, R], tasks: Iterable[T]) -> Generator[R]:
         """See :meth:`Engine.run`."""
         if self.workers > 1 or self.apart:
             from segbench.pool import Pool

@@ -9,7 +9,8 @@
     ├── PluginError                     4   a model plugin raised, or returned what it must not
     ├── PartialError                    5   only a part could be done
     ├── ThresholdError                  6   a score is below the threshold asked for
-    └── WorkerError                     1   a worker died, or work cannot be sent to one
+    ├── WorkerError                     1   a worker died, or work cannot be sent to one
+    └── UnfinishedError                 0   this process has done its share, and others are at theirs
 
 Warnings of this package are :class:`SegbenchWarning`.
 """
@@ -88,6 +89,12 @@ class ThresholdError(SegbenchError):
 
 class WorkerError(SegbenchError):
     """A worker died, or work cannot be sent to one."""
+
+
+class UnfinishedError(SegbenchError):
+    """This process has done its share of a run; the record is left to the one that ends last."""
+
+    exit_code = 0
 
 
 class SegbenchWarning(UserWarning):

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from segbench.errors import PluginError
 
 
 class UnansweredError(PluginError):
-    """A call that has not come back; the thread that made it is lost, and its process with it.
+    """A call that has not come back with an answer; the thread that made it is lost, and its process with it.
 
     Parameters
     ----------
     message
         What hangs.
-    image_ids
-        The images that it was asked of.
+    passing
+        Whether it may come back in another process: there was no memory left in this one.
     """
 
-    def __init__(self, message: str, image_ids: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, passing: bool = False) -> None:
         super().__init__(message)
-        self.image_ids = tuple(image_ids)
+        self.passing = passing
 
 
 class Caller:

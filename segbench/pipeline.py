@@ -20,9 +20,9 @@ from segbench.errors import PluginError, SegbenchError
 from segbench.panel import Panel
 from segbench.patience import Caller, UnansweredError
 from segbench.predicted import pack_prediction
-from segbench.shards import Outcome, Shard
+from segbench.shards import Outcome, Part
 from segbench.stepping import ordered_map
-from segbench.store import Plan
+from segbench.store import Portion
 
 if TYPE_CHECKING:
     from segbench.models import SegModel
@@ -45,6 +45,8 @@ class Stages:
         Seconds that the model may take for a batch; None for any.
     keep_predictions
         Whether outcomes hold what the model answered.
+    expendable
+        Whether this process is one that is replaced when its memory is full.
     """
 
     batch_size: int = 1
@@ -52,6 +54,7 @@ class Stages:
     threads: int = 1
     timeout: float | None = None
     keep_predictions: bool = False
+    expendable: bool = False
 
 
 @dataclass(slots=True)
@@ -110,10 +113,8 @@ class Pipeline:
         self._stuff = stuff
         self._caller = Caller(plugin.predict, stages.timeout)
 
-    def shards(
-        self, plan: Plan, numbers: Iterable[int], tick: Callable[[], object] = lambda: None
-    ) -> Iterator[Shard]:
-        """Run shards of a plan, and yield each when all of its images are measured; ``tick`` an image.
+    def run(self, portions: Iterable[Portion], tick: Callable[[], object] = lambda: None) -> Iterator[Part]:
+        """Run portions, and yield each when all of its images are measured; ``tick`` an image.
 
         Raises
         ------
@@ -121,7 +122,7 @@ class Pipeline:
             When an image fails and that is not to be noted, or the model hangs.
         """
         threads = self._stages.threads
-        decoded = ordered_map(self._decode, self._batches(plan, numbers), threads, threads + 1)
+        decoded = ordered_map(self._decode, self._batches(portions), threads, threads + 1)
         answered = map(self._answer, decoded)
         outcomes: list[Outcome] = []
         for work in ordered_map(self._measure, answered, threads, threads + 1):
@@ -129,16 +130,16 @@ class Pipeline:
             for _ in work.outcomes:
                 tick()
             if work.ends:
-                yield Shard(plan.key, work.number, outcomes)
+                yield Part(work.number, outcomes)
                 outcomes = []
 
-    def _batches(self, plan: Plan, numbers: Iterable[int]) -> Iterator[_Work]:
+    def _batches(self, portions: Iterable[Portion]) -> Iterator[_Work]:
         size = self._stages.batch_size
-        for number in numbers:
-            positions = plan.positions(number)
-            for first in range(0, len(positions), size):
-                items = [_Item(i, plan.image_ids[i]) for i in positions[first : first + size]]
-                yield _Work(number, items, first + size >= len(positions))
+        for portion in portions:
+            images = list(zip(portion.positions, portion.image_ids, strict=True))
+            for first in range(0, len(images), size):
+                items = [_Item(*image) for image in images[first : first + size]]
+                yield _Work(portion.number, items, first + size >= len(images))
 
     def _decode(self, work: _Work) -> _Work:
         for item in work.items:
@@ -184,8 +185,10 @@ class Pipeline:
         try:
             answers = self._caller(batch)
         except UnansweredError as error:
-            raise UnansweredError(f"{where} {error}", batch.image_ids) from None
+            raise UnansweredError(f"{where} {error}") from None
         except Exception as error:
+            if self._stages.expendable and _out_of_memory(error):
+                raise UnansweredError(f"{where} ran out of memory: {error}", passing=True) from None
             raise PluginError(f"{where} raised {type(error).__name__}: {error}") from error
         count = len(answers) if isinstance(answers, Sequence | np.ndarray) else None
         if count != len(batch):
@@ -226,6 +229,10 @@ class Pipeline:
 
     def _noting(self, item: _Item) -> _Noting:
         return _Noting(item, self._stages.skip_errors)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # that of torch
 
 
 @dataclass(slots=True)

@@ -11,14 +11,14 @@ import threading
 import traceback
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from multiprocessing.connection import Connection, wait
 from typing import Any, cast
 
 from segbench.errors import SegbenchError, WorkerError
-from segbench.workers import Job, Raised, Spent, Turns, keep_job, open_job, pickled, work_at
+from segbench.workers import Job, Raised, Spent, Turns, open_job, pickled, work_at
 
 ATTEMPTS = 2
 """A task at which so many workers died is lost."""
@@ -71,6 +71,7 @@ class Pool:
         self._context = multiprocessing.get_context("fork") if self._forked else _context(job)
         self._workers: list[_Worker] = []
         self._again: deque[_Task] = deque()
+        self._n_stillborn = 0
 
     def run(self, tasks: Iterable[Any]) -> Iterator[Any]:
         """Yield the result of each task; see :meth:`segbench.engines.Engine.run`."""
@@ -112,9 +113,10 @@ class Pool:
     def _hire(self) -> _Worker:
         ranks = {worker.rank for worker in self._workers}
         rank = next(i for i in count() if i not in ranks)
+        environ = {**os.environ, "LOCAL_RANK": str(rank)}
         pipe, theirs = self._context.Pipe()
         ours = [*(worker.pipe for worker in self._workers), pipe] if self._forked else []
-        process = self._context.Process(target=_serve, args=(theirs, self._sent, rank, ours))
+        process = self._context.Process(target=_serve, args=(theirs, self._sent, environ, ours))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of BLAS's threads, which are made for it
             process.start()
@@ -138,7 +140,7 @@ class Pool:
         except (EOFError, OSError):
             word, content = "died", None
         if word == "ready":
-            worker.ready = True
+            worker.ready, self._n_stillborn = True, 0
             return
         task, worker.task = cast("_Task", worker.task), None  # only workers that have one are heard
         if word == "died":
@@ -152,9 +154,12 @@ class Pool:
     def _died(self, worker: _Worker, task: _Task) -> Iterator[tuple[int, Any]]:
         self._dismiss(worker)
         why = f"a worker process died ({_cause(worker.process.exitcode)})"
-        if not worker.ready:
-            raise WorkerError(f"{why} before it could work: it could not load what it needs")
-        task.deaths += 1
+        if worker.ready:
+            task.deaths += 1
+        else:
+            self._n_stillborn += 1
+        if self._n_stillborn > ATTEMPTS:
+            raise WorkerError(f"{why} before it could work, and so did those before it")
         if task.deaths < ATTEMPTS:
             self._again.append(task)
         else:
@@ -185,20 +190,27 @@ def _context(job: Job[Any, Any, Any]) -> Any:
     return context
 
 
-def _serve(pipe: Connection, sent: bytes | Job[Any, Any, Any], rank: int, ours: Iterable[Connection]) -> None:
+def _serve(
+    pipe: Connection,
+    sent: bytes | Job[Any, Any, Any],
+    environ: Mapping[str, str],
+    ours: Iterable[Connection],
+) -> None:
     """The life of a worker: it ends when the pipe does, and with the process that made it.
 
-    An interruption is for the process that waits for the results, and so are its ends of pipes, which a
-    worker that was forked has too. LOCAL_RANK is what launchers call the place of a process on its machine:
-    models go to the GPU of that number.
+    Its environment is that of this process as it is now, not as it was when the first worker was made.
+    LOCAL_RANK is what launchers call the place of a process on its machine: models go to the GPU of that
+    number. An interruption is for the process that waits for the results, and so are its ends of pipes,
+    which a worker that was forked has too.
     """
+    os.environ.clear()
+    os.environ.update(environ)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for connection in ours:
         connection.close()
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.environ["LOCAL_RANK"] = str(rank)
     try:
-        opened = _told(open_job, sent) if isinstance(sent, bytes) else _told(keep_job, sent)
+        opened = _told(open_job, sent)
         pipe.send(("done", opened) if isinstance(opened, Raised) else ("ready", None))
         while not isinstance(opened, Raised):
             pipe.send(("done", _told(work_at, opened, pipe.recv())))

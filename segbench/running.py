@@ -8,32 +8,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
-import numpy as np
-
-from segbench._version import __version__
-from segbench.canonical.dataset import Dataset
-from segbench.environment import environment, provenance
-from segbench.errors import PluginError, UsageError, did_you_mean
-from segbench.evaluate import CommonOptions, Data, Progress, Protocols, kept, score
-from segbench.formats import open_dataset
-from segbench.identity import data_identity, model_identity
-from segbench.loading import Loaded, Wanted
+from segbench.bench import Asked
+from segbench.errors import UsageError, did_you_mean
+from segbench.evaluate import CommonOptions, Data, Progress, Protocols, score
+from segbench.loading import Wanted
 from segbench.models.setup import Setup, SetupOptions
-from segbench.pairing import choose_protocols
-from segbench.panel import Panel
-from segbench.pipeline import Pipeline, Stages
-from segbench.protocols import Protocol
-from segbench.results import RunRecord, slug
-from segbench.saving import Saver, predictions_of
+from segbench.pipeline import Stages
+from segbench.results import RunRecord
 from segbench.shards import Kept
-from segbench.store import SHARD_SIZE, Plan, ShardStore
+from segbench.sharing import Share
+from segbench.store import SHARD_SIZE
+from segbench.team import Crew, Opener, Team, gathered
 
 if TYPE_CHECKING:
     from segbench.comparison import Comparison
@@ -53,6 +43,11 @@ class _RunOptions(CommonOptions, SetupOptions, total=False):
     threads: int | None
     shard_size: int
     resume: bool
+    merge: bool
+    engine: str
+    workers: int | None
+    scheduler: str | None
+    resources: Mapping[str, float] | None
 
 
 @overload
@@ -79,6 +74,11 @@ def run(
     threads: int | None = None,
     shard_size: int = SHARD_SIZE,
     resume: bool = True,
+    merge: bool = False,
+    engine: str = "local",
+    workers: int | None = None,
+    scheduler: str | None = None,
+    resources: Mapping[str, float] | None = None,
     out: str | Path | None = "results",
     progress: Progress = iter,
     **how: Unpack[SetupOptions],
@@ -109,15 +109,23 @@ def run(
     on_error
         ``stop`` at an image that fails; or ``skip`` it: it is noted in the record, which is then partial.
     timeout
-        Seconds that the model may take for a batch. One that hangs is given up, and the run stops.
+        Seconds that the model may take for a batch. One that hangs is given up, and the run stops; of workers
+        the one in which it hangs is replaced, and with ``skip`` the image alone fails.
     threads
-        That decode and measure while the model works; by default one for each core.
+        That decode and measure while the model works; by default one for each core, which workers share.
     shard_size
         Images that are kept together: a run that is killed loses at most the shards that it was at.
     resume
         Take the shards that a run before this one left. If False, every image is predicted again, and what
         differs from what is there is an error. An object that states neither ``weights_sha256`` nor
         ``revision`` cannot be told from another, and leaves no shards.
+    merge
+        Run nothing, and make the record of the shards that are there; it is partial where some are missing.
+    engine, workers
+        ``local``: so many processes of this machine, by default this one alone. ``dask``: so many workers of
+        a cluster that is started for the run, or those of ``scheduler``. The record is the same.
+    scheduler, resources
+        Of the engine ``dask``: the address of a scheduler, and what a worker must have, as ``{"GPU": 1}``.
     out
         Folder to write the record below; None to write none.
     progress
@@ -132,24 +140,24 @@ def run(
         Of a list of protocols, a :class:`~segbench.comparison.Comparison`. Its status is ``partial`` where
         images failed.
 
+    Under ``torchrun``, or wherever ``RANK`` and ``WORLD_SIZE`` are set, each process runs every WORLD_SIZE-th
+    shard, and the one that ends last makes the record.
+
     Raises
     ------
     PluginError
         When the model raises, hangs, or returns what it must not; with ``skip``, when it does so always.
+    UnfinishedError
+        When this process is one of several, has done its share, and others have not.
+    WorkerError
+        When workers or their scheduler are lost.
     DataError, UsageError
         When the data set is damaged, a name is unknown, or categories of the model have no counterpart.
     """
-    if on_error not in ON_ERROR:
-        raise UsageError(f"unknown on_error {on_error!r}.{did_you_mean(on_error, ON_ERROR)}")
-    if batch_size < 1:
-        raise UsageError(f"a batch holds at least 1 image, not {batch_size}")
-    stages = Stages(
-        batch_size=batch_size,
-        skip_errors=on_error == "skip",
-        threads=threads or os.cpu_count() or 1,
-        timeout=timeout,
-        keep_predictions=save_predictions is not None,
-    )
+    crew = Crew(engine=engine, workers=workers, scheduler=scheduler, resources=resources or {})
+    share = Share.of_environment(not crew.is_hired, out)
+    keep = save_predictions is not None
+    stages = _stages(crew, on_error, threads, batch_size=batch_size, timeout=timeout, keep_predictions=keep)
     if save_predictions is not None and out is None:
         raise UsageError("predictions are saved beside the record: name a folder for it (out)")
     if isinstance(model, str) and model.startswith("preds:"):
@@ -158,11 +166,44 @@ def run(
         return _run_files(model, dataset, protocol, task=task, settings=settings, out=out, progress=progress)
     wanted = Wanted(setup=Setup(**how), ignore=tuple(ignore), synonyms=synonyms)
     asked = Asked(task, protocol, settings, wanted, save_predictions)
-    bench = Bench.open(model, dataset, asked, stages)
     started = time.perf_counter()
-    with bench.store(out, shard_size) as found:
-        bench.fill(found, progress, resume)
-        return bench.finish(found, out, started)
+    opener = Opener(model, dataset, asked, stages)
+    with gathered(opener, crew) as team, team.bench.store(out, shard_size) as found:
+        if not merge:
+            fill(team, found, share, progress, resume)
+        with share.merging(found):
+            return team.bench.finish(found, out, started, crew.description())
+
+
+def _stages(crew: Crew, on_error: str, threads: int | None, **how: Any) -> Stages:
+    if on_error not in ON_ERROR:
+        raise UsageError(f"unknown on_error {on_error!r}.{did_you_mean(on_error, ON_ERROR)}")
+    if how["batch_size"] < 1:
+        raise UsageError(f"a batch holds at least 1 image, not {how['batch_size']}")
+    return Stages(
+        skip_errors=on_error == "skip",
+        threads=threads or max(1, (os.cpu_count() or 1) // crew.of_this_machine),
+        expendable=crew.is_hired,
+        **how,
+    )
+
+
+def fill(team: Team, found: Kept, share: Share, progress: Progress, resume: bool) -> None:
+    """Run the shards of a share that are not there; with those that have failures they are run again."""
+    plan = found.store.plan
+    own = share.numbers(plan)
+    sizes = (len(plan.positions(number)) for number in own)
+    ticks: Iterator[int] = iter(progress(range(sum(sizes))))
+    done = set[int]()
+    for shard in found.done(own) if resume else ():
+        done.add(shard.number)
+        for _ in shard.outcomes:
+            next(ticks, None)
+    todo = (plan.portion(number) for number in own if number not in done)
+    for part in team.run(todo, partial(next, ticks, None)):
+        found.put(part)
+    for _ in ticks:
+        pass
 
 
 def _run_files(
@@ -171,148 +212,3 @@ def _run_files(
     """Score predictions that are there, as a model whose answers are known."""
     path = spec.removeprefix("preds:")
     return score(dataset, path, protocol=protocol, model=Path(path).name, **options)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is to be scored, under which rules, and by what kind of model."""
-
-    task: str | None
-    protocol: str | Protocols | None
-    settings: Mapping[str, Any] | None
-    model: Wanted
-    save_predictions: str | None = None
-
-
-@dataclass(frozen=True)
-class Bench:
-    """A model and a data set, opened, and the rules that both serve."""
-
-    loaded: Loaded
-    truth: Dataset
-    asked: Asked
-    stages: Stages
-    protocols: Sequence[Protocol]
-    saver: Saver | None = None
-
-    @classmethod
-    def open(cls, model: str | SegModel, dataset: Data, asked: Asked, stages: Stages) -> Bench:
-        """Load the model, open the data set, and see that they fit."""
-        truth = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
-        loaded = Loaded.of(model, truth, asked.model)
-        protocols = choose_protocols(asked.task, asked.protocol, truth, None, loaded.plugin.info.tasks)
-        saved = asked.save_predictions
-        saver = None if saved is None else Saver(saved, _only_task(protocols))
-        return cls(loaded, truth, asked, stages, protocols, saver)
-
-    def panel(self) -> Panel:
-        """A new panel of the protocols."""
-        return Panel.of(self.protocols, self.truth, self.asked.settings)
-
-    def store(self, out: str | Path | None, shard_size: int) -> _Place:
-        """Where shards are kept: below ``out``, or, where no run could take them up, in a folder for now."""
-        model = model_identity(self.loaded.plugin, self.loaded.spec)
-        said = self.loaded.description()
-        identity = {
-            "segbench": __version__,
-            "model": model,
-            "loaded": {key: said.get(key) for key in ("class_map", "options")},
-            "data": None if model is None else data_identity(self.truth),
-            "protocols": [
-                [one.name, one.version, one.build(self.truth.categories, self.asked.settings).settings]
-                for one in self.protocols
-            ],
-            "batch_size": self.stages.batch_size,
-            "environment": dict(self.loaded.environment()),
-            **({} if self.saver is None else {"keep_predictions": True}),
-        }
-        plan = Plan(self.truth.image_ids, identity, shard_size)
-        return _Place(plan, slug(self.loaded.plugin.info.name), out if model is not None else None)
-
-    def fill(self, found: Kept, progress: Progress, resume: bool) -> None:
-        """Run the shards that are not there; with those that have failures they are run again."""
-        plan = found.store.plan
-        ticks: Iterator[int] = iter(progress(range(len(self.truth))))
-        done = set[int]()
-        for shard in found.done() if resume else ():
-            done.add(shard.number)
-            for _ in shard.outcomes:
-                next(ticks, None)
-        todo = [number for number in range(len(plan)) if number not in done]
-        pipeline = Pipeline(
-            plugin=self.loaded.plugin,
-            class_map=self.loaded.class_map,
-            stuff=self.loaded.stuff(self.truth),
-            panel=self.panel(),
-            truth=self.truth,
-            task=_only_task(self.protocols),
-            stages=self.stages,
-        )
-        for shard in pipeline.shards(plan, todo, partial(next, ticks, None)):
-            found.put(shard)
-        for _ in ticks:
-            pass
-
-    def _attaching(self, found: Kept) -> Callable[[Path], Path] | None:
-        """What writes the predictions beside a record, if they are to be saved."""
-        if self.saver is None:
-            return None
-        return partial(self.saver.write, predictions_of(found, self.truth, self.saver.task))
-
-    def finish(self, found: Kept, out: str | Path | None, started: float) -> RunRecord | Comparison:
-        """Merge the shards, and write the record; they are removed once it is complete."""
-        panel = self.panel()
-        latencies = found.merge(panel)
-        if not latencies:
-            raise PluginError(
-                f"{self.loaded.plugin.info.name}: no image could be scored; {found.first_error()}"
-            )
-        records = panel.records(
-            model=self.loaded.description(),
-            timing=_timing(latencies, self.stages.batch_size, time.perf_counter() - started),
-            env={**environment("cpu", self.stages.threads), **self.loaded.environment()},
-            provenance=provenance() | ({} if self.saver is None else {"predictions": self.saver.format}),
-            warnings=[],
-        )
-        result = kept(panel, records, out, self.asked.protocol, self._attaching(found))
-        if records[0].status == "complete":
-            found.store.remove()
-        return result
-
-
-class _Place:
-    """The store of a plan below ``out``; None is a folder that is gone when the block ends."""
-
-    def __init__(self, plan: Plan, name: str, out: str | Path | None) -> None:
-        self._plan, self._name, self._out = plan, name, out
-        self._scratch = TemporaryDirectory(prefix="segbench-") if out is None else None
-
-    def __enter__(self) -> Kept:
-        root = self._out if self._scratch is None else self._scratch.name
-        return Kept(ShardStore.below(str(root), self._name, self._plan))
-
-    def __exit__(self, *_: object) -> None:
-        if self._scratch is not None:
-            self._scratch.cleanup()
-
-
-def _only_task(protocols: Sequence[Protocol]) -> str:
-    """The task of all of them: a model answers one."""
-    first = protocols[0]
-    other = next((p for p in protocols if p.task != first.task), None)
-    if other is not None:
-        raise UsageError(
-            f"a model is asked for one task; protocol {first.name} is for {first.task}, {other.name} for "
-            f"{other.task}: run them one after the other"
-        )
-    return first.task
-
-
-def _timing(latencies: Sequence[float], batch_size: int, seconds: float) -> dict[str, Any]:
-    p50, p95, p99 = np.percentile(latencies, [50, 95, 99]).tolist()
-    return {
-        "batch_size": batch_size,
-        "latency_ms": {"p50": p50, "p95": p95, "p99": p99},
-        "images_per_second": 1000 * len(latencies) / sum(latencies),
-        "wall_seconds": seconds,
-    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,14 @@ class Outcome:
                 "deterministic, or model or data were changed; run again with resume off once that is mended"
             )
         return other
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The outcomes of images that were run together: of a whole shard, or of some of it."""
+
+    number: int
+    outcomes: Sequence[Outcome]
 
 
 @dataclass(frozen=True)
@@ -149,6 +157,7 @@ class Kept:
 
     def __init__(self, store: ShardStore) -> None:
         self.store = store
+        self._parts: dict[int, list[Outcome]] = {}
 
     def read(self, number: int) -> Shard:
         """Read a shard.
@@ -170,13 +179,19 @@ class Kept:
         except DataError:
             return None
 
-    def put(self, shard: Shard) -> None:
-        """Keep a shard; errors as :meth:`ShardStore.put`."""
-        self.store.put(shard, self.find)
+    def put(self, part: Part) -> None:
+        """Keep a shard, once all of its parts are there; errors as :meth:`ShardStore.put`."""
+        plan = self.store.plan
+        outcomes = [*self._parts.pop(part.number, []), *part.outcomes]
+        if len(outcomes) < len(plan.positions(part.number)):
+            self._parts[part.number] = outcomes
+            return
+        outcomes.sort(key=lambda one: one.position)
+        self.store.put(Shard(plan.key, part.number, outcomes), self.find)
 
-    def done(self) -> Iterator[Shard]:
-        """The shards that are whole and without failures, in order: those that need not be run again."""
-        for number in self.store.numbers():
+    def done(self, numbers: Iterable[int]) -> Iterator[Shard]:
+        """Those that are whole and without failures, in order: they need not be run again."""
+        for number in sorted(set(self.store.numbers()).intersection(numbers)):
             shard = self.find(number)
             if shard is not None and not shard.has_failures:
                 yield shard

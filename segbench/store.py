@@ -57,6 +57,11 @@ class Plan:
         """Positions in the data set, rising, of the images of a shard: a range of their sorted ids."""
         return sorted(self._order[number * self.shard_size : (number + 1) * self.shard_size])
 
+    def portion(self, number: int) -> Portion:
+        """All images of a shard."""
+        positions = self.positions(number)
+        return Portion(number, positions, [self.image_ids[i] for i in positions])
+
     @cached_property
     def _order(self) -> list[int]:
         """By id: as integers where all are, else as text."""
@@ -84,6 +89,25 @@ class Plan:
             "image_ids_sha256": hashlib.sha256(ids).hexdigest(),
             "identity": dict(self.identity),
         }
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Images of one shard that are run together: all of them, or few, where all gave trouble."""
+
+    number: int
+    positions: Sequence[int]
+    image_ids: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def cut(self, batch_size: int) -> list[Portion]:
+        """Its batches; of one batch its images; of one image nothing."""
+        size = batch_size if len(self) > batch_size else 1
+        starts = range(0, len(self), size) if len(self) > 1 else range(0)
+        parts = [slice(start, start + size) for start in starts]
+        return [Portion(self.number, self.positions[part], self.image_ids[part]) for part in parts]
 
 
 class Copy(Protocol):

@@ -75,46 +75,46 @@ def pickled(job: Job[Any, Any, Any]) -> bytes:
         When it cannot be sent.
     """
     try:
-        return pickle.dumps((job.open, job.work))
+        return pickle.dumps((pickle.dumps(job.open), job.work))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise WorkerError(f"the work cannot be sent to workers ({error}); use one worker") from None
 
 
-def work_at(job: bytes, task: Any) -> Any:
-    """Work at a task in a worker, which keeps what the last job has opened; one at a time."""
+Opened = tuple[bytes, Callable[[Any, Any], Any]]
+"""A job in a worker: the name of what it has opened, and what it does with that."""
+
+
+def open_job(job: bytes | Job[Any, Any, Any]) -> Opened:
+    """Open what tasks have in common, unless the last job opened the same; a job as it was sent or forked."""
     with _LOCK:
-        work, state = _opened(job)
-        result = work(state, task)
+        if isinstance(job, Job):
+            name = os.urandom(16)
+            _KEPT[name] = job.open()
+            return name, job.work
+        opener, work = pickle.loads(job)
+        _opened(opener)
+        return opener, work
+
+
+def work_at(opened: Opened, task: Any) -> Any:
+    """Work at a task, one at a time in this process."""
+    with _LOCK:
+        name, work = opened
+        result = work(_opened(name), task)
         if isinstance(result, Spent):
             _KEPT.clear()
         return result
 
 
-def open_job(job: bytes) -> bytes:
-    """Open what tasks have in common, before the first of them; return the job."""
-    with _LOCK:
-        _opened(job)
-    return job
-
-
-def keep_job(job: Job[Any, Any, Any]) -> bytes:
-    """Open a job that this process was forked with; return what stands for it when it works at tasks."""
-    with _LOCK:
-        name = os.urandom(16)
-        _KEPT[name] = job.work, job.open()
-        return name
-
-
 _LOCK = Lock()
-_KEPT: dict[bytes, tuple[Callable[[Any, Any], Any], Any]] = {}
+_KEPT: dict[bytes, Any] = {}
 
 
-def _opened(job: bytes) -> tuple[Callable[[Any, Any], Any], Any]:
-    if job not in _KEPT:
+def _opened(opener: bytes) -> Any:
+    if opener not in _KEPT:
         _KEPT.clear()  # a model before the next one is loaded
-        open_, work = pickle.loads(job)
-        _KEPT[job] = work, open_()
-    return _KEPT[job]
+        _KEPT[opener] = pickle.loads(opener)()
+    return _KEPT[opener]
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,23 @@ import json, os, signal, time
 import numpy as np
 import segbench
 
+OTHERWISE = "{}"
+
+def once(marker):
+    """Whether there is no such file yet."""
+    try:
+        return marker is None or not os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+
 class Model:
     info = segbench.ModelInfo(name="m", tasks=("semantic",), id2label={0: "a", 1: "b", 2: "c"})
 
     def __init__(self):
-        self.fault = json.loads(os.environ.get("FAULT", "{}"))
+        self.fault = json.loads(os.environ.get("FAULT", OTHERWISE))
+        if limit := self.fault.get("limit"):
+            import resource
+            resource.setrlimit(resource.RLIMIT_AS, (limit << 20, limit << 20))
 
     def predict(self, batch):
         time.sleep(self.fault.get("seconds", 0) * len(batch))
@@ -39,15 +51,20 @@ class Model:
             raise RuntimeError("out of luck")
         if kind == "hang":
             time.sleep(3600)
-        if kind == "kill":
+        if kind == "kill" and once(self.fault.get("once")):
             os.kill(os.getpid(), signal.SIGKILL)
         if kind == "shape":
             return mask[:-1]
         if kind == "random":
             mask = (mask + np.random.default_rng().integers(0, 3, mask.shape)) % 3
         if kind == "leak":
-            Model.leaked = getattr(Model, "leaked", []) + [np.ones(1 << 20)]
-        return mask.astype(np.uint8)
+            Model.leaked = getattr(Model, "leaked", []) + [np.empty(self.fault.get("megabytes", 8) << 17)]
+        if kind == "count":
+            Model.calls = getattr(Model, "calls", 0) + 1
+            if image_id == self.fault.get("stop"):
+                raise RuntimeError("out of luck")
+            mask = mask + Model.calls % 3
+        return (mask % 3).astype(np.uint8)
 '''
 
 
@@ -64,9 +81,10 @@ def write_data(folder: Path, n: int, height: int = 8, width: int = 12) -> Path:
     return folder
 
 
-def write_model(folder: Path) -> str:
-    """Write the model; return its spec."""
-    (folder / "model.py").write_text(MODEL)
+def write_model(folder: Path, **fault: object) -> str:
+    """Write the model; return its spec. Without FAULT in its environment it misbehaves as is said here."""
+    text = MODEL.replace('OTHERWISE = "{}"', f"OTHERWISE = {json.dumps(fault)!r}")
+    (folder / "model.py").write_text(text)
     return f"file:{folder / 'model.py'}:Model"
 
 

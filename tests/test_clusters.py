@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import jobs
 import pytest
+from dasks import SCHEDULER, WORKER, cluster, free_port, start
 
 from segbench.clusters import DaskEngine
 from segbench.engines import Job, engine
@@ -21,40 +19,11 @@ from segbench.errors import DataError, UsageError, WorkerError
 
 pytest.importorskip("distributed")
 
-ENV = os.environ | {"PYTHONPATH": str(Path(jobs.__file__).parent)}
-
-
-def start(*words):
-    command = [sys.executable, "-m", "distributed.cli." + words[0], *map(str, words[1:])]
-    return subprocess.Popen(command, env=ENV, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-@contextmanager
-def running(*words):
-    process = start(*words)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """A scheduler with two workers, which their nannies start again when they die."""
-    port, scratch = free_port(), tmp_path_factory.mktemp("dask")
-    where = f"tcp://127.0.0.1:{port}"
-    with (
-        running("dask_scheduler", "--port", port, "--host", "127.0.0.1", "--no-dashboard"),
-        running("dask_worker", where, "--nworkers", 2, "--nthreads", 1, "--no-dashboard",
-                "--local-directory", scratch, "--resources", "GPU=1"),
-    ):  # fmt: skip
+    with cluster(tmp_path_factory.mktemp("dask"), 2, "--resources", "GPU=1") as where:
         yield where
 
 
@@ -98,8 +67,7 @@ def test_workers_are_chosen_by_their_resources(address):
 def test_a_scheduler_that_comes_back_is_given_the_work_again(tmp_path):
     port = free_port()
     where = f"tcp://127.0.0.1:{port}"
-    scheduler = ("dask_scheduler", "--port", port, "--host", "127.0.0.1", "--no-dashboard")
-    worker = ("dask_worker", where, "--nthreads", 1, "--no-dashboard", "--local-directory", tmp_path)
+    scheduler, worker = [*SCHEDULER, "--port", port], [*WORKER, where, "--local-directory", tmp_path]
     first = [start(*scheduler), start(*worker)]
     try:
         results = DaskEngine(scheduler=where).run(Job(jobs.three, jobs.sleep), [0.05] * 30)

@@ -7,8 +7,8 @@
     ← {store, packing, patience, identity, drawn, predicted, recount, schema, suite_file, pool, clusters}
     ← engines ← spread ← {collect, pairing, comparison, losses, soundness, loading}
     ← {panel, conversion_report, gathering} ← {stepping, shards} ← {pipeline, saving}
-    ← {evaluate, conversion, curves, gallery, verification}
-    ← {running, pictures} ← {suites, leaderboard} ← (the lazy names of segbench itself)
+    ← {evaluate, conversion, curves, gallery, verification} ← {bench, pictures, sharing} ← team ← running
+    ← {suites, leaderboard} ← (the lazy names of segbench itself)
     ← {demo, demo_models, printed, shown, gates} ← junit ← cli_options ← {cli_pictures, cli_gates, cli_suite}
     ← {cli_data, cli_convert, cli_models, cli_leaderboard, cli_records} ← cli
 
@@ -52,7 +52,9 @@ LAYERS = (
     ("stepping", "shards"),
     ("pipeline", "saving"),
     ("evaluate", "conversion", "curves", "gallery", "verification"),
-    ("running", "pictures"),
+    ("bench", "pictures", "sharing"),
+    ("team",),
+    ("running",),
     ("suites", "leaderboard"),
     ("",),
     ("demo", "demo_models", "printed", "shown", "gates"),

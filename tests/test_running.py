@@ -117,13 +117,23 @@ def test_of_a_batch_one_image_fails_alone(data, spec, tmp_path, fault):
     assert record.images.to_pylist()[5]["error"] == "m: image 00005: predict raised RuntimeError: out of luck"
 
 
-def test_where_every_image_fails_there_is_no_record(data, spec, tmp_path, fault):
+@pytest.mark.parametrize("protocol", [None, ["mmseg", "exact"]])
+def test_where_every_image_fails_the_record_says_so(data, spec, tmp_path, fault, protocol):
     fault(kind="raise")
     with pytest.raises(
         segbench.PluginError, match="m: no image could be scored; m: image 00000: predict raised"
     ):
-        segbench.run(spec, data, out=tmp_path, on_error="skip")
-    assert not list(tmp_path.rglob("run.json"))
+        segbench.run(spec, data, out=tmp_path, on_error="skip", protocol=protocol)
+    for path in tmp_path.rglob("run.json"):
+        record = segbench.read_record(path.parent)
+        assert record.status == "failed"
+        assert record.dataset["n_failed"] == N
+        assert np.isnan(record.metrics["miou"].value)
+    assert len(list(tmp_path.rglob("run.json"))) == len(protocol or "1")
+    with pytest.raises(segbench.DataError, match="is failed, and only complete runs are ranked"):
+        segbench.build_leaderboard(tmp_path, tmp_path / "board")
+    fault()
+    segbench.run(spec, data, out=tmp_path, protocol=protocol)
 
 
 def test_a_picture_that_cannot_be_read_is_noted_with_its_file(spec, tmp_path):

@@ -90,6 +90,27 @@ def replace_folder(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Tell whether this process holds a folder until the block ends: no other does, and it is still there.
+
+    One that is killed holds nothing. Where there are no locks, everybody holds it.
+    """
+    handle, held = None, True
+    try:
+        if sys.platform != "win32":
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, FileNotFoundError):
+        held = False
+    except OSError:  # a file system without locks
+        pass
+    try:
+        yield held and folder.is_dir()
+    finally:
+        _unlock(handle)
+
+
+@contextmanager
 def _workspace(target: Path) -> Iterator[Path]:
     """Yield a hidden ``.part`` folder beside ``target``, locked as long as its writer lives."""
     fresh = _beside(target, "")

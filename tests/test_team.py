@@ -1,0 +1,246 @@
+"""Runs by several workers: the record is that of one, whatever becomes of the workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from dasks import cluster
+from runs import same_result, write_data, write_model
+
+import segbench
+
+N = 30
+unix = pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_data(tmp_path_factory.mktemp("data") / "set", N)
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory):
+    return write_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def whole(data, spec):
+    return segbench.run(spec, data, threads=1, out=None)
+
+
+@pytest.fixture
+def fault(monkeypatch):
+    return lambda **how: monkeypatch.setenv("FAULT", json.dumps(how))
+
+
+@pytest.mark.parametrize("options", [{"workers": 1}, {"workers": 2}, {"workers": 3, "shard_size": 7}])
+def test_the_record_is_that_of_one(data, spec, whole, tmp_path, options):
+    record = segbench.run(spec, data, out=tmp_path, **{"shard_size": 4} | options)
+    assert same_result(record, whole)
+    assert record.env["workers"] == options["workers"]
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+def test_any_number_of_workers_goes_on_where_another_one_stopped(data, spec, whole, tmp_path, fault):
+    for workers, image in [(None, "00005"), (2, "00017"), (3, "00026")]:
+        fault(kind="raise", images=[image])
+        with pytest.raises(segbench.PluginError, match=f"image {image}: predict raised"):
+            segbench.run(spec, data, out=tmp_path, shard_size=2, workers=workers)
+    fault(kind="raise", images=["00000", "00001"])  # of a shard that is there
+    assert same_result(segbench.run(spec, data, out=tmp_path, shard_size=2, workers=2), whole)
+
+
+@unix
+def test_an_image_that_kills_its_workers_fails_alone(data, spec, tmp_path, fault):
+    fault(kind="kill", images=["00009"])
+    record = segbench.run(spec, data, out=tmp_path, shard_size=4, workers=2, on_error="skip")
+    errors = [row["error"] for row in record.images.to_pylist() if row["error"]]
+    assert errors == ["m: image 00009: a worker process died (killed, or out of memory)"]
+    with pytest.raises(segbench.PluginError, match="m: image 00009: a worker process died"):
+        segbench.run(spec, data, out=tmp_path, shard_size=4, workers=2)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_images_at_which_the_model_hangs_fail_alone(data, spec, whole, tmp_path, fault, batch_size):
+    fault(kind="hang", images=["00009", "00010", "00029"])
+    how = {"shard_size": 6, "workers": 2, "timeout": 0.2, "batch_size": batch_size}
+    record = segbench.run(spec, data, out=tmp_path, on_error="skip", **how)
+    errors = {row["image_id"]: row["error"] for row in record.images.to_pylist() if row["error"]}
+    assert errors == {
+        i: f"m: image {i}: predict did not answer within 0.2 s" for i in ("00009", "00010", "00029")
+    }
+    with pytest.raises(segbench.PluginError, match="predict did not answer within 0.2 s"):
+        segbench.run(spec, data, out=tmp_path, **how)
+    fault()
+    record = segbench.run(spec, data, out=tmp_path, **how)
+    assert record.status == "complete"
+    assert record.metrics == whole.metrics
+
+
+def test_a_worker_whose_memory_is_full_is_replaced(data, spec, whole, tmp_path, fault):
+    fault(kind="leak", megabytes=100, limit=1200)  # of each process; a few images, and it is full
+    record = segbench.run(spec, data, out=tmp_path, shard_size=4, workers=2)
+    assert same_result(record, whole)
+    fault(kind="leak", megabytes=2000, limit=1200, images=["00009"])
+    record = segbench.run(spec, data, out=tmp_path, shard_size=4, workers=1, on_error="skip")
+    errors = [row["error"] for row in record.images.to_pylist() if row["error"]]
+    assert len(errors) == 1
+    assert errors[0].startswith("m: image 00009: predict ran out of memory")
+
+
+def test_a_model_that_remembers_is_found_out(data, spec, tmp_path, fault):
+    fault(kind="count", stop="00017")
+    with pytest.raises(segbench.PluginError):
+        segbench.run(spec, data, out=tmp_path, shard_size=4)
+    fault(kind="count")
+    with pytest.raises(segbench.PluginError, match="two runs of it give different results"):
+        segbench.run(spec, data, out=tmp_path, shard_size=4, workers=2, resume=False)
+
+
+@unix
+@pytest.mark.parametrize("workers", [2, 3])
+def test_workers_that_are_killed_cost_nothing(data, spec, whole, tmp_path, fault, workers):
+    fault(seconds=0.02)
+    stop = threading.Event()
+    killed = []
+
+    def kill_now_and_then():
+        while not stop.wait(0.25):
+            for child in children(os.getpid()):
+                if "spawn_main" not in command(child) and "forkserver" not in command(child):
+                    continue
+                for one in children(child):
+                    os.kill(one, signal.SIGKILL)
+                    killed.append(one)
+                    break
+
+    thread = threading.Thread(target=kill_now_and_then)
+    thread.start()
+    try:
+        record = segbench.run(spec, data, out=tmp_path, shard_size=4, workers=workers)
+    finally:
+        stop.set()
+        thread.join()
+    assert same_result(record, whole)
+    assert killed
+
+
+def children(pid):
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def command(pid):
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+
+
+def test_dask_starts_a_cluster_where_none_is_named(data, spec, whole, tmp_path):
+    pytest.importorskip("distributed")
+    record = segbench.run(spec, data, out=tmp_path, shard_size=7, engine="dask", workers=2)
+    assert same_result(record, whole)
+    assert (record.env["engine"], record.env["workers"]) == ("dask", 2)
+
+
+def test_workers_of_a_scheduler(data, whole, tmp_path):
+    """One dies in the middle of a shard, an image hangs; a run that is stopped goes on without Dask."""
+    pytest.importorskip("distributed")
+    dying = write_model(tmp_path, kind="kill", images=["00013"], once=str(tmp_path / "died"))
+    (hanging := tmp_path / "hanging").mkdir()
+    hanging = write_model(hanging, kind="hang", images=["00009"])
+    (stopping := tmp_path / "stopping").mkdir()
+    stopping = write_model(stopping, kind="raise", images=["00021"])
+    with cluster(tmp_path / "scratch", 3) as scheduler:
+        how = {"out": tmp_path / "out", "engine": "dask", "scheduler": scheduler, "shard_size": 4}
+        record = segbench.run(dying, data, **how)
+        assert same_numbers(record, whole)
+        assert (tmp_path / "died").exists()
+        record = segbench.run(hanging, data, timeout=0.5, on_error="skip", **how)
+        errors = [row["error"] for row in record.images.to_pylist() if row["error"]]
+        assert errors == ["m: image 00009: predict did not answer within 0.5 s"]
+        with pytest.raises(segbench.PluginError, match="image 00021: predict raised"):
+            segbench.run(stopping, data, **how)
+    record = segbench.run(stopping, data, out=tmp_path / "out", shard_size=4, on_error="skip", workers=2)
+    assert [row["image_id"] for row in record.images.to_pylist() if row["error"]] == ["00021"]
+
+
+def same_numbers(one, two):
+    tables = [record.images.drop_columns("latency_ms") for record in (one, two)]
+    return one.metrics == two.metrics and tables[0].equals(tables[1])
+
+
+def start(command, rank, size, **fault):
+    env = os.environ | {"RANK": str(rank), "WORLD_SIZE": str(size), "FAULT": json.dumps(fault)}
+    return subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_processes_of_a_launcher_share_a_run(data, spec, whole, tmp_path, size):
+    words = ["run", spec, data, "--out", tmp_path, "--shard-size", "7", "--threads", "1"]
+    command = [sys.executable, "-m", "segbench", *map(str, words)]
+    processes = [start(command, rank, size) for rank in range(size)]
+    said = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * size
+    made = [text for text in said if "its share is done" not in text]
+    assert len(made) == 1, "one of them made the record"
+    (path,) = tmp_path.rglob("run.json")
+    assert same_result(segbench.read_record(path.parent), whole)
+    assert not (tmp_path / ".shards").exists()
+
+
+def test_what_a_share_lacks_is_run_or_left_out(data, spec, whole, tmp_path, fault, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(segbench.UnfinishedError, match="process 1 of 3: its share is done; the last one"):
+        segbench.run(spec, data, out=tmp_path, shard_size=4)
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    monkeypatch.setenv("RANK", "0")
+    record = segbench.run(spec, data, out=tmp_path, shard_size=4, merge=True)
+    assert record.status == "partial"
+    assert record.dataset["n_scored"] == 10
+    fault(kind="raise", images=["00004"])  # of the share
+    assert same_result(segbench.run(spec, data, out=tmp_path, shard_size=4, workers=2), whole)
+
+
+@pytest.mark.parametrize(
+    ("rank", "size", "options", "message"),
+    [
+        ("3", "3", {}, "RANK=3, WORLD_SIZE=3: no place among processes"),
+        ("x", "3", {}, "RANK=x, WORLD_SIZE=3: no place among processes"),
+        ("0", "3", {"workers": 2}, "process 0 of 3 has its share of the run, and no workers of its own"),
+        ("0", "3", {"out": None}, "3 processes need a folder"),
+    ],
+)
+def test_shares_that_cannot_be_are_refused(data, spec, tmp_path, monkeypatch, rank, size, options, message):
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("WORLD_SIZE", size)
+    with pytest.raises(segbench.UsageError, match=message):
+        segbench.run(spec, data, **{"out": tmp_path} | options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scheduler": "tcp://x:1"}, "for the engine dask"),
+        ({"engine": "ray"}, "unknown engine 'ray'"),
+        ({"engine": "dask", "scheduler": "tcp://x:1", "workers": 2}, "leave out how many"),
+        ({"workers": 0}, "at least 1 worker is needed, not 0"),
+    ],
+)
+def test_crews_that_cannot_be_are_refused(data, spec, options, message):
+    with pytest.raises(segbench.UsageError, match=message):
+        segbench.run(spec, data, out=None, **options)
+
+
+def test_torchrun_launches_a_run(data, spec, whole, tmp_path):
+    pytest.importorskip("torch")
+    words = ["run", spec, data, "--out", tmp_path, "--shard-size", "7", "--threads", "1"]
+    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "segbench"]
+    subprocess.run([sys.executable, "-m", *launcher, *map(str, words)], check=True, capture_output=True)
+    (path,) = tmp_path.rglob("run.json")
+    assert same_result(segbench.read_record(path.parent), whole)
