@@ -74,7 +74,7 @@ VISION := torchvision timm segmentation-models-pytorch ultralytics ultralytics-t
 
 # The reference scorers. Two of them ask for packages (a desktop OpenCV, "typing") that what the tests call does not need.
 $(VENV)/.test: $(VENV)/.dev
-	$(PIP_INSTALL) torch torchmetrics pyquaternion transformers onnx onnxruntime webdataset 'dask[distributed]'
+	$(PIP_INSTALL) torch torchmetrics pyquaternion transformers onnx onnxruntime webdataset nibabel 'dask[distributed]'
 	$(PIP_INSTALL) --no-deps panopticapi-lite cityscapesscripts tidecv
 	$(if $(NVRTC),$(PIP_INSTALL) --no-deps $(NVRTC))
 	$(PIP_INSTALL) --no-deps --upgrade --target build/vision $(VISION)

@@ -60,6 +60,9 @@ class Entry(NamedTuple):
 
 FORMATS = {
     "segbench": Entry("segbench.formats.segbench", folders=("dataset.json",)),
+    "nifti": Entry(
+        "segbench.formats.nifti", files=(".nii", ".nii.gz"), folders=("labelsTr/*.nii*", "labels/*.nii*")
+    ),
     "coco-panoptic": Entry(
         "segbench.formats.coco_panoptic", files=(".json",), folders=("annotations/panoptic_*.json",)
     ),
