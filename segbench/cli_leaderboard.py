@@ -45,7 +45,12 @@ def _resampling(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("results", type=PATH)
 @click.option("--out", type=PATH, required=True, help="Folder to write the leaderboard to.")
 @click.option(
-    "--formats", "names", metavar="LIST", default="md,csv,html", show_default=True, help="What to write."
+    "--formats",
+    "names",
+    metavar="LIST",
+    default="md,csv,html",
+    show_default=True,
+    help="What to write: of md, csv, tex, json and html.",
 )
 @click.option("--device", metavar="D", default="cpu", show_default=True, help="cpu or cuda.")
 @_resampling

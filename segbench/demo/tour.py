@@ -22,6 +22,9 @@ MARK = ".segbench-demo"
 TASKS = {"semantic": "png", "instance": "coco", "panoptic": "coco-panoptic"}
 """Task → the format in which predictions are saved, so that the page can show them."""
 
+SETTINGS = {"instance": {"keep_errors": True}}
+"""Settings of the protocols: the board tells what kinds of errors instances have."""
+
 PAGE_MB = 0.8
 """Megabytes of pictures within the page."""
 
@@ -50,7 +53,15 @@ def tour(out: Path, say: Callable[[str], None]) -> Path:
         for name in MODELS:
             spec = f"module:segbench.demo_models:{name}"
             ignore = STUFF if task == "instance" else ()
-            record = run(spec, dataset, task=task, ignore=ignore, out=out / "results", save_predictions=kept)
+            record = run(
+                spec,
+                dataset,
+                task=task,
+                settings=SETTINGS.get(task),
+                ignore=ignore,
+                out=out / "results",
+                save_predictions=kept,
+            )
             key, metric = next(iter(record.metrics.items()))
             say(f"{record.model['name']:<14}{task:<10}{key} {100 * metric.value:5.1f} %")
     board = board_of(out, out / "results", out / "leaderboard")

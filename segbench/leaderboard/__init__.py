@@ -12,7 +12,8 @@
     analyses/     Board.analyses: {name: Analysis}, tables of columns and rows that the page can draw
     rank.py       paired bootstrap, Holm, tie groups, rank intervals
     text.py       labels, digits, safe text
-    tables.py     Markdown and CSV
+    tables.py     columns of plain text, for markdown.py and latex.py
+    csv_files.py  CSV of runs and of classes; json_file.py: JSON of a shipped schema
     plots.py      SVG
     view.py       what the page's template shows of a board
     order.py      how sure the order of a board is, in words

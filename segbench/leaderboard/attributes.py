@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -67,7 +68,7 @@ def read_attributes(path: str | Path) -> Attributes:
 
 
 def _csv_rows(text: str, file: Path) -> list[tuple[str, dict[str, Any]]]:
-    reader = csv.DictReader(text.splitlines())
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     if "image_id" not in (reader.fieldnames or ()):
         raise DataError("has no column image_id", file=file)
     rows = list(reader)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -18,11 +18,16 @@ from segbench.leaderboard.plan import Plan, check_names
 from segbench.leaderboard.runs import comparable, entries_of, read_runs
 
 FORMATS = {
-    "md": ("leaderboard.md", "segbench.leaderboard.tables:markdown"),
-    "csv": ("leaderboard.csv", "segbench.leaderboard.tables:csv_text"),
-    "html": ("index.html", "segbench.leaderboard.page:page"),
+    "md": {"leaderboard.md": "segbench.leaderboard.markdown:markdown"},
+    "csv": {
+        "leaderboard.csv": "segbench.leaderboard.csv_files:runs_csv",
+        "classes.csv": "segbench.leaderboard.csv_files:classes_csv",
+    },
+    "tex": {"leaderboard.tex": "segbench.leaderboard.latex:latex"},
+    "json": {"leaderboard.json": "segbench.leaderboard.json_file:json_text"},
+    "html": {"index.html": "segbench.leaderboard.page:page"},
 }
-"""Format → file name and ``"module:function"`` from a Leaderboard to text."""
+"""Format → its files, and ``"module:function"`` from a Leaderboard to the text of each."""
 
 
 def build_leaderboard(
@@ -53,9 +58,10 @@ def build_leaderboard(
     results
         Folder of run records, at any depth.
     out
-        Folder for ``leaderboard.md``, ``leaderboard.csv`` and ``index.html``; made when missing.
+        Folder for the files of the formats; made when missing.
     formats
-        Which of ``md``, ``csv`` and ``html`` to write.
+        Which to write: ``md``, ``csv`` (``leaderboard.csv`` of runs and ``classes.csv`` of their classes),
+        ``tex``, ``json`` (of the schema ``segbench/schemas/leaderboard-1.json``) and ``html``.
     n_boot, seed
         Resamples of the images, and the seed that draws them.
     interval
@@ -114,7 +120,8 @@ def build_leaderboard(
     leaderboard = Leaderboard(
         boards=boards, left_out=left_out, n_boot=n_boot, seed=seed, interval=interval, test=test
     )
-    return replace(leaderboard, paths=[_write(leaderboard, folders[name], name) for name in formats])
+    paths = [path for name in formats for path in _write(leaderboard, folders[name], FORMATS[name])]
+    return replace(leaderboard, paths=paths)
 
 
 def make_boards(results: Path, plan: Plan) -> tuple[list[Board], list[LeftOut]]:
@@ -140,10 +147,10 @@ def _nothing(left_out: Sequence[LeftOut]) -> str:
     return f"holds no run that can be ranked; {len(left_out)} left out, the first: {first}"
 
 
-def _write(leaderboard: Leaderboard, out: Path, name: str) -> Path:
-    file, target = FORMATS[name]
-    module, function = target.split(":")
-    text = getattr(import_module(module), function)(leaderboard)
-    with replace_file(out / file) as part:
-        part.write_bytes(text.encode("utf-8", errors="replace"))
-    return out / file
+def _write(leaderboard: Leaderboard, out: Path, files: Mapping[str, str]) -> Iterator[Path]:
+    for file, target in files.items():
+        module, function = target.split(":")
+        text = getattr(import_module(module), function)(leaderboard)
+        with replace_file(out / file) as part:
+            part.write_bytes(text.encode("utf-8", errors="replace"))
+        yield out / file

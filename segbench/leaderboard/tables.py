@@ -1,169 +1,169 @@
-"""Boards as Markdown and as CSV."""
+"""Tables of a board as columns of plain text: what Markdown and LaTeX have in common."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
 
 from segbench.leaderboard import text
-from segbench.leaderboard.boards import Board, Leaderboard, LeftOut, Row
+from segbench.leaderboard.analyses.table import Analysis
+from segbench.leaderboard.boards import Board, Row
+from segbench.leaderboard.order import without_category
 
-CSV_COLUMNS = (
-    "task",
-    "dataset",
-    "split",
-    "fingerprint",
-    "protocol",
-    "protocol_version",
-    "protocol_settings",
-    "metric",
-    "rank",
-    "rank_low",
-    "rank_high",
-    "p_best",
-    "model",
-    "run_id",
-    "n_images",
-    "value",
-    "ci_low",
-    "ci_high",
-    "images_per_second",
+MOST_RUNS = 8
+"""Runs of the tables of classes and analyses: the best."""
+
+HIDDEN = frozenset(
+    [
+        *("mean_dice", "mean_precision", "mean_recall", "ar_1", "ar_10", "ar_small", "ar_medium", "ar_large"),
+        *("sq_things", "rq_things", "sq_stuff", "rq_stuff"),
+    ]
 )
+"""Metrics that have no column at first, on the page and in print."""
 
 
-def markdown(leaderboard: Leaderboard) -> str:
-    """The leaderboard as GitHub Markdown, one table a board."""
-    parts = ["# Leaderboard", *(_markdown_board(board) for board in leaderboard.boards)]
-    if leaderboard.left_out:
-        parts += ["## Left out", "\n".join(_markdown_left_out(one) for one in leaderboard.left_out)]
-    return "\n\n".join([*parts, _notes(leaderboard)]) + "\n"
+@dataclass(frozen=True)
+class Cell:
+    """Text as it is, not yet safe in any format; whether it is the best of its column."""
+
+    text: str
+    best: bool = False
 
 
-def csv_text(leaderboard: Leaderboard) -> str:
-    """The leaderboard as CSV, one line a run, numbers in full precision.
+@dataclass(frozen=True)
+class Column:
+    """A column of a table; text stands on the left, numbers on the right."""
 
-    Text that a spreadsheet would take for a formula gets a leading ``'``.
-    """
-    rows = [row for board in leaderboard.boards for row in board.rows]
-    keys = text.metric_keys(rows)
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*CSV_COLUMNS, *map(_csv_cell, keys)])
-    for board in leaderboard.boards:
-        for row in board.rows:
-            metrics = row.record.metrics
-            scores = [metrics[key].value if key in metrics else None for key in keys]
-            writer.writerow(map(_csv_cell, [*_csv_fields(board, row), *scores]))
-    return buffer.getvalue()
+    head: str
+    cells: Sequence[Cell]
+    is_text: bool = False
 
 
-def _csv_fields(board: Board, row: Row) -> list[object]:
-    dataset, protocol = row.record.dataset, row.record.protocol
+def rank_columns(board: Board) -> list[Column]:
+    """Rank, model, score and interval: what every table begins with."""
+    rows, digits = board.rows, text.decimals(board)
     return [
-        board.task,
-        dataset["name"],
-        dataset.get("split"),
-        board.fingerprint,
-        board.protocol,
-        protocol.get("version"),
-        text.settings_text(protocol.get("settings")),
-        board.metric,
-        row.rank,
-        row.rank_low,
-        row.rank_high,
-        row.p_best,
-        row.model,
-        row.run_id,
-        board.n_images,
-        row.value,
-        row.ci_low,
-        row.ci_high,
-        text.speed(row),
+        _column("Rank", [str(row.rank) for row in rows]),
+        _column("Model", [row.model for row in rows], is_text=True),
+        Column(
+            text.label(board.metric), [Cell(text.percent(row.value, digits), row.rank == 1) for row in rows]
+        ),
+        _column("95 % interval", [text.interval(row, digits) for row in rows]),
     ]
 
 
-def _csv_cell(value: object) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, int | float):
-        return repr(value)
-    shown = str(value)
-    return f"'{shown}" if shown.startswith(("=", "+", "-", "@", "\t", "\r")) else shown
+def certainty_columns(board: Board) -> Iterator[Column]:
+    """How sure the rank is, and what proves the run."""
+    yield _column("Rank interval", [text.span(row.rank_low, row.rank_high) for row in board.rows])
+    yield _column("P(best) %", [text.probability(row.p_best) for row in board.rows])
+    placed = without_category(board)
+    if placed is not None:
+        yield _column("Places without a class", [text.span(*ends) for ends in placed])
+    yield _column("Evidence", [row.badge for row in board.rows], is_text=True)
 
 
-def _markdown_board(board: Board) -> str:
-    first = board.rows[0].record
-    about = [
-        f"protocol **{escape(board.protocol)}** {escape(first.protocol.get('version', ''))}".rstrip(),
-        text.count(board.n_images, "image"),
-        f"fingerprint `{re.sub('[^0-9A-Za-z:_-]', '', board.fingerprint)[:16]}`",
-    ]
-    settings = text.settings_text(first.protocol.get("settings"))
-    if settings:
-        about.append(escape(settings))
-    split = first.dataset.get("split")
-    title = escape(board.dataset) + (f" {escape(split)}" if split else "")
-    parts = [f"## {title}: {text.TASKS[board.task].lower()} segmentation", " · ".join(about)]
-    parts += [f"> {escape(warning)}" for warning in board.warnings]
-    return "\n\n".join([*parts, _markdown_table(board)])
-
-
-def _markdown_table(board: Board) -> str:
+def metric_columns(board: Board, keys: Sequence[str]) -> Iterator[Column]:
+    """The other scores; the best as shown, and all that show the same, are the best."""
     digits = text.decimals(board)
-    keys = [key for key in text.metric_keys(board.rows) if key != board.metric]
-    timed = any(text.speed(row) for row in board.rows)
-    heads = ["Rank", "Model", text.label(board.metric), "95 % interval", "Rank interval", "P(best) %"]
-    heads += [escape(text.label(key)) for key in keys] + (["Images/s"] if timed else [])
-    columns = [
-        [str(row.rank) for row in board.rows],
-        [escape(row.model) for row in board.rows],
-        [_bold(text.percent(row.value, digits), row.rank == 1) for row in board.rows],
-        [text.interval(row, digits) for row in board.rows],
-        [text.span(row.rank_low, row.rank_high) for row in board.rows],
-        [escape(text.probability(row.p_best)) for row in board.rows],
-        *(_metric_column(board.rows, key, digits) for key in keys),
+    for key in keys:
+        values = [_metric(row, key) for row in board.rows]
+        yield Column(text.label(key), best_of([text.percent(value, digits) for value in values]))
+
+
+def speed_column(board: Board) -> Iterator[Column]:
+    """Images a second, where any run was timed."""
+    speeds = [text.speed(row) for row in board.rows]
+    if any(speeds):
+        yield _column("Images/s", [text.speed_text(speed) for speed in speeds])
+
+
+def class_columns(board: Board) -> list[Column]:
+    """The score of each class with its interval, one column for each of the best runs."""
+    runs = [row for row in board.rows[:MOST_RUNS] if row.classes]
+    ids = [one for one in board.class_names if any(one in row.classes for row in runs)]
+    if not ids:
+        return []
+    widths = [one.high - one.low for row in runs for one in row.classes.values() if one.high > one.low]
+    digits = text.digits([median(widths)] if widths else [])
+    columns = [[_estimate(row, one, digits) for one in ids] for row in runs]
+    by_class = [best_of([value for value, _ in cells]) for cells in zip(*columns, strict=True)]
+    shown = [
+        [
+            Cell(f"{best[place].text}{span}", best[place].best)
+            for best, (_, span) in zip(by_class, column, strict=True)
+        ]
+        for place, column in enumerate(columns)
     ]
-    if timed:
-        columns.append([text.speed_text(text.speed(row)) for row in board.rows])
-    rules = ["--:", ":--", *["--:"] * (len(heads) - 2)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [heads, rules, *zip(*columns, strict=True)])
+    names = [board.class_names[one] for one in ids]
+    return [
+        _column("Class", names, is_text=True),
+        *(Column(row.model, cells) for row, cells in zip(runs, shown, strict=True)),
+    ]
 
 
-def _metric_column(rows: Sequence[Row], key: str, digits: int) -> list[str]:
-    """Scores of one metric; the best as shown, and all that show the same, in bold."""
-    values = [row.record.metrics[key].value if key in row.record.metrics else math.nan for row in rows]
-    shown = [text.percent(value, digits) for value in values]
-    best = max((float(cell) for cell in shown if cell != text.NONE), default=None)
-    return [_bold(cell, cell != text.NONE and float(cell) == best) for cell in shown]
+def analysis_columns(board: Board, analysis: Analysis) -> list[Column]:
+    """The brief form of an analysis, of the best runs."""
+    rows = [row for row in analysis.brief if row[0] < MOST_RUNS]
+    return [
+        _column(
+            _head(column.name),
+            [_shown(board, column.kind, row[i]) for row in rows],
+            is_text=column.kind in _TEXTS,
+        )
+        for i, column in enumerate(analysis.columns)
+    ]
 
 
-def _markdown_left_out(one: LeftOut) -> str:
-    name = "" if one.model is None else f"**{escape(one.model)}** "
-    return f"- {name}({escape(one.path)}): {escape(one.reason)}"
+_TEXTS = ("run", "category", "text")
 
 
-def _notes(leaderboard: Leaderboard) -> str:
-    test, interval = text.TESTS[leaderboard.test], text.INTERVALS[leaderboard.interval]
-    return (
-        "Scores are percentages. Runs of equal rank cannot be told apart from the best of their group "
-        f"({test} over {escape(text.units(leaderboard))}, Holm over all pairs of a board, 5 %). "
-        f"Intervals are 95 % {interval} "
-        f"intervals of {leaderboard.n_boot:,} resamples shared by all runs (seed {leaderboard.seed}); the "
-        "rank interval and P(best) come from the same resamples. **Bold**: the best group, and the best of "
-        "each other column as shown."
-    )
+def best_of(cells: Sequence[str]) -> list[Cell]:
+    """Numbers as shown, the highest of them marked; none where all are equal."""
+    known = [float(cell) for cell in cells if cell != text.NONE]
+    best = max(known, default=None) if len(cells) == 1 or len({*known}) > 1 else None
+    return [Cell(cell, cell != text.NONE and float(cell) == best) for cell in cells]
 
 
-def _bold(cell: str, best: bool) -> str:
-    return f"**{cell}**" if best else cell
+def _column(head: str, cells: Sequence[str], *, is_text: bool = False) -> Column:
+    return Column(head, [Cell(cell) for cell in cells], is_text)
 
 
-def escape(value: object) -> str:
-    """Text that Markdown shows as it is, also inside a table."""
-    shown = text.clean(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    shown = re.sub(r"([\\`*\[\]|~$])", r"\\\1", shown)
-    shown = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", shown)
-    return re.sub(r"^([#+-]|\d+[.)])(?=\s)", r"\\\1", shown.strip())
+def _metric(row: Row, key: str) -> float:
+    return row.record.metrics[key].value if key in row.record.metrics else math.nan
+
+
+def _estimate(row: Row, category: int, digits: int) -> tuple[str, str]:
+    """A score, and its interval in brackets."""
+    one = row.classes.get(category)
+    if one is None or math.isnan(one.value):
+        return text.NONE, ""
+    if math.isnan(one.low):
+        return text.percent(one.value, digits), ""
+    return text.percent(
+        one.value, digits
+    ), f" ({text.percent(one.low, digits)}{text.NONE}{text.percent(one.high, digits)})"
+
+
+def _head(name: str) -> str:
+    known = text.label(name)
+    plain = {"run": "Model", "category_id": "Class", "ece": "ECE", "iou": "IoU"}
+    words = name.removesuffix("_id").replace("_", " ").capitalize()
+    return known if known != name else plain.get(name, words.replace("category", "class"))
+
+
+def _shown(board: Board, kind: str, value: Any) -> str:
+    if kind == "run":
+        return board.rows[value].model
+    if value is None:
+        return "all" if kind == "category" else text.NONE
+    shown = {
+        "category": lambda: board.class_names.get(value, str(value)),
+        "share": lambda: text.percent(value, 1),
+        "difference": lambda: f"{100 * value:+.1f}".replace("-", "−"),
+        "count": lambda: f"{value:,}",
+        "number": lambda: f"{value:,.10g}" if abs(value) < 1e9 else "∞",
+    }
+    return shown[kind]() if kind in shown else str(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from segbench.leaderboard.boards import Board, Leaderboard, Row
 
@@ -92,9 +92,20 @@ def metric_keys(rows: Sequence[Row]) -> list[str]:
 
 
 def decimals(board: Board) -> int:
-    """Decimals of a percentage on this board: two digits of the narrowest interval's half width, 1 or 2."""
-    halves = [50 * (row.ci_high - row.ci_low) for row in board.rows if row.ci_high > row.ci_low]
-    return 2 if halves and min(halves) < 1 else 1
+    """Decimals of a percentage on this board."""
+    return digits(row.ci_high - row.ci_low for row in board.rows)
+
+
+def digits(widths: Iterable[float]) -> int:
+    """Decimals of percentages whose intervals, as fractions, are so wide: two digits of the narrowest's half.
+
+    >>> digits([0.3, 0.25]), digits([0.03]), digits([0.01]), digits([0.001]), digits([0.0])
+    (0, 1, 2, 3, 1)
+    """
+    halves = [50 * width for width in widths if width > 0]
+    if not halves:
+        return 1
+    return sum(min(halves) < step for step in (10, 1, 0.1))
 
 
 def percent(value: object, digits: int) -> str:

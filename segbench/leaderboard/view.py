@@ -11,14 +11,7 @@ from segbench.leaderboard.badges import BADGES
 from segbench.leaderboard.boards import Board, Row
 from segbench.leaderboard.order import order_notes, without_category
 from segbench.leaderboard.plots import MOST_INTERVALS, interval_plot, speed_plot
-
-HIDDEN = frozenset(
-    [
-        *("mean_dice", "mean_precision", "mean_recall", "ar_1", "ar_10", "ar_small", "ar_medium", "ar_large"),
-        *("sq_things", "rq_things", "sq_stuff", "rq_stuff"),
-    ]
-)
-"""Metrics whose columns are closed at first."""
+from segbench.leaderboard.tables import HIDDEN
 
 WITHOUT = "Places without a class"
 

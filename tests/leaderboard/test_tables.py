@@ -16,7 +16,7 @@ from leaderboard.synth import NAMES, SETTINGS, make_record
 
 from segbench.errors import DataError, UsageError
 from segbench.leaderboard import build_leaderboard
-from segbench.leaderboard.tables import escape
+from segbench.leaderboard.markdown import escape
 from segbench.leaderboard.text import decimals, percent, probability, settings_text, speed_text
 from segbench.results import MetricValue
 
@@ -72,7 +72,8 @@ def test_the_same_records_give_the_same_bytes(results, built, tmp_path):
     assert {path.name: path.read_bytes() for path in again.paths} == {
         path.name: path.read_bytes() for path in built.paths
     }
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["leaderboard.csv", "leaderboard.md"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["classes.csv", "leaderboard.csv", "leaderboard.md"]
 
 
 def test_csv_holds_full_precision(built):
@@ -92,7 +93,7 @@ def test_csv_holds_full_precision(built):
 
 
 def test_markdown_bolds_the_best_group(built):
-    table = built.paths[0].read_text(encoding="utf-8").split("## ")[1]
+    table = built.paths[0].read_text(encoding="utf-8").split("## ")[1].split("<details>")[0]
     rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][2:]
     ranks = [row[0].strip("| ") for row in rows]
     assert [cells[2].startswith("**") for cells in rows] == [rank == "1" for rank in ranks]
@@ -112,29 +113,21 @@ def test_different_rules_or_data_never_share_a_board(tmp_path):
     assert len(board.boards) == 4
 
 
-HOSTILE = {
+FORMULAS = {
     "=HYPERLINK(1)": "'=HYPERLINK(1)",
     "+1": "'+1",
     "-1": "'-1",
     "@x": "'@x",
     "\tx": "'\tx",
     "a|b\nc": "a|b\nc",
-    "<script>": "<script>",
-    "x" * 300: "x" * 300,
-    "🦄": "🦄",
 }
 
 
-def test_hostile_names_are_text(tmp_path):
-    for name in [*HOSTILE, "\ud800"]:
-        make_record("panoptic", name.replace("\ud800", "?"), n_images=8).write(tmp_path / "r")
-    built = build_leaderboard(tmp_path / "r", tmp_path / "o", formats=("md", "csv"), n_boot=100)
-    assert {line["model"] for line in _read_csv(built.paths[1])} == {*HOSTILE.values(), "?"}
-    text = built.paths[0].read_text(encoding="utf-8")
-    assert "<script" not in text
-    assert "a\\|b c" in text
-    bars = {line.replace("\\|", "").count("|") for line in text.splitlines() if line.startswith("|")}
-    assert len(bars) == 1
+def test_spreadsheets_see_no_formula(tmp_path):
+    for name in FORMULAS:
+        make_record("panoptic", name, n_images=8).write(tmp_path / "r")
+    built = build_leaderboard(tmp_path / "r", tmp_path / "o", formats=("csv",), n_boot=100)
+    assert {line["model"] for line in _read_csv(built.paths[0])} == set(FORMULAS.values())
 
 
 def test_a_lone_surrogate_in_run_json_does_not_stop_the_tables(tmp_path):
@@ -176,9 +169,9 @@ def test_numbers():
 
 
 def test_digits_follow_the_interval(built):
-    assert decimals(built.boards[0]) in (1, 2)
-    halves = [[50 * (row.ci_high - row.ci_low) for row in board.rows] for board in built.boards]
-    assert [decimals(board) for board in built.boards] == [2 if min(half) < 1 else 1 for half in halves]
+    for board in built.boards:
+        half = min(50 * (row.ci_high - row.ci_low) for row in board.rows)
+        assert 10 <= half * 10 ** decimals(board) < 100
 
 
 def test_a_copy_of_a_run_is_ranked_once(tmp_path):

@@ -30,7 +30,7 @@ COLUMNS = (
     Column("predictions", "count"),
     Column("score", "share"),
     Column("right", "share"),
-    Column("gap", "number"),
+    Column("gap", "difference"),
     Column("ece", "share"),
 )
 BINS = 10

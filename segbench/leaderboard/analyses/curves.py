@@ -24,6 +24,11 @@ LEVELS = (0.5, 0.75, 0.9)
 """IoU thresholds whose curves are kept, where the run has them."""
 
 
+def brief(row: tuple[Any, ...]) -> bool:
+    """Every tenth recall at IoU 0.5."""
+    return row[0] == 0.5 and round(100 * row[1]) % 10 == 0
+
+
 def rows(run: RunTables, plan: Plan) -> Iterator[tuple[Any, ...]]:  # noqa: ARG001 - as every analysis
     """Yield a row for each threshold and recall."""
     found = run.evidence.pooled

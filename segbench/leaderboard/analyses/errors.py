@@ -35,7 +35,7 @@ COLUMNS = (
     Column("error", "text"),
     Column("count", "count"),
     Column("share", "share"),
-    Column("gain", "number"),
+    Column("gain", "difference"),
 )
 TYPES = ("class", "location", "both", "duplicate", "background")
 MISSED = "missed"
@@ -161,6 +161,11 @@ class Errors:
     @property
     def _counted(self) -> Flags:
         return (self.found.ignored & self._bit) == 0
+
+
+def brief(row: tuple[Any, ...]) -> bool:
+    """Those of all categories together."""
+    return row[0] is None
 
 
 def rows(run: RunTables, plan: Plan) -> Iterator[tuple[Any, ...]]:  # noqa: ARG001 - as every analysis

@@ -31,6 +31,11 @@ COLUMNS = (
 )
 
 
+def brief(row: tuple[Any, ...]) -> bool:
+    """Those of all categories together."""
+    return row[0] is None
+
+
 def rows(run: RunTables, plan: Plan) -> Iterator[tuple[Any, ...]]:  # noqa: ARG001 - as every analysis
     """Yield a row for the mean over categories, then one for each."""
     ids = run.flat("category_ids")[1]

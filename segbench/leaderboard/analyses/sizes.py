@@ -30,6 +30,11 @@ COLUMNS = (
 )
 
 
+def brief(row: tuple[Any, ...]) -> bool:
+    """Those of all categories together."""
+    return row[0] is None
+
+
 def rows(run: RunTables, plan: Plan) -> Iterator[tuple[Any, ...]]:
     """Yield a row for all categories and one for each, of each size."""
     bounds = run.settings.get("area_ranges", {})

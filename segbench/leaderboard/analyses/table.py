@@ -16,6 +16,7 @@ KINDS = {
     "text": "text",
     "count": "a whole number",
     "share": "a fraction in 0..1; None where undefined",
+    "difference": "a difference of two fractions; None where undefined",
     "number": "any number; None where undefined",
     "flag": "true or false",
 }
@@ -42,12 +43,15 @@ class Analysis:
         The first is ``run``.
     rows
         One tuple each, in the order of the columns.
+    brief
+        Those of them that tell the most, for a page of paper.
     """
 
     title: str
     about: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[Any]] = field(repr=False)
+    brief: Sequence[Sequence[Any]] = field(default=(), repr=False)
 
     def frame(
         self, models: Sequence[str] | None = None, class_names: Mapping[int, str] | None = None
