@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.attributes import AttributeColumns, attributes_of
 from segbench.canonical.dataset import Dataset, fingerprint
+from segbench.canonical.views import split_of_each
 from segbench.errors import DataError
 from segbench.metrics import Metric, TableMetric
 from segbench.protocols import Protocol
@@ -41,6 +43,7 @@ class Collector:
         self._failed: list[tuple[str, str]] = []
         self._images = _Chunks(_packed_images, _image_table)
         self._detections = _Chunks(_joined, _detection_table)
+        self._attributes = AttributeColumns()
 
     def add(
         self,
@@ -49,11 +52,14 @@ class Collector:
         stats: Any,
         latency_ms: float | None = None,
         index: int | None = None,
+        *,
+        attributes: Mapping[str, str] | None = None,
     ) -> None:
         """Add the stats of the next image; ``index`` is its position where images before it are left out."""
         index = len(self._hashes) if index is None else index
         self._images.add(_Image(image_id, index, latency_ms, self.metric.image_row(stats)))
         self._hashes.append(record_sha256)
+        self._attributes.add(attributes or {})
         self.metric.add(stats)
         detections = self.metric.detection_rows(stats)
         if detections:
@@ -63,6 +69,7 @@ class Collector:
         """Note the next image as one that is not scored; its hash is None where its truth cannot be read."""
         self._images.add(_Image(image_id, index, None, self.metric.image_row(None), error))
         self._failed.append((image_id, error))
+        self._attributes.add({})
         if record_sha256 is not None:
             self._hashes.append(record_sha256)
 
@@ -74,6 +81,8 @@ class Collector:
         self._images.extend(_Images(image_ids, places, [None] * n, [None] * n, lists), n)
         self._detections.extend(detections)
         self._hashes += record_hashes
+        for i, image_id in zip(places.tolist(), image_ids, strict=True):
+            self._attributes.add(attributes_of(image_id, None, self._truth.about(i)))
         metric.add_span(stats)
 
     def record(
@@ -109,9 +118,23 @@ class Collector:
             env=env,
             provenance=provenance,
             warnings=[*self._missing(n_scored), *truth.notes, *warnings, *self.metric.warnings],
-            images=self._images.table,
+            images=self._table,
             detections=self._detections.table if protocol.task == "instance" else None,
         )
+
+    def _table(self) -> pa.Table:
+        """The table of images: what was measured, and the attributes that are none of its columns."""
+        from segbench import columns
+
+        table = self._images.table()
+        splits = split_of_each(self._truth) if len(self._truth.splits) > 1 else None
+        found = self._attributes.columns()
+        if splits is not None:
+            found = {"split": [splits[i] for i in table.column("index").to_pylist()], **found}
+        for name, values in found.items():
+            if name not in table.column_names:
+                table = table.append_column(name, columns.strings(values))
+        return table
 
     def _fingerprint(self) -> str | None:
         """That of the images that were added; where some are missing, what the data set states."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from segbench.attributes import attributes_of
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import Sample
 from segbench.collect import Collector
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One image, and its stats under each protocol."""
+    """One image, its stats under each protocol, and its attributes."""
 
     image_id: str
     record_sha256: str
     stats: Sequence[Any]
     observed: Sequence[Any]
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Panel:
@@ -64,7 +66,8 @@ class Panel:
         once = Once()
         stats = [c.metric.measure_sample(pred, truth, index, once) for c in self.collectors]
         observed = [w.observe(pred, truth, once, [stats[i] for i in at]) for at, w in self._witnesses]
-        return Measured(truth.image_id, truth.record_sha256, stats, observed)
+        about = attributes_of(truth.image_id, truth.video_id, truth.extra)
+        return Measured(truth.image_id, truth.record_sha256, stats, observed, about)
 
     @classmethod
     def of(
@@ -81,7 +84,9 @@ class Panel:
     def add(self, image: Measured, latency_ms: float | None = None, index: int | None = None) -> None:
         """Add the next image; ``index`` is its position in the data set, where images are left out."""
         for collector, stats in zip(self.collectors, image.stats, strict=True):
-            collector.add(image.image_id, image.record_sha256, stats, latency_ms, index)
+            collector.add(
+                image.image_id, image.record_sha256, stats, latency_ms, index, attributes=image.attributes
+            )
         for (_, witness), observed in zip(self._witnesses, image.observed, strict=True):
             witness.add(observed)
 

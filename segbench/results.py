@@ -14,7 +14,9 @@ Columns of ``images.parquet`` (lists of one row belong together; only categories
 
 =========  ==============================================================================================
 all        ``image_id`` string, ``index`` int64 (position in the data set, the order of every float sum),
-           ``latency_ms`` float64 or null, ``error`` string or null (a failed image: its lists are empty)
+           ``latency_ms`` float64 or null, ``error`` string or null (a failed image: its lists are empty);
+           attributes of the images, string or null each: ``split folder city video_id`` and what else the
+           source says of several images alike (:mod:`segbench.attributes`)
 semantic   ``category_ids`` list<int32>, ``tp fp fn`` list<int64>, in pixels;
            ``cityscapes`` adds ``group_tp group_fp group_fn group_instance_fp`` list<int64> (pixels, in
            the order of metrics.cityscapes.GROUPS), ``instance_map`` list<int64> of one (1 where there is

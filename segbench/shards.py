@@ -96,9 +96,10 @@ class Shard:
         return to_bytes(
             {
                 "head": [self.key, self.number],
-                **{name: [getattr(one, name) for one in rows] for name in _COLUMNS[:-2]},
+                **{name: [getattr(one, name) for one in rows] for name in _COLUMNS[:-3]},
                 "stats": [None if one is None else list(one.stats) for one in found],
                 "observed": [None if one is None else list(one.observed) for one in found],
+                "attributes": [None if one is None else dict(one.attributes) for one in found],
             }
         )
 
@@ -137,7 +138,17 @@ class Shard:
         return Shard(self.key, self.number, [one.joined(two) for one, two in pairs])
 
 
-_COLUMNS = ("image_id", "position", "record_sha256", "error", "latency_ms", "pred", "stats", "observed")
+_COLUMNS = (
+    "image_id",
+    "position",
+    "record_sha256",
+    "error",
+    "latency_ms",
+    "pred",
+    "stats",
+    "observed",
+    "attributes",
+)
 
 
 def _rows(parts: Mapping[str, Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
@@ -145,10 +156,11 @@ def _rows(parts: Mapping[str, Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
 
 
 def _outcome(row: dict[str, Any]) -> Outcome:
-    stats, observed, record = row.pop("stats"), row.pop("observed"), row["record_sha256"]
+    stats, observed, attributes = (row.pop(name) for name in _COLUMNS[-3:])
+    record = row["record_sha256"]
     measured = None
     if row["error"] is None:
-        measured = Measured(row["image_id"], record, list(stats), list(observed))
+        measured = Measured(row["image_id"], record, list(stats), list(observed), attributes)
     return Outcome(**row, measured=measured)
 
 

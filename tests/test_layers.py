@@ -2,7 +2,8 @@
 
 ::
 
-    {errors, _version} ← kernels ← canonical ← {formats, metrics, models, health, tally, reshape, flat}
+    {errors, _version} ← kernels ← canonical
+    ← {formats, metrics, models, health, tally, reshape, flat, attributes}
     ← {protocols, results, environment, columns, validation, workers}
     ← {store, packing, patience, identity, drawn, predicted, recount, schema, suite_file, pool, clusters}
     ← engines ← spread ← {collect, pairing, comparison, losses, soundness, loading}
@@ -30,7 +31,7 @@ LAYERS = (
     ("errors", "_version"),
     ("kernels",),
     ("canonical",),
-    ("formats", "metrics", "models", "health", "tally", "reshape", "flat"),
+    ("formats", "metrics", "models", "health", "tally", "reshape", "flat", "attributes"),
     ("protocols", "results", "environment", "columns", "validation", "workers"),
     (
         "store",

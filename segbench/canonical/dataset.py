@@ -54,6 +54,8 @@ class Dataset(Sequence[Sample]):
         The segments of all samples as columns, where the format reads them so.
     labels
         The label maps of all samples, where these hold nothing else.
+    about
+        Reads ``extra`` of the sample of an index, where ``instances`` or ``labels`` spare its reading.
 
     Raises
     ------
@@ -78,6 +80,7 @@ class Dataset(Sequence[Sample]):
         notes: Sequence[str] = (),
         instances: InstanceTable | None = None,
         labels: LabelTable | None = None,
+        about: Callable[[int], Mapping[str, Any]] | None = None,
     ) -> None:
         self.name = name
         self.categories = categories
@@ -90,6 +93,7 @@ class Dataset(Sequence[Sample]):
         self.notes = tuple(notes)
         self._load, self._size = load, size
         self.instances, self.labels = instances, labels
+        self._about = about
         self.stated_fingerprint = fingerprint
         self._index = _index(image_ids, path)
         self._opener: tuple[str, Callable[[], Dataset]] | None = None
@@ -153,6 +157,10 @@ class Dataset(Sequence[Sample]):
         if self.stated_fingerprint is not None:
             return self.stated_fingerprint
         return fingerprint(self.categories, (sample.record_sha256 for sample in self))
+
+    def about(self, index: int) -> Mapping[str, Any]:
+        """What the source says of an image beside its truth, where that is read without the sample."""
+        return {} if self._about is None else self._about(index)
 
     def has(self, image_id: str) -> bool:
         """Tell whether there is an image of this id."""

@@ -121,6 +121,7 @@ def read(path: Path, *, images: Path | None = None) -> Dataset:
         extra=file.extra,
         notes=_doubts(visit.ids if index is None else index.annotations.ids),
         instances=table,
+        about=lambda i: common.extra_of(file.pictures[order[i]]),
     )
 
 

@@ -222,8 +222,13 @@ def image_fields(item: Mapping[str, Any], path: Path, root: Path | None) -> dict
         "width": width,
         "image_file": image_file,
         "source_path": name,
-        "extra": {k: v for k, v in item.items() if k not in FIELDS_OF_SAMPLE},
+        "extra": extra_of(item),
     }
+
+
+def extra_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry of ``images`` says beside the fields of a Sample."""
+    return {k: v for k, v in item.items() if k not in FIELDS_OF_SAMPLE}
 
 
 def find_images(path: Path, images: Items, folder: Path | None) -> Path | None:

@@ -103,6 +103,7 @@ def read(path: Path, *, images: Path | None = None) -> Dataset:
         extra=dataset.extra | ({URL_NAMES: True} if urls else {}),
         notes=dataset.notes,
         instances=dataset.instances,
+        about=dataset.about,
     )
 
 
