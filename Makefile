@@ -70,12 +70,12 @@ $(VENV)/.dev: $(BUILT_FROM) | $(VENV)/pyvenv.cfg
 NVRTC := $(if $(filter Linux,$(shell uname -s)),nvidia-cuda-nvrtc-cu12 nvidia-cuda-nvrtc)
 
 # Models of these packages are tested in a process of their own: torchmetrics would use a torchvision wherever it found one.
-VISION := torchvision timm segmentation-models-pytorch ultralytics ultralytics-thop opencv-python-headless psutil
+VISION := torchvision timm segmentation-models-pytorch ultralytics ultralytics-thop psutil
 
 # The reference scorers. Two of them ask for packages (a desktop OpenCV, "typing") that what the tests call does not need.
 $(VENV)/.test: $(VENV)/.dev
 	$(PIP_INSTALL) torch torchmetrics pyquaternion transformers onnx onnxruntime webdataset nibabel 'dask[distributed]'
-	$(PIP_INSTALL) --no-deps panopticapi-lite cityscapesscripts tidecv
+	$(PIP_INSTALL) --no-deps panopticapi-lite cityscapesscripts tidecv opencv-python-headless
 	$(if $(NVRTC),$(PIP_INSTALL) --no-deps $(NVRTC))
 	$(PIP_INSTALL) --no-deps --upgrade --target build/vision $(VISION)
 	@touch $@
