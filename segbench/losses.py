@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from segbench import kernels
+from segbench.canonical import maps
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample
-from segbench.formats import FEATURES
+from segbench.formats import FEATURES, SELDOM_LOST
 from segbench.reshape import Step, apply
 
 Counter = Callable[[Sample, Categories], int]
@@ -28,7 +29,7 @@ GRAVE = frozenset(
 """Losses of pixels, instances or ids: refused unless allowed."""
 
 _EXAMPLES = 3
-_WITHIN = {"ids": ("repeated_ids",), "instances": ("polygons", "stated")}
+_WITHIN = {"ids": ("repeated_ids",), "instances": ("polygons", "stated"), "overlap": ("stacking",)}
 """What is not told apart where the whole is lost."""
 _KEPT_APART = {"category_fields", "string_ids", "split_extra", "url_names"}
 """Keys of ``Dataset.extra`` that say how the source is written, or have a feature of their own."""
@@ -86,7 +87,7 @@ class Counting:
     def __init__(self, categories: Categories, module: Any, wanted: frozenset[str] = frozenset()) -> None:
         self._given = categories, module.__name__, wanted
         exact: Mapping[str, Any] = getattr(module, "LOSES", {})
-        lacking = FEATURES.keys() - module.CARRIES
+        lacking = FEATURES.keys() - module.CARRIES - SELDOM_LOST
         lacking -= {part for whole, parts in _WITHIN.items() if whole in lacking for part in parts}
         self.counters: dict[str, Any] = {f: c for f, c in COUNTERS.items() if f in lacking | wanted} | {
             f: c for f, c in exact.items() if f not in LISTERS
@@ -279,6 +280,14 @@ def _overlap(sample: Sample, _: Categories) -> int:
     return int(areas[:-1].sum() - areas[-1])
 
 
+def _stacking(sample: Sample, _: Categories) -> int:
+    """Pixels of which another segment is seen where the smaller one lies on top, as where nothing is said."""
+    if sample.kind != "instance" or sample.overlap_policy == maps.OVERLAP_POLICY or len(sample.segments) < 2:
+        return 0
+    usual = maps.places_of_segments(sample.segments, sample.height, sample.width)
+    return int(np.count_nonzero(usual.to_map() != sample.places.to_map()))
+
+
 def _holes(sample: Sample, _: Categories) -> int:
     masks = [rle.counts for rle in drawn(sample)]
     return int(np.count_nonzero(kernels.rle_topology(masks, sample.height, sample.width)[1]))
@@ -316,11 +325,13 @@ COUNTERS: dict[str, Any] = {
     "stuff": _stuff,
     "instances": lambda sample, _: len(sample.segments),
     "overlap": _overlap,
+    "stacking": _stacking,
     "holes": _holes,
     "parts": _parts,
     "polygons": lambda sample, _: sum(s.polygons is not None for s in sample.segments),
     "crowd": lambda sample, _: sum(s.iscrowd for s in sample.segments),
     "ignore": _ignored,
+    "void": lambda *_: 0,
     "ids": lambda sample, _: len(sample.segments),
     "repeated_ids": RepeatedIds,
     "isthing": _isthing,
@@ -332,7 +343,9 @@ COUNTERS: dict[str, Any] = {
     "extra": lambda sample, _: int(bool(sample.extra)),
     "images": lambda sample, _: int(sample.image_file is not None),
 }
-"""How often a sample has a feature; a class where counting needs memory of the samples before."""
+"""How often a sample has a feature; a class where counting needs memory of the samples before.
+
+Void is lost where a format says so: where background is a class."""
 
 
 def _category_ids(dataset: Dataset) -> list[str]:

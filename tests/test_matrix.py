@@ -22,7 +22,7 @@ VARIANTS = {"plain": (5, True), "no overlaps": (5, False), "300 categories": (30
 def cells(name, folder, variant="plain"):
     source = put_everything(folder / "source", *VARIANTS[variant])
     report, differing = there_and_back(name, source, folder)
-    return {aspect: cell(name, aspect, report, differing) for aspect in ASPECTS}
+    return {aspect: cell(aspect, report, differing) for aspect in ASPECTS}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -65,15 +65,22 @@ def paint_segments(
         (rle.counts, s, v) for s, v in zip(segments, values, strict=True) if (rle := s.to_rle(height, width))
     ]
     if drawn:
-        order = _bottom_to_top([s for _, s, _ in drawn], [c for c, _, _ in drawn], canvas.shape, policy)
+        order = bottom_to_top([s for _, s, _ in drawn], [c for c, _, _ in drawn], canvas.shape, policy)
         kernels.paint(
             canvas, [drawn[i][0] for i in order], np.asarray([drawn[i][2] for i in order], np.int32)
         )
 
 
-def _bottom_to_top(
+def bottom_to_top(
     segments: Sequence[Segment], counts: Sequence[bytes], size: tuple[int, ...], policy: str
 ) -> list[int]:
+    """Return the places of segments, whose masks are ``counts``, from the lowest to that on top.
+
+    Raises
+    ------
+    ValueError
+        When a segment lacks the score that the policy asks for.
+    """
     if policy == "order":
         return list(range(len(segments)))
     if policy == "score":

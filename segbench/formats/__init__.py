@@ -135,11 +135,13 @@ FEATURES = {
     "stuff": "uncountable categories",
     "instances": "objects told apart",
     "overlap": "pixels that several objects cover",
+    "stacking": "which of overlapping objects lies on top",
     "holes": "objects with holes",
     "parts": "objects of several parts",
     "polygons": "outlines as they were drawn",
     "crowd": "group regions (iscrowd)",
     "ignore": "regions that are never scored",
+    "void": "pixels that nothing covers",
     "ids": "segment ids of the source",
     "repeated_ids": "segment ids that repeat, unless numbered anew",
     "category_ids": "category ids of the source",
@@ -158,6 +160,9 @@ FEATURES = {
 }
 """What a format can carry or lose."""
 
+SELDOM_LOST = frozenset({"void"})
+"""Features that every format keeps whose ``LOSES`` does not count them."""
+
 
 def load_format(name: str) -> ModuleType:
     """Return the module of a format.
@@ -174,7 +179,8 @@ def load_format(name: str) -> ModuleType:
 
 def carries(name: str) -> dict[str, bool]:
     """Return, for each of ``FEATURES``, whether a format keeps it."""
-    kept = load_format(name).CARRIES
+    module = load_format(name)
+    kept = module.CARRIES | (SELDOM_LOST - getattr(module, "LOSES", {}).keys())
     return {feature: feature in kept for feature in FEATURES}
 
 

@@ -35,8 +35,8 @@ TASKS = ("instance",)
 PREDICTIONS = {"instance": "predictions.xml"}
 CARRIES = frozenset(
     {
-        "stuff", "instances", "overlap", "holes", "parts", "polygons", "crowd", "ignore", "scores",
-        "wide_ids", "attributes", "extra", "splits", "images",
+        "stuff", "instances", "overlap", "stacking", "holes", "parts", "polygons", "crowd", "ignore",
+        "scores", "wide_ids", "attributes", "extra", "splits", "images",
     }
 )  # fmt: skip
 LAYOUT = """\

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample, Segment
 from segbench.formats.cvat_shapes import ATTRIBUTES, PLACES, SHAPES, Polygon, read_integer, read_shapes
+from segbench.formats.cvat_stack import OPEN
 from segbench.formats.patches import cut_out, row_runs
 from segbench.formats.xml_file import Node
 from segbench.kernels import MAX_PIXELS
@@ -22,7 +23,7 @@ def write_shapes(
 ) -> list[tuple[int | None, Node]]:
     """Return ``(place or None, element)`` for each part of a segment whose mask is ``rle``.
 
-    ``free_group`` is a ``group_id`` that no other segment has.
+    ``free_group`` is a ``group_id`` that no other segment has; ``z_order`` of new elements is left open.
     """
     kept = _kept(segment, sample, label, rle)
     if kept is not None:
@@ -34,7 +35,7 @@ def write_shapes(
     parts = _new_parts(segment, rle)
     group = {"group_id": str(free_group)} if len(parts) > 1 else {}
     base = {"label": label, "source": "file", "occluded": "0"}
-    return [(None, [tag, base | outline | {"z_order": "0"} | group, "", children]) for tag, outline in parts]
+    return [(None, [tag, base | outline | {"z_order": OPEN} | group, "", children]) for tag, outline in parts]
 
 
 def texts(segment: Segment) -> dict[str, str]:

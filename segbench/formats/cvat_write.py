@@ -14,12 +14,12 @@ from segbench.canonical.place import check_mode
 from segbench.canonical.sample import Sample
 from segbench.formats.cvat_elements import kept_groups, write_shapes
 from segbench.formats.cvat_shapes import ATTRIBUTES, PLACES, SHAPES
+from segbench.formats.cvat_stack import count_ids, stack
 from segbench.formats.drawn import (
     check_names,
     colored_fields,
     drawn_segments,
     pixelless,
-    renumbered,
     stated_beside,
 )
 from segbench.formats.pictures import Names, in_splits, picture_name, place_picture
@@ -47,7 +47,7 @@ def count_others(sample: Sample, _: Categories) -> int:
 
 LOSES = {
     "instances": pixelless,
-    "ids": renumbered,
+    "ids": count_ids,
     "stated": stated_beside,
     "attributes": count_untold,
     "extra": count_others,
@@ -59,7 +59,7 @@ LOSES = {
 def write(dataset: Dataset, target: Path, *, images: str = "link", pen: Pen = PLAIN) -> None:
     """Write one XML (``*.xml``), or ``annotations.xml`` and ``images``; several splits are subsets.
 
-    Objects are stacked in the order of the data set.
+    Objects are stacked as the data set has them.
 
     Raises
     ------
@@ -118,12 +118,14 @@ def _image(sample: Sample, categories: Categories, given: dict[str, str]) -> Nod
     size = {"width": str(sample.width), "height": str(sample.height)}
     groups = [group for segment in sample.segments for group in kept_groups(segment)]
     free = max(groups, default=0) + 1
-    placed: list[tuple[int, int, Node]] = []
-    for segment, rle in drawn_segments(sample, categories, stuff=True):
+    written = []
+    for number, (segment, rle) in enumerate(drawn_segments(sample, categories, stuff=True)):
         label = categories[segment.category_id].name
-        written = write_shapes(segment, sample, label, rle, free)
-        free += 1
-        placed += [(len(placed) + i if at is None else at, i, n) for i, (at, n) in enumerate(written)]
+        written.append(write_shapes(segment, sample, label, rle, free + number))
+    stack(sample, [[node for _, node in parts] for parts in written])
+    placed: list[tuple[int, int, Node]] = []
+    for parts in written:
+        placed += [(len(placed) + i if at is None else at, i, n) for i, (at, n) in enumerate(parts)]
     placed += [(at, -1, node) for at, node in sample.extra.get("shapes", [])]
     placed.sort(key=lambda row: row[:2])
     return ["image", given | kept | size, "", [node for *_, node in placed]]

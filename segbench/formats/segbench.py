@@ -14,7 +14,7 @@ TASKS = ("semantic", "instance", "panoptic")
 PREDICTIONS = {"semantic": "predictions", "instance": "predictions", "panoptic": "predictions"}
 CARRIES = frozenset(
     {
-        "stuff", "instances", "overlap", "holes", "parts", "polygons", "crowd", "ignore", "ids",
+        "stuff", "instances", "overlap", "stacking", "holes", "parts", "polygons", "crowd", "ignore", "ids",
         "repeated_ids", "category_ids", "category_fields", "wide_ids", "isthing", "stated", "scores",
         "attributes", "tracks", "federated", "extra", "about", "splits", "images",
     }

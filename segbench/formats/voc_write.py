@@ -142,6 +142,15 @@ def _ignored(sample: Sample, categories: Categories) -> int:
     )
 
 
+def _uncovered(sample: Sample, _: Categories) -> int:
+    """Pixels that no object covers, which are background."""
+    if sample.kind != "instance":
+        return 0
+    runs = sample.places
+    lengths = np.diff(runs.ends.astype(np.int64), prepend=0)
+    return int(lengths[runs.values == 0].sum())
+
+
 def _crowds(sample: Sample, categories: Categories) -> int:
     """Groups of the background."""
     index = _classes_of(categories).index
@@ -185,6 +194,7 @@ LOSES: dict[str, Any] = {
     "instances": _instances,
     "ids": _ids,
     "ignore": _ignored,
+    "void": _uncovered,
     "crowd": _crowds,
     "isthing": _isthing,
     "wide_ids": _without_class,

@@ -1,16 +1,18 @@
 # ruff: noqa: E501 - a table, one case a line
 """CVAT's XML: polygons, masks, boxes, groups and order, what is no region, and the way there and back."""
 
+from dataclasses import replace
 from xml.etree.ElementTree import fromstring
 
 import numpy as np
 import pytest
 from formats import mutations, shapes, tiny
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import segbench
 from segbench.canonical.categories import Categories, Category
+from segbench.canonical.dataset import Dataset
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Segment
 from segbench.errors import DataError, LossError
@@ -134,10 +136,84 @@ def test_runs_are_those_of_rows(pixels):
     assert all(runs[1:])
 
 
+def as_sets(dataset):
+    """What objects there are, in whichever order they lie."""
+    return [set(found) for found in shapes.masks(dataset)]
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1), policy=st.sampled_from(["area", "score", "order"]))
+def test_what_lies_on_top_does_so_again_and_ids_are_counted(seed, policy, tmp_path_factory):
+    rng = np.random.default_rng(seed)
+    n = rng.integers(1, 6)
+    ids = rng.permutation(n) + 1 if rng.random() < 0.5 else range(1, n + 1)
+    segments = tuple(
+        Segment(
+            id=int(i), category_id=int(rng.integers(3)), iscrowd=bool(rng.random() < 0.2),
+            rle=Rle.from_mask(rng.random(shapes.SIZE) < rng.choice([0.05, 0.5])), source_kind="rle",
+            score=float(rng.random()) if policy == "score" else None,
+        )
+        for i in ids
+    )  # fmt: skip
+    sample = replace(shapes.data_set(segments)[0], overlap_policy=policy)
+    dataset = shapes.data_set(segments)
+    dataset = Dataset(
+        name="x", categories=dataset.categories, image_ids=["é0"], load=[sample].__getitem__,
+        tasks=("instance",),
+    )  # fmt: skip
+    target = tmp_path_factory.mktemp("cvat") / "out"
+    report = segbench.convert(dataset, target, target_format="cvat", images="none", allow_loss=True)
+    (read,) = segbench.open_dataset(target)
+    np.testing.assert_array_equal(read.mask, sample.mask)
+    assert as_sets(segbench.open_dataset(target)) == as_sets(dataset)
+    before = {(s.category_id, s.iscrowd, s.rle.counts): s.id for s in segments}
+    moved = sum(before[s.category_id, s.iscrowd, s.rle.counts] != s.id for s in read.segments)
+    assert sum(loss.count for loss in report.losses if loss.feature == "ids") == moved
+    again = segbench.convert(
+        segbench.open_dataset(target), target.parent / "again", target_format="cvat", images="none"
+    )
+    assert again.losses == []
+    np.testing.assert_array_equal(segbench.open_dataset(target.parent / "again")[0].mask, sample.mask)
+
+
+def test_new_elements_lie_on_those_of_the_source(tmp_path):
+    (sample, _) = segbench.open_dataset(put(tmp_path / "set"))
+    extra = Segment(id=99, category_id=0, rle=Rle.from_mask(np.ones((4, 6), np.uint8)), source_kind="rle")
+    for place in (0, 3, len(sample.segments)):
+        segments = (*sample.segments[:place], extra, *sample.segments[place:])
+        changed = replace(sample, segments=segments)
+        dataset = Dataset(
+            name="x", categories=segbench.open_dataset(tmp_path / "set").categories, image_ids=["1"],
+            load=[changed].__getitem__, tasks=("instance",),
+        )  # fmt: skip
+        cvat.write(dataset, tmp_path / f"out{place}", images="none")
+        read = segbench.open_dataset(tmp_path / f"out{place}")[0]
+        np.testing.assert_array_equal(read.mask, changed.mask)
+
+
+def test_formats_without_a_stacking_announce_it(tmp_path):
+    root = put(
+        tmp_path / "set",
+        ("", '<box label="cat" xtl="0" ytl="0" xbr="2" ybr="2" z_order="0"/>'
+         '<polygon label="dog" points="0,0;6,0;6,4;0,4" z_order="1"/>'
+         '<polygon label="cat" points="0,0;3,0;3,2;0,2" z_order="0"/>'),
+        ("", ""),
+    )  # fmt: skip
+    for target, expected in (
+        ("coco", 6),
+        ("labelme", 6),
+        ("segbench", None),
+        ("webdataset", None),
+        ("png", None),
+    ):
+        report = segbench.convert(root, tmp_path / "out", target_format=target, dry_run=True)
+        assert {loss.feature: loss.count for loss in report.losses}.get("stacking") == expected, target
+
+
 def test_every_kind_of_instance_is_written_to_the_pixel(tmp_path):
     dataset = shapes.data_set()
     cvat.write(dataset, tmp_path / "out")
-    assert shapes.masks(segbench.open_dataset(tmp_path / "out")) == shapes.masks(dataset)
+    assert as_sets(segbench.open_dataset(tmp_path / "out")) == as_sets(dataset)
     tags = [node[0] for node in tree(tmp_path / "out")[3][2][3]]
     assert tags == ["mask", "polygon", "polygon", "polygon", "mask", "mask"]
 
@@ -146,7 +222,7 @@ def test_one_file_may_be_written(tmp_path):
     dataset = shapes.data_set()
     cvat.write(dataset, tmp_path / "out.xml")
     assert sniff(tmp_path / "out.xml") == "cvat"
-    assert shapes.masks(segbench.open_dataset(tmp_path / "out.xml")) == shapes.masks(dataset)
+    assert as_sets(segbench.open_dataset(tmp_path / "out.xml")) == as_sets(dataset)
 
 
 def test_crowds_scores_boxes_and_attributes_are_kept(tmp_path):

@@ -178,8 +178,8 @@ def test_every_image_has_maps_and_all_is_announced(tmp_path):
     report = segbench.convert(source, tmp_path / "out", target_format="voc", allow_loss=True)
     counts = {loss.feature: loss.count for loss in report.losses}
     assert counts == {
-        "overlap": 4, "ids": 1, "category_ids": 3, "polygons": 1, "stated": 3, "attributes": 1, "extra": 2,
-        "about": 2, "category_fields": 3,
+        "overlap": 4, "void": 21, "ids": 1, "category_ids": 3, "polygons": 1, "stated": 3, "attributes": 1,
+        "extra": 2, "about": 2, "category_fields": 3,
     }  # fmt: skip
     read, truth = segbench.open_dataset(tmp_path / "out"), segbench.open_dataset(source)
     assert read.image_ids == truth.image_ids
