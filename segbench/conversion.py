@@ -11,6 +11,7 @@ from typing import Any
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.pen import Pen, Progress
 from segbench.canonical.place import check_mode
+from segbench.conversion_key import conversion_key
 from segbench.conversion_report import ConversionReport
 from segbench.engines import Engine
 from segbench.engines import engine as make_engine
@@ -136,13 +137,11 @@ def convert(
     sound, left_out = _sound(gather(source, source_format, options, splits), skip_invalid, images)
     dataset = reduce_to(sound, labels, split_by, **chosen)
     _check_tasks(dataset, module, target_format)
-    steps, said = label_steps(dataset, labels)
-    steps += policy_steps(overlap, crowd, holes)
+    steps, said = _steps(dataset, labels, overlap, crowd, holes)
     if not dry_run:
         _check_target(module, Path(target), paths_of(source), overwrite)
-    report = _new_report(dataset, target, target_format)
+    report = _new_report(dataset, target, target_format, said, left_out)
     report.policies = {"overlap": overlap, "crowd": crowd, "holes": holes, "images": images}
-    report.labels, report.left_out = said, left_out
     refused = _look(dataset, module, steps, report, SpreadPen(hands, looking, len(dataset)))
     if announce is not None:
         announce(report)
@@ -150,7 +149,8 @@ def convert(
         return report
     _refuse(report, refused, dataset, allow_loss)
     extra = _extra(report, dataset, options, packed, {**chosen, "split_by": split_by})
-    _write(module, apply(dataset, steps), report, SpreadPen(hands, progress, len(dataset)), extra)
+    key = _key(dataset, source, {"report": report, "options": options, **extra})
+    _write(module, apply(dataset, steps), report, SpreadPen(hands, progress, len(dataset), key), extra)
     return report
 
 
@@ -179,13 +179,28 @@ def _write(
     report.write()
 
 
-def _new_report(dataset: Dataset, target: str | Path, target_format: str) -> ConversionReport:
+def _steps(
+    dataset: Dataset, labels: str | Path | None, overlap: str | None, crowd: str | None, holes: str | None
+) -> tuple[list[Step], dict[str, Any] | None]:
+    steps, said = label_steps(dataset, labels)
+    return steps + policy_steps(overlap, crowd, holes), said
+
+
+def _new_report(
+    dataset: Dataset,
+    target: str | Path,
+    target_format: str,
+    labels: dict[str, Any] | None,
+    left_out: list[str],
+) -> ConversionReport:
     return ConversionReport(
         source=str(dataset.path or dataset.name),
         target=str(target),
         source_format=dataset.format,
         target_format=target_format,
         n_images=len(dataset),
+        labels=labels,
+        left_out=left_out,
         notes=list(dataset.notes),
     )
 
@@ -198,6 +213,14 @@ def _look(
     found = find_losses(dataset, module, steps, refused, pen)
     report.losses, report.changes, report.n_segments = found.losses, found.changes, found.n_segments
     return found.refused
+
+
+def _key(dataset: Dataset, source: Source | Sequence[Source], settings: Mapping[str, Any]) -> str | None:
+    """What names this conversion; None where a source is open already, and what it is read from not known."""
+    given = [source] if isinstance(source, Dataset | str | Path) else source
+    if any(isinstance(one, Dataset) for one in given):
+        return None
+    return conversion_key(dataset, paths_of(source), settings)
 
 
 def _extra(

@@ -6,12 +6,16 @@ The result is the same for any number of workers: chunks are cut without regard 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
+from segbench.canonical.atomic import replace_file, replace_folder
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.pen import Chunk, Pen, Progress, Put, write_chunk
 from segbench.engines import Engine, Job
+from segbench.journal import Journal
 
 T = TypeVar("T")
 
@@ -25,16 +29,71 @@ class SpreadPen(Pen):
         Whose workers.
     progress, total
         As for :class:`.Pen`.
+    key
+        16 hexadecimal digits, the same for the same work; what a killed writer with this key has written is
+        not written again.
     """
 
-    def __init__(self, engine: Engine, progress: Progress = iter, total: int = 0) -> None:
+    def __init__(
+        self, engine: Engine, progress: Progress = iter, total: int = 0, key: str | None = None
+    ) -> None:
         super().__init__(progress, total)
-        self._engine = engine
+        self._engine, self._key = engine, key
+        self._root: Path | None = None
+        self._journal: Journal | None = None
+        self._part = 0
+
+    @contextmanager
+    def folder(self, target: Path) -> Iterator[Path]:
+        """See :meth:`.Pen.folder`; one within another is part of it."""
+        if self._is_within(target):
+            target.mkdir(parents=True, exist_ok=True)
+            yield target
+        else:
+            with replace_folder(target, self._key) as new, self._noted(new):
+                yield new
+
+    @contextmanager
+    def file(self, target: Path) -> Iterator[Path]:
+        """See :meth:`.Pen.file`; one within a folder that is written is part of it."""
+        if self._is_within(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield target
+        else:
+            with replace_file(target, self._key) as new, self._noted(new):
+                yield new
+
+    def _is_within(self, target: Path) -> bool:
+        return self._root is not None and target.is_relative_to(self._root)
+
+    @contextmanager
+    def _noted(self, new: Path) -> Iterator[None]:
+        """Keep a journal beside what is written first."""
+        if self._key is None or self._journal is not None:
+            yield
+            return
+        with Journal(new.with_name("journal")) as self._journal:
+            self._root = new
+            yield
+        self._root = self._journal = None
 
     def _written(
         self, dataset: Dataset, put: Put[T], pack: Callable[[list[T]], bytes], parts: Sequence[range]
     ) -> Iterator[Chunk]:
-        return spread(self._engine, dataset, put, pack, parts)
+        self._part += 1
+        done = 0
+        while self._journal is not None and done < len(parts):
+            chunk = self._journal.read(self._part, parts[done])
+            if chunk is None:
+                break
+            yield chunk
+            done += 1
+        left = parts[done:]
+        chunks = spread(self._engine, dataset, put, pack, left) if left else ()
+        for indices, chunk in zip(left, chunks, strict=True):
+            if self._journal is not None and chunk.error is None:
+                self._journal.write(self._part, indices, chunk)
+            yield chunk
 
 
 def spread(

@@ -5,9 +5,9 @@
     {errors, _version} ← kernels ← canonical
     ← {formats, metrics, models, health, tally, reshape, flat, attributes}
     ← {protocols, results, environment, columns, validation, workers}
-    ← {store, packing, patience, identity, drawn, predicted, recount, schema, suite_file, pool, clusters}
-    ← engines ← spread ← {collect, pairing, comparison, losses, soundness, loading}
-    ← {panel, conversion_report, gathering} ← {stepping, shards} ← {pipeline, saving}
+    ← {store, journal, packing, patience, identity, drawn, predicted, recount, schema, suite_file, pool,
+    clusters} ← engines ← spread ← {collect, pairing, comparison, losses, soundness, loading}
+    ← {panel, conversion_report, conversion_key, gathering} ← {stepping, shards} ← {pipeline, saving}
     ← {evaluate, conversion, curves, gallery, verification} ← {bench, pictures, sharing} ← team ← running
     ← {suites, leaderboard} ← (the lazy names of segbench itself)
     ← {demo, demo_models, printed, shown, gates} ← junit ← cli_options ← {cli_pictures, cli_gates, cli_suite}
@@ -35,6 +35,7 @@ LAYERS = (
     ("protocols", "results", "environment", "columns", "validation", "workers"),
     (
         "store",
+        "journal",
         "packing",
         "patience",
         "identity",
@@ -49,7 +50,7 @@ LAYERS = (
     ("engines",),
     ("spread",),
     ("collect", "pairing", "comparison", "losses", "soundness", "loading"),
-    ("panel", "conversion_report", "gathering"),
+    ("panel", "conversion_report", "conversion_key", "gathering"),
     ("stepping", "shards"),
     ("pipeline", "saving"),
     ("evaluate", "conversion", "curves", "gallery", "verification"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,14 +15,27 @@ from segbench.errors import UsageError
 if sys.platform != "win32":
     import fcntl
 
+_TRIES = 20
+"""How often a folder is tried to be locked that a writer may have left, ten times a second."""
 _FEW = 100
 """So many files are flushed to the disk one by one; for more of them one call flushes the whole system."""
 
 
 @contextmanager
-def replace_file(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``target``; once the block ends without an error, it takes its place."""
+def replace_file(target: Path, key: str | None = None) -> Iterator[Path]:
+    """Yield a temporary path beside ``target``; once the block ends without an error, it takes its place.
+
+    With a ``key`` it stands in a folder of its own, which is that of a killed writer with this key if there
+    is one, with all that is in it.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
+    if key is not None:
+        with _workspace(target, key) as work:
+            yield work / "new"
+            _sync(work / "new")
+            (work / "new").replace(target)
+        _remove_leftovers(target)
+        return
     part = _beside(target, ".part")
     part.touch(exist_ok=False)
     try:
@@ -57,12 +71,15 @@ def create_file(target: Path, data: bytes) -> bool:
 
 
 @contextmanager
-def replace_folder(target: Path) -> Iterator[Path]:
+def replace_folder(target: Path, key: str | None = None) -> Iterator[Path]:
     """Yield an empty folder beside ``target``; once the block ends without an error, it takes its place.
+
+    With a ``key``, 16 hexadecimal digits, it is that of a killed writer with this key if there is one, with
+    all that is in it.
 
     A folder that was there is moved aside first and removed last, so that at every moment one of the two is
     whole. Where ``target`` is a link to a folder, that folder is replaced. A writer that is killed leaves a
-    hidden ``.part`` folder, which the next one that succeeds removes.
+    hidden ``.part`` folder, which the next one that succeeds removes, unless it goes on in it.
 
     Raises
     ------
@@ -73,12 +90,13 @@ def replace_folder(target: Path) -> Iterator[Path]:
     if target.exists() and not target.is_dir():
         raise UsageError(f"{target} is a file, and a folder is to be written there")
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _workspace(target) as work:
+    with _workspace(target, key) as work:
         new, old = work / "new", work / "old"
-        new.mkdir()
+        new.mkdir(exist_ok=True)
         yield new
         _sync_below(new)
         if target.exists():
+            _remove(old)
             target.replace(old)
         try:
             new.replace(target)
@@ -111,17 +129,39 @@ def locked(folder: Path) -> Iterator[bool]:
 
 
 @contextmanager
-def _workspace(target: Path) -> Iterator[Path]:
+def _workspace(target: Path, key: str | None) -> Iterator[Path]:
     """Yield a hidden ``.part`` folder beside ``target``, locked as long as its writer lives."""
-    fresh = _beside(target, "")
-    fresh.mkdir()
-    lock = _lock(fresh)
-    work = fresh.rename(fresh.with_name(f"{fresh.name}.part"))  # unlocked, it would look like a leftover
+    work, lock = _taken_over(target, key) or _fresh(target, key)
     try:
         yield work
     finally:
         _remove(work)
         _unlock(lock)
+
+
+def _fresh(target: Path, key: str | None) -> tuple[Path, int | None]:
+    """Make a folder and lock it; under another name where a living writer has that of the key."""
+    fresh = _beside(target, "")
+    fresh.mkdir()
+    lock = _lock(fresh)  # before it is called so: unlocked, it would look like a leftover
+    named = target.with_name(f"{_stem(target)}{key}.part")
+    return fresh.rename(
+        fresh.with_name(f"{fresh.name}.part") if key is None or named.exists() else named
+    ), lock
+
+
+def _taken_over(target: Path, key: str | None) -> tuple[Path, int] | None:
+    """Lock the folder that a killed writer with this key left; its own workers end within moments."""
+    work = target.with_name(f"{_stem(target)}{key}.part")
+    for _ in range(_TRIES if key is not None and sys.platform != "win32" else 0):
+        if not work.is_dir():
+            return None
+        lock = _lock(work)
+        if lock is not None and work.is_dir() and work.stat().st_ino == os.fstat(lock).st_ino:
+            return work, lock
+        _unlock(lock)
+        time.sleep(0.1)
+    return None
 
 
 def _remove_leftovers(target: Path) -> None:
