@@ -14,7 +14,7 @@ def overview(boards: Sequence[Board]) -> dict[str, Any] | None:
     """Each model's score and rank on each board; None where no model stands on two.
 
     Scores of several boards have no common scale, so none is averaged. A model with several runs on a board
-    has the best of them there.
+    has the best of them there. The order is that of the first board; those that are not on it come last.
     """
     cells: dict[str, dict[int, dict[str, Any]]] = {}
     for place, board in enumerate(boards):
@@ -27,9 +27,13 @@ def overview(boards: Sequence[Board]) -> dict[str, Any] | None:
         "columns": [_column(board) for board in boards],
         "rows": [
             {"name": name, "cells": [cells[name].get(place) for place in range(len(boards))]}
-            for name in sorted(cells, key=str.casefold)
+            for name in sorted(cells, key=lambda name: _order(name, cells[name]))
         ],
     }
+
+
+def _order(name: str, cells: dict[int, dict[str, Any]]) -> tuple[float, str]:
+    return -float(cells[0]["value"]) if 0 in cells else 1.0, name.casefold()
 
 
 def _name(row: Row) -> str:

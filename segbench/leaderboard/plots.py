@@ -48,6 +48,9 @@ _LONG_NUMBER = re.compile(r"(?<=[ \"(,])(-?\d+\.\d\d)\d+(?=[ \"),])")
 _ATTRIBUTES = re.compile("clip-path|fill|font-size|opacity|stroke|text-anchor|(fill|stroke)-[a-z]+")
 
 
+WIDTH = 4.5
+"""Of a plot in inches: as much as a telephone shows without making the text smaller."""
+
 MOST_INTERVALS = 25
 """Runs of the plot of intervals; the table draws all."""
 
@@ -67,7 +70,7 @@ def interval_plot(board: Board, prefix: str) -> str:
                 axes.plot([100 * row.ci_low, 100 * row.ci_high], [place, place], color=ACCENT, linewidth=1.6)
             axes.plot(100 * row.value, place, "o", color=ACCENT, markersize=5)
             axes.text(1.02, place, str(row.rank), color=MUTED, va="center", transform=across)
-        axes.set_yticks(range(len(rows)), [shorten(row.model, 28) for row in rows], color=INK)
+        axes.set_yticks(range(len(rows)), [shorten(row.model, 24) for row in rows], color=INK)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", color=LINE, linewidth=0.6)
@@ -83,7 +86,7 @@ def speed_plot(board: Board, prefix: str) -> str | None:
     if len(timed) < 2:
         return None
     with _settings():
-        figure, axes = _figure(3.2)
+        figure, axes = _figure(3)
         front = pareto([(speed, value) for speed, value, _ in timed])
         behind = [i for i in range(len(timed)) if i not in front]
         speeds = [speed for speed, _, _ in timed]
@@ -133,7 +136,7 @@ def _settings() -> Iterator[None]:
 def _figure(height: float) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure  # matplotlib takes 0.3 s to import
 
-    figure = Figure(figsize=(5.2, height), layout="constrained")
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
     figure.patch.set_visible(False)
     axes = figure.add_subplot()
     axes.patch.set_visible(False)
@@ -155,7 +158,7 @@ def _name_points(axes: Axes, points: Sequence[tuple[float, float, Row]]) -> None
     for speed, value, row in points:
         name = shorten(row.model, 22)
         x, y = axes.transAxes.inverted().transform(axes.transData.transform((speed, value)))
-        width = 0.017 * len(name)
+        width = 0.02 * len(name)
         on_left = x + width > 0.97
         start = x - width if on_left else x
         if any(

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
-from leaderboard.hostile import HostilePictures, put_hostile
+from leaderboard.hostile import HOSTILE, IMAGES, HostilePictures, put_hostile
 from leaderboard.pictured import put, words
 from leaderboard.synth import make_record
 
@@ -46,8 +47,17 @@ def hostile_results(tmp_path_factory):
 @pytest.fixture(scope="session")
 def hostile_file(hostile_results, tmp_path_factory):
     out = tmp_path_factory.mktemp("hostile-page")
-    source = HostilePictures()
-    return build_leaderboard(hostile_results, out, formats=("html",), n_boot=100, pictures=source).paths[0]
+    attributes = out / "attributes.json"
+    attributes.write_text(json.dumps({image: {HOSTILE[0]: image} for image in IMAGES}))
+    return build_leaderboard(
+        hostile_results,
+        out,
+        formats=("html",),
+        n_boot=100,
+        pictures=HostilePictures(),
+        attributes=attributes,
+        slices=(HOSTILE[0],),
+    ).paths[0]
 
 
 @pytest.fixture(scope="session")

@@ -49,8 +49,16 @@ def test_every_name_is_shown_as_it_is(visit, hostile_file, board):
     assert seen <= set(_cleaned(IMAGES))
     section.locator(".run summary").first.click()
     assert HOSTILE[1] in section.locator(".run[open] .warning").text_content()
+    panel = section.locator(".panel")
     for tab in section.locator("[role=tab]").all():
         tab.click()
+        names = panel.locator("table.pairs tbody th, .legend li").all_text_contents()
+        assert all(name.strip().rstrip("…") in "".join(models) for name in names)
+    assert section.locator("[role=tab]").all_text_contents()[-1] == "Slices"
+    panel.locator(".numbers summary").click()  # of the last view: slices
+    panel.locator(".numbers tbody tr").first.wait_for()
+    cells = set(panel.locator(".numbers tbody td.text").all_text_contents())
+    assert cells >= set(_cleaned([HOSTILE[0], *IMAGES]))
     assert page.evaluate(f"{OWNED}.length") == 0
 
 

@@ -36,9 +36,9 @@ MOST_VALUES = 12
 def rows(run: RunTables, plan: Plan) -> Iterator[tuple[Any, ...]]:
     """Yield a row for each attribute that was asked for and each of its values."""
     for name in plan.slices:
-        values = np.array(labels(chosen(name, run.evidence, plan.attributes)), dtype=object)
+        values = labels(chosen(name, run.evidence, plan.attributes))
         for value in sorted(set(values), key=_order):
-            places = np.flatnonzero(values == value)
+            places = np.flatnonzero([one == value for one in values])  # NumPy's own == forgets a last NUL
             part = score_of(run.evidence.pooled, places, plan, plan.clusters(run.evidence))
             yield name, value, part.n_images, share(part.value), share(part.low), share(part.high)
 
