@@ -2,8 +2,9 @@
 
 Sources: ``doc/source/format.rst`` and ``common/bitmask.py`` of bdd100k 1.0.1 (Yu et al., CVPR 2020): R is the
 class, from 1; G holds truncated, occluded, crowd and ignore, as 8, 4, 2 and 1; B * 256 + A is the number of
-an object, which is another for each of a picture, and in a video its track. 0 is the background. Polygons and
-RLEs of Scalabel are not read.
+an object, which is another for each of a picture, and in a video its track. The class 0 is the background; an
+object of number 0 is one, as for ``to_coco``, though the evaluation passes over it. Polygons and RLEs of
+Scalabel are not read.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from segbench.formats.bdd100k_write import LOSES, write
 from segbench.formats.drawn import separate
 from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
 from segbench.formats.label_maps import MAP, Values
+from segbench.formats.value_maps import ZERO_ID
 
 __all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
 
@@ -159,14 +161,12 @@ class _Bitmasks:
             category = self.categories.find(key)
             if category is None:
                 raise DataError(f"has the class {key}, which is none", field="R", **where)
-            if number == 0:
-                raise DataError(f"has the class {key} and no object", field="B, A", **where)
             if said.setdefault(number, word) != word:
                 raise DataError(f"has the object {number} of two classes or flags", field="R, G", **where)
             if flags >= 16:
                 raise DataError(f"has the flags {flags}, of which 15 is the largest", field="G", **where)
             yield Segment(
-                id=number,
+                id=number or ZERO_ID,
                 category_id=category.id,
                 iscrowd=bool(flags & CROWD),
                 ignore=bool(flags & IGNORE),

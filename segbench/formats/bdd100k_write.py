@@ -31,7 +31,7 @@ from segbench.formats.flatten import Flat, flatten
 from segbench.formats.label_maps import Chosen, Written
 from segbench.formats.pictures import picture_name, place_picture
 from segbench.formats.sequences import InVideo, loses_place, put_videos
-from segbench.formats.value_maps import Numbering
+from segbench.formats.value_maps import ZERO_ID, Numbering
 
 _OBJECTS = Numbering(base=65_536, first=1, bare="zero")
 """The numbers of a picture's objects, whatever their class."""
@@ -134,10 +134,16 @@ def _rows(flat: Flat, chosen: Chosen) -> list[Written | None]:
 
 
 def _numbers(flat: Flat, chosen: Chosen) -> list[int | None]:
-    """The number of each segment: its track, or its id, or one that is free; None without a class."""
-    pairs = zip(flat.segments, _rows(flat, chosen), strict=True)
-    wanted = ((s.id if s.track_id is None else s.track_id, row) for s, row in pairs)
-    return _OBJECTS.give([(number, None if row is None else 0, True) for number, row in wanted])
+    """The number of each segment: its track, or its id, or one that is free; None without a class.
+
+    An object of number 0, which the evaluation passes over, keeps it, and no other is given it.
+    """
+    pairs = list(zip(flat.segments, _rows(flat, chosen), strict=True))
+    wanted = [
+        (s.id if s.track_id is None else s.track_id, None if row is None else 0, True) for s, row in pairs
+    ]
+    kept = [row is not None and s.id == ZERO_ID and s.track_id in (None, 0) for s, row in pairs]
+    return [0 if zero else number for zero, number in zip(kept, _OBJECTS.give(wanted), strict=True)]
 
 
 def _flags(segment: Segment) -> int:
@@ -148,7 +154,9 @@ def _flags(segment: Segment) -> int:
 def _plan(sample: Sample, categories: Categories) -> map_losses.Plan:
     flat = flatten(sample)
     numbers = _numbers(flat, _choose(categories, _task(categories, sample)))
-    return map_losses.Plan(flat, numbers, [number is not None for number in numbers])
+    return map_losses.Plan(
+        flat, [ZERO_ID if n == 0 else n for n in numbers], [number is not None for number in numbers]
+    )
 
 
 def _instances(sample: Sample, categories: Categories) -> int:
@@ -174,7 +182,8 @@ def _tracks(sample: Sample, categories: Categories) -> int:
         return tracked or int((sample.video_id, sample.frame) != (None, None))
     plan = _plan(sample, categories)
     rows = ((plan.flat.segments[i].track_id, plan.values[i]) for i in plan.flat.seen)
-    return sum(track not in (None, number) for track, number in rows) or int(loses_place(sample))
+    differ = sum(track not in (None, 0 if number == ZERO_ID else number) for track, number in rows)
+    return differ or int(loses_place(sample))
 
 
 def _isthing(sample: Sample, categories: Categories) -> int:

@@ -12,6 +12,7 @@ from segbench.canonical.place import place
 from segbench.errors import DataError, LossError, UsageError
 from segbench.formats import load_format, open_predictions, sniff
 from segbench.formats.bdd100k_labels import TASKS
+from segbench.formats.value_maps import ZERO_ID
 from segbench.kernels import LabelRuns
 
 NAME = "7d2f7975-e0c1c5a7"
@@ -120,6 +121,16 @@ def test_videos_keep_their_tracks(tmp_path):
     assert [s.track_id for s in again[1].segments] == [1, 2, 7, 300, 65_535]
 
 
+def test_an_object_of_number_0_keeps_it(tmp_path):
+    """bdd100k's own sample of videos has one; its ``to_coco`` reads it, its evaluation does not."""
+    put(tmp_path / "set", "seg_track_20", np.uint32([[word(3, 0), word(1, 5), 0]]), f"{NAME}/{NAME}-0000001")
+    (sample,) = segbench.open_dataset(tmp_path / "set")
+    assert [(s.id, s.track_id, s.category_id) for s in sample.segments] == [(5, 5, 0), (ZERO_ID, 0, 2)]
+    root = back(tmp_path / "set", tmp_path)
+    file = f"labels/seg_track_20/bitmasks/val/{NAME}/{NAME}-0000001.png"
+    assert (root / file).read_bytes() == (tmp_path / "set" / file).read_bytes()
+
+
 @pytest.mark.parametrize(("task", "void", "names"), [("sem_seg", 255, 19), ("drivable", 2, 2)])
 def test_label_maps_come_back(task, void, names, tmp_path):
     ids = np.uint8([[0, 1, void], [1, 1, 0]])
@@ -181,7 +192,6 @@ def test_it_is_recognised(task, tmp_path):
     ("words", "message"),
     [
         ([word(9, 1)], "R: has the class 9, which is none"),
-        ([word(3, 0)], "B, A: has the class 3 and no object"),
         ([word(3, 1), word(4, 1)], "R, G: has the object 1 of two classes or flags"),
         ([word(3, 1), word(3, 1, 1)], "R, G: has the object 1 of two classes or flags"),
         ([word(3, 1, 16)], "G: has the flags 16, of which 15 is the largest"),
