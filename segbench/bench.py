@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +20,7 @@ from segbench.errors import PluginError, UsageError
 from segbench.evaluate import Protocols, kept
 from segbench.identity import data_identity
 from segbench.loading import Card, Wanted
+from segbench.models.asking import ByViews
 from segbench.pairing import choose_protocols
 from segbench.panel import Panel
 from segbench.pipeline import Pipeline, Stages
@@ -61,13 +62,17 @@ class Bench:
         """Choose the rules."""
         protocols = choose_protocols(asked.task, asked.protocol, truth, None, card.info.tasks)
         saved = asked.save_predictions
-        saver = None if saved is None else Saver(saved, _only_task(protocols))
+        task = _only_task(protocols)
+        if asked.model.setup.asking and task != "semantic":
+            raise UsageError(f"windows and flips are for the semantic task, not for {task}")
+        saver = None if saved is None else Saver(saved, task)
         return cls(card, truth, asked, stages, protocols, saver)
 
     def pipeline(self, plugin: SegModel) -> Pipeline:
         """The stages through which images go to the model of the card."""
+        how = self.asked.model.setup.asking
         return Pipeline(
-            plugin=plugin,
+            plugin=ByViews(plugin, how) if how else plugin,
             class_map=self.card.class_map,
             stuff=self.card.stuff(self.truth),
             panel=self.panel(),
@@ -97,7 +102,7 @@ class Bench:
         return {
             "segbench": __version__,
             "model": model,
-            "loaded": {key: said.get(key) for key in ("class_map", "options")},
+            "loaded": {key: said.get(key) for key in ("class_map", "prompts", "options")},
             "data": None if model is None else data_identity(self.truth),
             "protocols": [
                 [one.name, one.version, one.build(self.truth.categories, self.asked.settings).settings]
@@ -106,7 +111,13 @@ class Bench:
             "batch_size": self.stages.batch_size,
             "environment": self.card.loaded_as(),
             **({} if self.saver is None else {"keep_predictions": True}),
+            **self._inference(),
         }
+
+    def _inference(self) -> dict[str, Any]:
+        """What the record's protocol says of how the model was asked, where that is out of the ordinary."""
+        how = self.asked.model.setup.asking
+        return {"inference": how.settings} if how else {}
 
     def _attaching(self, found: Kept) -> Callable[[Path], Path] | None:
         """What writes the predictions beside a record, if they are to be saved."""
@@ -133,6 +144,7 @@ class Bench:
             provenance=provenance() | ({} if self.saver is None else {"predictions": self.saver.format}),
             warnings=[],
         )
+        records = [replace(one, protocol={**one.protocol, **self._inference()}) for one in records]
         result = kept(panel, records, out, self.asked.protocol, self._attaching(found) if latencies else None)
         if records[0].status == "complete":
             found.store.remove()

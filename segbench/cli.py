@@ -15,7 +15,7 @@ from segbench.cli_convert import convert, labels
 from segbench.cli_data import formats, inspect, validate
 from segbench.cli_gates import Gates, gate_options
 from segbench.cli_leaderboard import compare, leaderboard
-from segbench.cli_models import doctor, models
+from segbench.cli_models import asking, doctor, models
 from segbench.cli_options import PATH, pairs, print_json, progress
 from segbench.cli_records import show, verify
 from segbench.cli_suite import suite_options
@@ -129,6 +129,7 @@ def score(truth: Path, predictions: Path, as_json: bool, gates: Gates, **options
     "--resume/--no-resume", default=True, show_default=True,
     help="Go on where a run left off; or predict all again, and compare with what it left.",
 )  # fmt: skip
+@asking
 @click.option(
     "--save-predictions", metavar="FORMAT",
     help="Write what MODEL answers beside the record, so that `segbench score` gives the same metrics.",

@@ -6,8 +6,29 @@ from typing import Any
 
 import click
 
-from segbench.cli_options import pairs
+from segbench.cli_options import pairs, size
 from segbench.errors import PluginError
+
+
+def asking(command: Any) -> Any:
+    """Options of how a model is asked."""
+    for option in reversed(_ASKING):
+        command = option(command)
+    return command
+
+
+_ASKING = (
+    click.option(
+        "--prompts", metavar="P",
+        help='Of a model that is told in words what to find: "categories", or a TOML of "name" = "text".',
+    ),
+    click.option("--window", metavar="HxW", callback=size, help="Ask a semantic model in windows: 512x512."),
+    click.option("--stride", metavar="HxW", callback=size, help="From window to window; default: 2/3 of it."),
+    click.option(
+        "--flip", "flips", multiple=True, type=click.Choice(["horizontal", "vertical", "both"]),
+        help="Ask a semantic model for mirrored images too; may be repeated.",
+    ),
+)  # fmt: skip
 
 
 @click.command()

@@ -29,6 +29,16 @@ def _option_pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]
     return options
 
 
+def size(_: click.Context, param: click.Parameter, text: str | None) -> tuple[int, ...] | None:
+    """Turn 512x768 into height and width, and 512 into both."""
+    if text is None:
+        return None
+    words = text.split("x")
+    if len(words) > 2 or not all(word.isdigit() for word in words):
+        raise UsageError(f"--{param.name} is height and width in pixels, such as 512x768, not {text!r}")
+    return tuple(int(word) for word in (words * 2)[:2])
+
+
 def pairs(name: str, what: str, into: str = "options") -> Callable[[Any], Any]:
     """An option KEY=VALUE that may be repeated."""
     return click.option(

@@ -15,6 +15,7 @@ from segbench.errors import PluginError
 from segbench.identity import model_identity
 from segbench.models import ModelInfo, Setup, load_model
 from segbench.models.class_map import ClassMap, read_synonyms
+from segbench.models.prompts import told
 from segbench.models.setup import Placement, place
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class Card:
         What was asked of it.
     identity
         What tells it from another one; None where nothing does.
+    prompts
+        The texts of its categories, where it was told what to look for.
     """
 
     info: ModelInfo
@@ -66,6 +69,7 @@ class Card:
     placement: Placement
     wanted: Wanted
     identity: Mapping[str, Any] | None
+    prompts: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -95,6 +99,7 @@ class Card:
             "code_sha256": (self.identity or {}).get("code_sha256") if self.spec else None,
             "id2label": {str(k): label for k, label in info.id2label.items()},
             "class_map": {str(k): v for k, v in self.class_map.ids.items()},
+            **({"prompts": {str(k): text for k, text in self.prompts.items()}} if self.prompts else {}),
             **({"options": redact_values(setup.options)} if setup.options else {}),
             **{key: True for key, value in allowed.items() if value},
         }
@@ -132,6 +137,7 @@ class Loaded:
         """
         spec = model if isinstance(model, str) else None
         plugin = load_model(model, wanted.setup) if isinstance(model, str) else model
+        prompts = told(plugin, wanted.setup.prompts, truth.categories)
         try:
             placement = place(plugin, wanted.setup)
         except PluginError as error:
@@ -145,5 +151,6 @@ class Loaded:
             placement=placement,
             wanted=wanted,
             identity=model_identity(plugin, spec),
+            prompts=prompts,
         )
         return cls(plugin=plugin, card=card)

@@ -120,7 +120,7 @@ class RunRecord:
         ``name split format fingerprint n_images n_expected n_scored n_failed categories``; each category is
         ``{id, name, source_id, isthing, color, parent, synset}``, and ``frequency`` where it is told.
     protocol
-        ``name version settings``.
+        ``name version settings`` and, where a model was asked for windows or mirrored images, ``inference``.
     metrics
         ``{key: MetricValue}``.
     per_class
@@ -162,10 +162,14 @@ class RunRecord:
         return hashlib.sha256(_dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
+    def rules(self) -> dict[str, Any]:
+        """The settings of the protocol, and how the model was asked, where that was out of the ordinary."""
+        return {**(self.protocol.get("settings") or {}), **(self.protocol.get("inference") or {})}
+
+    @property
     def signature(self) -> str:
         """One line that says what a score of this record means."""
-        settings = self.protocol.get("settings", {})
-        parts = [f"{key}={_compact(value)}" for key, value in settings.items()]
+        parts = [f"{key}={_compact(value)}" for key, value in self.rules.items()]
         fingerprint = str(self.dataset.get("fingerprint", ""))[:12]
         return "|".join(
             [

@@ -131,8 +131,9 @@ def run(
     progress
         Wraps the indices of the images, to show how far it is.
     how
-        Where and in what the model computes, and whether code that comes with it may run: ``device dtype
-        model_threads tf32 unsafe_pickle trust_remote_code options``, as of :class:`segbench.models.Setup`.
+        Where and in what the model computes, how it is asked, and whether code that comes with it may run:
+        ``device dtype model_threads tf32 prompts window stride flips unsafe_pickle trust_remote_code
+        options``, as of :class:`segbench.models.Setup`.
 
     Returns
     -------

@@ -74,7 +74,7 @@ def _circumstances(record: RunRecord) -> Iterator[str]:
     yield _fact("model", _short(facts(model)))
     shown = ("split", "format", "fingerprint", "n_failed")
     yield _fact("data", _short(facts({key: data[key] for key in shown if key in data})))
-    yield _fact("rules", settings_text(record.protocol.get("settings", {})))
+    yield _fact("rules", settings_text(record.rules))
     yield _fact("timing", ", ".join(_timing(record.timing)) or NONE)
     yield _fact("machine", _short(facts(env)))
     yield _fact("packages", " ".join(f"{name} {version}" for name, version in packages.items()) or NONE)

@@ -164,9 +164,9 @@ def _about(row: Row) -> list[tuple[str, str]]:
     """Provenance of a run: what was scored, under which rules, on what machine."""
     record = row.record
     known = {key: value for key, value in record.dataset.items() if key != "categories"}
-    protocol = {key: value for key, value in record.protocol.items() if key != "settings"}
+    protocol = {key: value for key, value in record.protocol.items() if key not in ("settings", "inference")}
     lines = [("run", row.run_id), ("signature", record.signature)]
-    lines.append(("protocol settings", text.settings_text(record.protocol.get("settings"))))
+    lines.append(("protocol settings", text.settings_text(record.rules)))
     parts = (
         ("model", record.model),
         ("data", known),

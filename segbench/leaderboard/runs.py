@@ -20,8 +20,7 @@ UNSCORED = ("keep_errors",)
 
 def scoring_settings(record: RunRecord) -> dict[str, Any]:
     """Those of the protocol that a score depends on."""
-    settings = record.protocol.get("settings") or {}
-    return {key: value for key, value in settings.items() if key not in UNSCORED}
+    return {key: value for key, value in record.rules.items() if key not in UNSCORED}
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def board_view(board: Board, name: str) -> dict[str, Any]:
         "n_images": text.count(board.n_images, "image"),
         "protocol": text.clean(f"{board.protocol} {first.protocol.get('version') or ''}".strip()),
         "fingerprint": text.clean(board.fingerprint)[:24],
-        "settings": text.clean(text.settings_text(first.protocol.get("settings"))),
+        "settings": text.clean(text.settings_text(first.rules)),
         "warnings": board.warnings,
         "order": list(order_notes(board)),
         "metric": text.label(board.metric),

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, cast
 from segbench.canonical.options import checked_options
 from segbench.errors import DataError, PluginError, UsageError, did_you_mean
 from segbench.models.class_map import ClassMap
+from segbench.models.prompts import OpenVocabulary, is_open
 from segbench.models.setup import Setup
 from segbench.models.types import (
     TASKS,
@@ -57,6 +58,7 @@ __all__ = [
     "InstancePrediction",
     "ModelEntry",
     "ModelInfo",
+    "OpenVocabulary",
     "PanopticPrediction",
     "Prediction",
     "SegModel",
@@ -180,7 +182,7 @@ def _fault(model: object) -> str | None:
     if isinstance(info.tasks, str) or unknown or not info.tasks:
         return f"info.tasks is {info.tasks!r}; it must be some of {', '.join(TASKS)}"
     odd = [(i, label) for i, label in info.id2label.items() if not _is_label(i, label)]
-    if odd or not info.id2label:
+    if odd or not (info.id2label or is_open(model)):
         return f"info.id2label must map ids 0 to 65534 to names, and has {odd or 'none'}"
     return None
 

@@ -1,10 +1,10 @@
 """``hf:DIR``, ``hf:org/name@revision``: a segmentation model of Transformers, with its own image processor.
 
 Semantic models answer with logits; universal ones (Mask2Former, MaskFormer, EoMT, DETR) with what the image
-processor's ``post_process_…_segmentation`` makes of their outputs, as their documentation says. Weights are
-read from safetensors; from pickles only where ``unsafe_pickle`` allows it. ``HF_HUB_OFFLINE=1`` keeps the
-network out. Code that comes with a model runs only where ``trust_remote_code`` allows it, and then the spec
-names the full commit.
+processor's ``post_process_…_segmentation`` makes of their outputs, as their documentation says. CLIPSeg is
+told in words what to look for (``prompts``). Weights are read from safetensors; from pickles only where
+``unsafe_pickle`` allows it. ``HF_HUB_OFFLINE=1`` keeps the network out. Code that comes with a model runs
+only where ``trust_remote_code`` allows it, and then the spec names the full commit.
 
 Options: ``threshold``, ``mask_threshold`` and ``overlap_mask_area_threshold`` of the processor. By default
 they are the processor's own, but that ``threshold`` is 0 for instances whose masks may overlap: AP ranks by
@@ -15,12 +15,14 @@ which resize differently; by default ``pil``, which is always there.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from segbench.errors import UsageError
 from segbench.models.hf_answers import Rules
 from segbench.models.hf_model import HfModel
+from segbench.models.hf_prompted import PROMPTED, PromptedHfModel, load_prompted
 from segbench.models.hub import place_of
 from segbench.models.setup import Setup, need
 from segbench.models.types import ModelInfo, Task
@@ -57,9 +59,13 @@ def load(
         if setup.trust_remote_code:
             _refuse_code_from_elsewhere(transformers, name, revision)
         config = transformers.AutoConfig.from_pretrained(name, **where)
-        kind, auto = _auto(transformers, config, name)
-        processor = transformers.AutoImageProcessor.from_pretrained(name, backend=backend, **where)
         weights = {} if setup.unsafe_pickle else {"use_safetensors": True}
+        processor = transformers.AutoImageProcessor.from_pretrained(name, backend=backend, **where)
+        if config.model_type == PROMPTED:
+            model, tokenizer = load_prompted(name, where, config=config, **weights)
+            info = replace(_info(name, revision, "Semantic", config, model), id2label={})
+            return PromptedHfModel(info, model, processor, tokenizer)
+        kind, auto = _auto(transformers, config, name)
         model = auto.from_pretrained(name, config=config, **where, **weights)
     except (OSError, ValueError) as error:
         raise UsageError(_reason(rest, error)) from error

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypedDict
 
 from segbench.errors import PluginError, UsageError
+from segbench.models.asking import Asking
 
 DTYPES = ("float32", "float16", "bfloat16")
 
@@ -32,6 +34,14 @@ class Setup:
         Whether weights may be unpickled, which runs whatever code is in them.
     trust_remote_code
         Whether code that comes with a model of the Hub may run; its spec then names a full commit.
+    prompts
+        For a model that is told in words what to look for: ``categories``, the names of the data set's, or a
+        TOML file of ``"name" = "text"``.
+    window, stride
+        Height and width of the windows in which a semantic model is asked, and from one to the next; a number
+        is both.
+    flips
+        Ways in which it is asked for mirrored images, too: see :mod:`segbench.models.asking`.
     options
         Settings of the adapter, by name.
     """
@@ -42,6 +52,10 @@ class Setup:
     tf32: bool = False
     unsafe_pickle: bool = False
     trust_remote_code: bool = False
+    prompts: str | Path | None = None
+    window: int | Sequence[int] | None = None
+    stride: int | Sequence[int] | None = None
+    flips: Sequence[str] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -49,6 +63,12 @@ class Setup:
             raise UsageError(f"unknown dtype {self.dtype!r}: use one of {', '.join(DTYPES)}")
         if self.model_threads is not None and self.model_threads < 1:
             raise UsageError(f"a model needs at least 1 thread, not {self.model_threads}")
+        Asking.of(self.window, self.stride, self.flips)  # refuses what cannot be
+
+    @property
+    def asking(self) -> Asking:
+        """In which windows, and how mirrored, the model is asked."""
+        return Asking.of(self.window, self.stride, self.flips)
 
 
 class SetupOptions(TypedDict, total=False):
@@ -60,6 +80,10 @@ class SetupOptions(TypedDict, total=False):
     tf32: bool
     unsafe_pickle: bool
     trust_remote_code: bool
+    prompts: str | Path | None
+    window: int | Sequence[int] | None
+    stride: int | Sequence[int] | None
+    flips: Sequence[str]
     options: Mapping[str, Any]
 
 

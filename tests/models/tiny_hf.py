@@ -156,12 +156,50 @@ def eomt() -> tuple[Any, Any]:
 MODELS = {f.__name__: f for f in (segformer, upernet, mask2former, maskformer, detr, eomt)}
 
 
+def clipseg() -> tuple[Any, Any]:
+    from transformers import CLIPSegConfig, CLIPSegForImageSegmentation, ViTImageProcessorPil
+
+    layers = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "projection_dim": 16}
+    texts = {"num_hidden_layers": 1, "vocab_size": 54, "max_position_embeddings": 16}
+    images = {"num_hidden_layers": 3, "image_size": 32, "patch_size": 8}
+    config = CLIPSegConfig(
+        text_config={**layers, **texts, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1},
+        vision_config={**layers, **images},
+        projection_dim=16,
+        extract_layers=[0, 1, 2],
+        reduce_dim=16,
+        decoder_num_attention_heads=2,
+        decoder_intermediate_size=32,
+    )
+    return CLIPSegForImageSegmentation(config), ViTImageProcessorPil(size={"height": 32, "width": 32})
+
+
+def save_prompted(folder: Path) -> Path:
+    """Write a CLIPSeg, and a tokenizer of single letters."""
+    from transformers import CLIPTokenizer
+
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{letter}</w>" for letter in letters)]
+    CLIPTokenizer(vocab={word: i for i, word in enumerate(words)}, merges=[]).save_pretrained(folder)
+    return write(*_seeded(clipseg), folder)
+
+
 def save(name: str, folder: Path) -> Path:
     """Write a model and its processor, always of the same weights."""
+    return write(*_seeded(MODELS[name]), folder)
+
+
+def _seeded(make: Any) -> tuple[Any, Any]:
     import torch
 
     torch.manual_seed(7)
-    model, processor = MODELS[name]()
+    return make()
+
+
+def write(model: Any, processor: Any, folder: Path) -> Path:
+    """Write a model whose answers are not of one category, and its processor."""
+    import torch
+
     with torch.no_grad():  # as initialised, most answer one category everywhere
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
