@@ -70,7 +70,8 @@ def unpack_prediction(packed: Packed, image_id: str, ignore_index: int) -> Sampl
     ends = np.cumsum(packed["lengths"]).tolist()
     data = packed["counts"].tobytes()
     rles = [Rle(height, width, data[a:b]) for a, b in zip([0, *ends], ends, strict=False)]
-    return Sample(segments=_segments(packed, rles), overlap=True, **given)
+    # In whatever a format writes, they keep their order: by it equal scores are taken.
+    return Sample(segments=_segments(packed, rles), overlap=True, overlap_policy="order", **given)
 
 
 def _segments(packed: Packed, rles: Sequence[Rle] | None = None) -> list[Segment]:
