@@ -25,10 +25,11 @@ from importlib import import_module
 from io import BytesIO
 from itertools import accumulate, chain, pairwise
 from typing import Any, cast
-from zipfile import BadZipFile
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 from zlib import error as ZlibError  # noqa: N812 - an error by name
 
 import numpy as np
+from numpy.lib.format import write_array
 from numpy.typing import NDArray
 
 from segbench.errors import DataError
@@ -59,9 +60,12 @@ def to_bytes(parts: Mapping[str, Sequence[Any]]) -> bytes:
     arrays: Arrays = []
     tree = {name: _pack(values, arrays) for name, values in parts.items()}
     text = json.dumps(tree, separators=(",", ":")).encode()
-    named: dict[str, Any] = {str(i): array for i, array in enumerate(arrays)}
+    named = {str(i): array for i, array in enumerate(arrays)} | {_TREE: np.frombuffer(text, np.uint8)}
     file = BytesIO()
-    np.savez_compressed(file, tree=np.frombuffer(text, np.uint8), **named)
+    with ZipFile(file, "w", ZIP_DEFLATED, compresslevel=1) as archive:  # as np.savez, which takes its time
+        for name, array in named.items():
+            with archive.open(f"{name}.npy", "w") as member:
+                write_array(member, array, allow_pickle=False)
     return file.getvalue()
 
 
