@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 from segbench.errors import DataError, PluginError
 from segbench.packing import from_bytes, to_bytes
 from segbench.panel import Measured, Panel
 from segbench.predicted import Packed
+from segbench.sorting import Sorter
 from segbench.store import Plan, ShardStore
 
 
@@ -92,16 +95,7 @@ class Shard:
 
     def to_bytes(self) -> bytes:
         """The content of its file."""
-        rows, found = self.outcomes, [one.measured for one in self.outcomes]
-        return to_bytes(
-            {
-                "head": [self.key, self.number],
-                **{name: [getattr(one, name) for one in rows] for name in _COLUMNS[:-3]},
-                "stats": [None if one is None else list(one.stats) for one in found],
-                "observed": [None if one is None else list(one.observed) for one in found],
-                "attributes": [None if one is None else dict(one.attributes) for one in found],
-            }
-        )
+        return to_bytes({"head": [self.key, self.number], **_columns(self.outcomes)})
 
     @classmethod
     def from_bytes(cls, data: bytes, plan: Plan, number: int) -> Shard:
@@ -115,7 +109,7 @@ class Shard:
         parts = from_bytes(data)
         try:
             key, own = parts.pop("head")
-            rows = [_outcome(dict(zip(_COLUMNS, row, strict=True))) for row in _rows(parts)]
+            rows = _outcomes(parts)
         except (LookupError, ValueError, TypeError) as error:
             raise DataError(f"is no shard ({error!r})") from None
         positions = plan.positions(number)
@@ -151,8 +145,19 @@ _COLUMNS = (
 )
 
 
-def _rows(parts: Mapping[str, Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
-    return zip(*(parts[name] for name in _COLUMNS), strict=True)
+def _columns(outcomes: Sequence[Outcome]) -> dict[str, list[Any]]:
+    found = [one.measured for one in outcomes]
+    return {
+        **{name: [getattr(one, name) for one in outcomes] for name in _COLUMNS[:-3]},
+        "stats": [None if one is None else list(one.stats) for one in found],
+        "observed": [None if one is None else list(one.observed) for one in found],
+        "attributes": [None if one is None else dict(one.attributes) for one in found],
+    }
+
+
+def _outcomes(parts: Mapping[str, Sequence[Any]]) -> list[Outcome]:
+    rows = zip(*(parts[name] for name in _COLUMNS), strict=True)
+    return [_outcome(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
 
 def _outcome(row: dict[str, Any]) -> Outcome:
@@ -213,20 +218,19 @@ class Kept:
         shards = (self.read(number) for number in self.store.numbers())
         return next((one.error for shard in shards for one in shard.outcomes if one.error), None)
 
-    def merge(self, panel: Panel) -> list[float]:
+    def merge(self, panel: Panel) -> Sequence[float]:
         """Add every image that is there, in the order of the data set; return the latencies.
 
-        Where the data set is in the order of its ids, one shard is in memory at a time.
+        Few shards are in memory at a time; where the data set is not in the order of its ids, images are
+        sorted in files beside the shards.
 
         Raises
         ------
         DataError
             When a shard is damaged.
         """
-        outcomes = (one for number in self.store.numbers() for one in self.read(number).outcomes)
-        in_order = self.store.plan.in_order
-        latencies = []
-        for one in outcomes if in_order else sorted(outcomes, key=lambda one: one.position):
+        latencies = array("d")
+        for one in self._in_order():
             if one.measured is None:
                 panel.fail(one.image_id, one.record_sha256, str(one.error), one.position)
             else:
@@ -234,3 +238,17 @@ class Kept:
             if one.latency_ms is not None:
                 latencies.append(one.latency_ms)
         return latencies
+
+    def _in_order(self) -> Iterator[Outcome]:
+        outcomes = (
+            replace(one, pred=None) for number in self.store.numbers() for one in self.read(number).outcomes
+        )
+        if self.store.plan.in_order:
+            return outcomes
+        sorter = Sorter(
+            attrgetter("position"),
+            lambda some: to_bytes(_columns(some)),
+            lambda data: _outcomes(from_bytes(data)),
+            self.store.folder,
+        )
+        return sorter.sorted(outcomes)

@@ -37,6 +37,7 @@ LAYERS = (
         "store",
         "journal",
         "packing",
+        "sorting",
         "patience",
         "identity",
         "drawn",

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from runs import same_result, write_data, write_model
 
 import segbench
+from segbench.canonical.views import select
 from segbench.cli import main
 
 N = 30
@@ -275,3 +276,16 @@ def test_kill_9_at_fifty_random_moments_loses_nothing(spec, tmp_path, fault):
     assert len(told["records"]) < 25, "most runs were cut short more than once"
     for path in told["records"]:
         assert same_result(segbench.read_record(path), expected)
+
+
+def test_data_in_another_order_than_its_ids_is_merged_from_files(spec, tmp_path, monkeypatch):
+    source = write_data(tmp_path / "set", 40)
+    data = segbench.open_dataset(source)
+    order = np.random.default_rng(0).permutation(40).tolist()
+    mixed = select(data, order)
+    expected = segbench.run(spec, mixed, out=None)
+    monkeypatch.setattr("segbench.sorting.RUN", 10)
+    monkeypatch.setattr("segbench.sorting.CHUNK", 3)
+    record = segbench.run(spec, mixed, out=None, shard_size=4)
+    assert same_result(record, expected)
+    assert record.images["image_id"].to_pylist() == [data.image_ids[i] for i in order]
