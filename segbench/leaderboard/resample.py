@@ -18,8 +18,9 @@ from segbench.leaderboard.pooled import Ints, Weights
 BLOCK = 1 << 23
 """Weights in one block: 16 MiB."""
 
-KEPT = 1 << 27
-"""Weights that are kept between models, 256 MiB; more are drawn anew for each."""
+KEPT = 1 << 28
+"""Weights that are kept between models, 256 MiB; more are drawn anew for each, which takes as long as to
+score label maps on them."""
 
 MOST_GROUPS = 500
 """So many scores a jackknife takes at most: of more images, it leaves out several at a time."""
@@ -50,13 +51,16 @@ class Draws:
     def blocks(self) -> Iterator[Weights]:
         """Yield weights uint16 [some, n_images], ``n_boot`` rows in all."""
         if self.n_boot * self.n_images <= KEPT:
-            yield from self._kept
+            yield from (weights.astype(np.uint16, copy=False) for weights in self._kept)
         else:
             yield from self._drawn()
 
     @cached_property
-    def _kept(self) -> list[Weights]:
-        return list(self._drawn())
+    def _kept(self) -> list[NDArray[np.uint8 | np.uint16]]:
+        """All weights; of several blocks in a byte each, where none is held more often."""
+        if self.n_boot * self.n_images <= BLOCK:
+            return list(self._drawn())
+        return [weights.astype(np.uint8) if weights.max() < 256 else weights for weights in self._drawn()]
 
     def _drawn(self) -> Iterator[Weights]:
         for weights in resamples(
