@@ -30,7 +30,7 @@ lint: $(VENV)/.dev ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.test ## time and memory beside the reference tools; ARGS="--only pq", "--readme" or "--growth"
+bench: $(VENV)/.test ## time and memory beside the reference tools; ARGS="--only pq", "--readme", "--growth" or "--uncertainty"
 	$(BIN)/python tests/benchmarks/run.py $(ARGS)
 
 fuzz: $(VENV)/.test ## random cases beside the reference tools; ARGS="--cases 20000"

@@ -1,7 +1,7 @@
-"""Made-up run records, and how long boards of them take: ``boards.py ACTION ARGUMENT …``, answered as JSON.
+"""Made-up run records, and how long boards of them take: ``boards.py ACTION ARGUMENT …`` answers in JSON.
 
-``write KIND FOLDER`` writes the records of one of ``WORKS``; ``build FOLDER RESAMPLES`` ranks what lies there,
-``read FOLDER`` only reads it; ``simulate …`` is that of the leaderboard's tests.
+``write KIND FOLDER`` writes the records of one of ``WORKS``, ``build FOLDER RESAMPLES`` ranks what lies
+there, ``read FOLDER`` only reads it; ``simulate …`` is that of the tests of leaderboards.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ import tempfile
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from measure import HERE
 
 from segbench import Categories, Category, MetricValue, RunRecord
@@ -24,6 +23,9 @@ from segbench.leaderboard import build_leaderboard
 from segbench.leaderboard.runs import comparable, entries_of, read_runs
 from segbench.metrics.instance_curves import Rules
 from segbench.recount import metric_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Rng = np.random.Generator
 PER_IMAGE = 10

@@ -3,7 +3,9 @@
 ``python tests/benchmarks/run.py [--images N] [--repeats R] [--only CASE …] [--peers TOOL …] [--out FOLDER]``
 writes ``bench.md`` and ``bench.json``, and ends with 1 where scores differ. Tools that are missing are named,
 never installed. ``--readme`` writes README's table of speed too; ``--growth [N …]`` runs segbench alone on so
-many images, and writes ``growth.md``.
+many images, and writes ``growth.md``. ``--uncertainty [SETS]`` times boards, and holds what their intervals
+and tests promise against so many drawn data sets; it writes ``uncertainty.md``, and ends with 1 where a
+promise is not kept.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from pathlib import Path
 
 import growth
 import speed_page
+import uncertainty
 from compare import Case, compare
 from measure import HERE, run_child
 from report import Result, describe, to_dict, to_markdown
@@ -99,6 +102,8 @@ def main(argv: Sequence[str]) -> int:
     options = _parse(argv)
     if options.growth is not None:
         return grow(sorted(set(options.growth or growth.DEFAULT)), options.out)
+    if options.uncertainty is not None:
+        return doubt(options.uncertainty, options.out)
     cases = [case for case in CASES if case.name in (options.only or [c.name for c in CASES])]
     needed = {(case.workload, options.images or case.images) for case in cases}
     sources = prepare(sorted(needed), options.out / "data")
@@ -135,6 +140,15 @@ def grow(counts: Sequence[int], out: Path) -> int:
     return 0
 
 
+def doubt(sets: int, out: Path) -> int:
+    """Time boards and simulate, write and print."""
+    markdown, kept = uncertainty.measure(sets, out)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "uncertainty.md").write_text(markdown, encoding="utf-8")
+    print(markdown)
+    return int(not kept)
+
+
 def prepare(needed: Sequence[tuple[str, int]], root: Path) -> dict[tuple[str, int], Path]:
     """Generate workloads of so many images, at the same time; nothing is measured yet."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -169,8 +183,15 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--readme", action="store_true", help="write README's table and leaderboards/speed/")
     growing = "segbench alone, on 500 and 5000 images or on N"
     parser.add_argument("--growth", type=int, nargs="*", metavar="N", help=growing)
+    doubting = f"time boards, and simulate intervals and tests on {uncertainty.SETS} data sets or SETS"
+    parser.add_argument(
+        "--uncertainty", type=int, nargs="?", const=uncertainty.SETS, metavar="SETS", help=doubting
+    )
     options = parser.parse_args(argv)
-    if min(options.repeats, options.images or 1, *(options.growth or [1])) < 1 or options.images == 0:
+    if (
+        min(options.repeats, options.images or 1, options.uncertainty or 1, *(options.growth or [1])) < 1
+        or options.images == 0
+    ):
         parser.error("--images, --repeats and --growth are at least 1")
     options.out = options.out.resolve()
     return options

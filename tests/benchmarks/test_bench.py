@@ -152,3 +152,19 @@ def test_growth(tmp_path):
     assert [line.split(" | ")[:2] for line in lines[2:]] == [
         [f"| {work}", n] for work in works for n in ("2", "4")
     ]
+
+
+def test_uncertainty(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(RUN.parent)
+    module = importlib.import_module("uncertainty")
+    monkeypatch.setattr(module, "SCORES", ("mIoU",))
+    monkeypatch.setattr(module, "BOARDS", [board for board in module.BOARDS if board.kind in ("ap", "many")])
+    monkeypatch.setattr(module, "IMAGES", 30)
+    monkeypatch.setattr(module, "PARTS", 2)
+    markdown, _ = module.measure(20, tmp_path, share=0.02)
+    rows = [line.split(" | ") for line in markdown.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows] == [
+        "| board", *(f"| {board.title}" for board in module.BOARDS), "| score", "| mIoU", "| mIoU",
+    ]  # fmt: skip
+    assert all(0 < float(row[1]) < 60 for row in rows[1:3])
+    assert all(80 <= float(row[2].removesuffix("%")) <= 100 for row in rows[4:])
