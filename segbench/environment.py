@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ def environment(device: str, threads: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
+        "host": _host(),
         "cores": os.cpu_count(),
         "device": device,
         "threads": threads,
@@ -40,12 +43,13 @@ def environment(device: str, threads: int) -> dict[str, Any]:
 
 
 def provenance(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Describe the commit of the working folder, where it is a checkout, and the command line."""
+    """Describe the commit of the working folder, where it is a checkout, the command line, and when it is."""
     commit, dirty = _checkout()
     return {
         "git_commit": commit,
         "git_dirty": dirty,
         "command": _command(sys.argv if argv is None else argv),
+        "finished": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
 
 
@@ -103,6 +107,15 @@ def _processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def _host() -> str:
+    """Hash of what names this machine: the same in all its records, which do not tell whose it is."""
+    try:
+        own = Path("/etc/machine-id").read_text(encoding="utf-8").strip()
+    except OSError:  # another system, or a container
+        own = ""
+    return hashlib.sha256(f"segbench\0{own}\0{platform.node()}".encode()).hexdigest()[:16]
 
 
 def _checkout() -> tuple[str | None, bool | None]:

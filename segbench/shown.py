@@ -79,6 +79,8 @@ def _circumstances(record: RunRecord) -> Iterator[str]:
     yield _fact("machine", _short(facts(env)))
     yield _fact("packages", " ".join(f"{name} {version}" for name, version in packages.items()) or NONE)
     made = record.provenance
+    if made.get("finished"):
+        yield _fact("finished", made["finished"])
     if made.get("git_commit"):
         yield _fact("commit", f"{made['git_commit']}{', with changes' if made.get('git_dirty') else ''}")
     if made.get("command"):

@@ -6,33 +6,48 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from segbench.results import RunRecord
+from segbench.leaderboard.runs import Run
+from segbench.results import hash_tables
 
 BADGES = {
-    "reproduced": "a second run, made at another time or place, gave the same scores to the last digit",
+    "reproduced": "a second run, at another time and with its own timings, gave the very same scores",
     "verifiable": "the record names code and weights by hash or commit, so that anyone can run it again",
     "self-reported": "the scores follow from the record's own tables; where these come from is not proved",
 }
-"""Badge → what it means, strongest first. No board shows a score that its tables do not give."""
+"""Badge → what it means, strongest first. No board shows a score that its tables do not give.
 
-_CIRCUMSTANCES = ("timing", "env", "provenance")
+Records are files: they can show that scores follow from tables and that two runs were measured apart, and not
+who made them. What a badge claims is what whoever edits a copy of a record would have to make up.
+"""
+
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
-def badge_of(record: RunRecord, copies: Sequence[RunRecord]) -> str:
-    """The badge of a run; ``copies`` are the other runs of the same run id.
-
-    A copy of the folder is no second run: only one that was made under other circumstances counts, at a time
-    or on a machine of its own.
-    """
-    mine = _circumstances(record)
-    if any(_circumstances(copy) != mine for copy in copies):
+def badge_of(run: Run, copies: Sequence[Run]) -> str:
+    """The badge of a run; ``copies`` are the other runs of the same run id."""
+    if any(is_another(copy, run) for copy in copies):
         return "reproduced"
-    return "verifiable" if _verifiable(record.model, record.provenance) else "self-reported"
+    return "verifiable" if _verifiable(run.record.model, run.record.provenance) else "self-reported"
 
 
-def _circumstances(record: RunRecord) -> list[Mapping[str, Any]]:
-    return [dict(getattr(record, name)) for name in _CIRCUMSTANCES]
+def is_another(copy: Run, run: Run) -> bool:
+    """Whether two records of one run id are of two runs, and not one of them a copy of the other.
+
+    Both state when they were finished, not at the same time; both had a model answer, whose time for each
+    image is in a table of its own, which is the one that the record was written with. Scoring predictions
+    again, which repeats no model, makes no second run.
+    """
+    both = (copy.record, run.record)
+    finished = [record.provenance.get("finished") for record in both]
+    hashes = [record.tables.get("images") for record in both]
+    return (
+        all("latency_ms" in record.timing for record in both)
+        and None not in finished
+        and finished[0] != finished[1]
+        and None not in hashes
+        and hashes[0] != hashes[1]
+        and all(hash_tables(one.folder) == dict(one.record.tables) for one in (copy, run))
+    )
 
 
 def _verifiable(model: Mapping[str, Any], provenance: Mapping[str, Any]) -> bool:

@@ -97,7 +97,7 @@ def _rows(
                 run_id=run_id,
                 record=record,
                 worst=_worst(entry.evidence),
-                badge=badge_of(record, [copy.record for copy in entry.copies]),
+                badge=badge_of(entry.run, entry.copies),
                 classes=_classes(entry.evidence, one),
                 place_low=stable.without_category[place][0],
                 place_high=stable.without_category[place][1],
