@@ -18,7 +18,7 @@ from segbench.leaderboard.view import board_view
 STYLES = ("base", "tables", "board", "views", "viewer", "paper")
 SCRIPTS = (
     "dom", "sort", "filters", "grid", "heat", "chart", "rows", "pairs", "confusion", "analyses", "views",
-    "viewer", "images", "runs", "theme", "start",
+    "viewer", "links", "images", "runs", "theme", "start",
 )  # fmt: skip
 """Files of ``web/``, in the order in which the page holds them."""
 

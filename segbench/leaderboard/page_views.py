@@ -1,7 +1,7 @@
 """What the page draws when a reader asks for it: pairs of runs, and the analyses of a board, as plain data.
 
-A table becomes one flat list a run: shares in hundredths of a percent, texts as places in a list of them. A
-page of a hundred models on ten data sets shows the analyses of the first runs of each board.
+A table becomes one flat list a run: shares and their differences in hundredths of a percent, texts as places
+in a list of them. A page of a hundred models on ten data sets shows the analyses of the first runs of each.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _by_run(name: str, analysis: Analysis) -> dict[int, list[Sequence[Any]]]:
 
 
 def _encoder(kind: str, texts: dict[str, int]) -> Callable[[Any], int | float]:
-    if kind == "share":
+    if kind in ("share", "difference"):
         return lambda value: round(10_000 * value)
     if kind == "text":
         return lambda value: texts.setdefault(str(value), len(texts))

@@ -160,3 +160,31 @@ def test_tables_are_there_without_script(browser, page_file):
     assert page.locator("#board-0 .ranking tbody tr").count() == 5
     assert page.locator(".tools:visible").count() == 0
     context.close()
+
+
+def test_the_address_leads_to_the_same_images(visit, browser, picture_file):
+    page = visit(picture_file)
+    _near(page)
+    page.locator("#board-0 .heat tbody td").nth(4).click()
+    page.locator("#board-0 .heat tbody td").nth(1).click()
+    last = page.url
+    assert "#board-0?model=" in last
+    page.go_back()
+    assert page.url != last
+    model, category = page.locator("#board-0 .worst select").all()
+    assert (model.input_value(), category.input_value()) == ("0", "2")
+    page.locator("#board-0 button.card").first.click()
+    picture, title = page.url, page.locator("#viewer h2").text_content()
+    assert "&image=" in picture
+    page.keyboard.press("Escape")
+    assert "&image=" not in page.url
+
+    other = browser.new_page()
+    other.goto(picture)
+    assert other.locator("#viewer h2").text_content() == title
+    other.keyboard.press("Escape")
+    model, category = other.locator("#board-0 .worst select").all()
+    assert (model.input_value(), category.input_value()) == ("0", "2")
+    other.goto(picture.replace("model=", "model=nobody-"))
+    assert not other.locator("#viewer").is_visible()
+    other.close()

@@ -136,10 +136,10 @@ const drawErrors = (panel, board, places) => {
     chooser(panel, "Class", choices.map((id, i) => [i, classNamed(board, id, "all classes")]), (body, i) => {
       const rows = all.filter((row) => row.category_id === choices[i]);
       const names = uniqueOf(rows.map((row) => row.error));
-      const high = Math.max(1, ...rows.map((row) => 100 * (row.gain ?? 0)));
+      const high = Math.max(1, ...rows.map((row) => row.gain ?? 0));
       const found = (place, name) => {
         const row = rowsOf(view, place).find((one) => one.category_id === choices[i] && one.error === name);
-        return row && { value: row.gain === null ? null : 100 * row.gain, words: ` (${row.count.toLocaleString("en")})` };
+        return row && { value: row.gain, words: ` (${row.count.toLocaleString("en")})` };
       };
       drawDots(body, board, shown, names, { name: "AP50 gained if mended, points", low: 0, high: 1.05 * high, from: 0 }, found);
     });

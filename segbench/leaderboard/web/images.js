@@ -38,8 +38,8 @@ const setUpImages = (section, board, view) => {
     }
     const picture = pictureOf(section, image);
     fillFrame(frame, "", picture, picture.runs[run.value]?.prediction ?? picture.truth, "");
-    const open = () => view(section, board, pictured, pictured.indexOf(image), run.value);
-    return element("li", {}, element("button", { type: "button", class: "card", onclick: open }, frame, ...words));
+    const card = { type: "button", class: "card", onclick: () => look(image) };
+    return element("li", {}, element("button", card, frame, ...words));
   };
 
   const show = () => {
@@ -54,14 +54,24 @@ const setUpImages = (section, board, view) => {
     panel.querySelector("a").href = `#${section.id}-run-${run.value}`;
   };
 
-  const open = (newRun, newCategory, origin) => {
+  const link = (step, image) => setLink(linkTo(section, board(), run.value, category.value, image), step);
+
+  const look = (image) => {
+    const pictured = found().map(([one]) => one).filter((one) => board().pictured.includes(one));
+    if (!pictured.includes(image)) return;
+    view(section, board, pictured, pictured.indexOf(image), run.value, (shown) => link(false, shown));
+  };
+
+  const open = (newRun, newCategory, origin, image) => {
     from = origin;
-    back.hidden = false;
+    back.hidden = origin === null;
     if (newRun !== undefined) run.value = newRun;
     if (newCategory !== undefined) category.value = newCategory;
     show();
     panel.querySelector("h3").focus({ preventScroll: true });
     panel.scrollIntoView({ block: "start" });
+    if (origin !== null) link(true);
+    if (image !== undefined) look(image);
   };
   const goBack = () => {
     if (from === null) return;
@@ -76,7 +86,12 @@ const setUpImages = (section, board, view) => {
     if (event.key === "Escape" && !event.target.matches("select")) goBack();
   });
   panel.querySelector(".notes").replaceChildren(...board().notes.map((note) => element("p", { text: note })));
-  for (const control of [run, category]) control.addEventListener("input", show);
+  for (const control of [run, category]) {
+    control.addEventListener("input", () => {
+      show();
+      link(false);
+    });
+  }
   panel.querySelector("a").addEventListener("click", () => {
     document.getElementById(`${section.id}-run-${run.value}`).open = true;
   });

@@ -1,4 +1,6 @@
-// The rows of an analysis, as objects by the names of columns; shares are percentages.
+// The rows of an analysis, as objects by the names of columns; shares are percentages, differences are points.
+
+const SHARES = ["share", "difference"];
 
 const rowsOf = ({ columns, cells, texts }, run) => {
   const flat = cells[run] ?? [];
@@ -6,7 +8,7 @@ const rowsOf = ({ columns, cells, texts }, run) => {
     columns.map(([name, kind], k) => {
       const value = flat[i * columns.length + k];
       if (value === null) return [name, null];
-      return [name, kind === "share" ? value / 100 : kind === "text" ? texts[value] : value];
+      return [name, SHARES.includes(kind) ? value / 100 : kind === "text" ? texts[value] : value];
     }),
   ));
 };
@@ -30,13 +32,13 @@ const whichRuns = (view, places, shown) => {
 const valueText = (value, kind, board) => {
   if (kind === "category") return classNamed(board, value, "all");
   if (value === null) return NONE;
-  if (kind === "share") return value.toFixed(Math.abs(value) < 1 && value !== 0 ? 2 : 1);
+  if (SHARES.includes(kind)) return value.toFixed(Math.abs(value) < 1 && value !== 0 ? 2 : 1);
   return typeof value === "number" ? value.toLocaleString("en", { maximumFractionDigits: 4 }) : value;
 };
 
 const headText = (name, kind) => {
   const words = name.replace(/_category_id$|_id$/, "").replaceAll("_", " ");
-  return `${words[0].toUpperCase()}${words.slice(1)}${kind === "share" ? ", %" : ""}`;
+  return `${words[0].toUpperCase()}${words.slice(1)}${kind === "share" ? ", %" : kind === "difference" ? ", points" : ""}`;
 };
 
 // All rows of some runs as a table that is made when it is opened.

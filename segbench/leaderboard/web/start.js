@@ -26,10 +26,19 @@ const setUpBoard = (section, view) => {
     openImages(target.dataset.run, target.dataset.category, target);
   });
   whenNear(section.querySelector(".near"), drawn);
+  const follow = () => {
+    const said = location.hash.includes("?") ? readLink(section, board) : null;
+    if (said === null) return;
+    drawn();
+    openImages(said.run, said.category, null, said.image < 0 ? undefined : said.image);
+  };
+  addEventListener("popstate", follow);
+  return follow;
 };
 
 setUpTheme();
 for (const table of document.querySelectorAll("table[data-sortable]")) makeSortable(table);
 const view = setUpViewer();
-for (const section of document.querySelectorAll(".board")) setUpBoard(section, view);
+const followed = [...document.querySelectorAll(".board")].map((section) => setUpBoard(section, view));
 for (const each of document.querySelectorAll(".needs-script")) each.hidden = false;
+for (const follow of followed) follow();

@@ -25,7 +25,7 @@ const setUpViewer = () => {
   const opacity = dialog.querySelector("input[type=range]");
   const legend = dialog.querySelector(".legend");
   const layers = [...dialog.querySelectorAll("input[type=radio]")];
-  let at = null; // { section, board, images, place }
+  let at = null; // { section, board, images, place, shown }
 
   const layer = () => layers.find((one) => one.checked).value;
 
@@ -63,6 +63,7 @@ const setUpViewer = () => {
     where.textContent = `${at.place + 1} of ${at.images.length}`;
     for (const pane of panes) drawPane(pane, name, picture);
     drawLegend(picture);
+    at.shown(image);
   };
 
   const step = (by) => {
@@ -83,6 +84,7 @@ const setUpViewer = () => {
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close(); // beside the box
   });
+  dialog.addEventListener("close", () => at.shown(undefined));
   dialog.addEventListener("keydown", (event) => {
     if (event.target.matches("input, select") || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "ArrowLeft") step(-1);
@@ -90,9 +92,10 @@ const setUpViewer = () => {
   });
   fade();
 
-  // Show the image of a place in a list of images, truth at the left and the run at the right.
-  return (section, board, images, place, run) => {
-    at = { section, board, images, place };
+  // Show the image of a place in a list of images, truth at the left and the run at the right; `shown` is told
+  // each image that is shown, and undefined when the viewer is closed.
+  return (section, board, images, place, run, shown) => {
+    at = { section, board, images, place, shown };
     const { runs, predicted } = board();
     const options = [
       [TRUTH, "Truth"], ...predicted.map((one) => [one, runs[one].name]), [ALONE, "Picture alone"],
