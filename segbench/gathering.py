@@ -92,7 +92,7 @@ def _open(
     if isinstance(source, Dataset):
         return source
     if isinstance(source, str | Path):
-        return open_dataset(source, format=source_format, options=options)
+        return open_dataset(source, format=source_format, options=options, scan=True)
     sources = [_open(one, source_format, options) for one in source]
     return sources[0] if len(sources) == 1 else merge(sources)
 

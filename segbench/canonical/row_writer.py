@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from segbench.canonical.arrow import from_stream, table_of, to_stream
+from segbench.canonical.arrow import POOL, from_stream, table_of, to_stream
 from segbench.canonical.pen import pack_bytes, unpack_bytes
 
 ROW_GROUP = 100
@@ -56,7 +56,9 @@ class RowWriter:
     """Tables to a Parquet file, in row groups of ``ROW_GROUP``, or of about 64 MB of pictures."""
 
     def __init__(self, file: Path, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=_REPEATED_COLUMNS)
+        self._writer = pq.ParquetWriter(
+            file, schema, compression="zstd", use_dictionary=_REPEATED_COLUMNS, memory_pool=POOL
+        )
         self._waiting: list[pa.Table] = []
         self._rows = self._bytes = 0
 
@@ -78,5 +80,6 @@ class RowWriter:
         self._writer.close()
 
     def _flush(self) -> None:
-        self._writer.write_table(pa.concat_tables(self._waiting).combine_chunks())
+        table = pa.concat_tables(self._waiting, memory_pool=POOL).combine_chunks(memory_pool=POOL)
+        self._writer.write_table(table)
         self._waiting, self._rows, self._bytes = [], 0, 0

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from segbench.canonical import card, maps
 from segbench.canonical import images as codec
+from segbench.canonical.arrow import array_of
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset, fingerprint
 from segbench.canonical.exif import to_upright
@@ -158,7 +159,7 @@ def _write_folder(dataset: Dataset, root: Path, split: str, images: str, pen: Pe
         files = [names.give(one, at + i, dataset.image_ids[at + i]) for i, one in enumerate(written)]
         yield from (one.sha256 for one in written)
         at += len(written)
-        columns = [pa.array([file[name] for file in files], pa.string()) for name in FOLDER_NAMES.values()]
+        columns = [array_of([file[name] for file in files], pa.string()) for name in FOLDER_NAMES.values()]
         rows.add(pa.Table.from_arrays([*columns, *table.columns], schema=FOLDER_SCHEMA))
     rows.close()
 

@@ -210,6 +210,7 @@ def open_dataset(
     split: str | None = None,
     format: str | None = None,  # noqa: A002 - the field's word
     options: Mapping[str, Any] | None = None,
+    scan: bool = False,
 ) -> Dataset:
     """Open a data set in any readable format, lazily.
 
@@ -223,6 +224,8 @@ def open_dataset(
         Name of the format; by default it is recognised.
     options
         Settings of the format's ``read``: ``{"reduce_zero_label": True}``, say.
+    scan
+        Hold less in memory, where samples are read one after the other.
 
     Raises
     ------
@@ -233,8 +236,9 @@ def open_dataset(
     """
     name = format or sniff(path)
     module = load_format(name)
-    dataset: Dataset = module.read(Path(path), **_checked(module.read, options))
-    again = partial(open_dataset, Path(path).absolute(), format=name, options=options)
+    read = getattr(module, "scan", module.read) if scan else module.read
+    dataset: Dataset = read(Path(path), **_checked(read, options))
+    again = partial(open_dataset, Path(path).absolute(), format=name, options=options, scan=scan)
     dataset.opened_by(again)
     return dataset if split is None else dataset.split(split)
 

@@ -26,8 +26,9 @@ from segbench.formats import coco_fields as fields
 from segbench.formats import coco_layout as layout
 from segbench.formats import coco_write as out
 from segbench.formats.coco_groups import Groups
-from segbench.formats.coco_index import Annotations, read_index
+from segbench.formats.coco_index import Annotations, CocoIndex, read_index
 from segbench.formats.coco_index import read_index as read_ahead
+from segbench.formats.coco_piecewise import PiecewiseSegments
 from segbench.formats.coco_quick import QuickSegments
 from segbench.formats.coco_results import read_predictions
 from segbench.formats.coco_results_write import write_predictions
@@ -46,6 +47,7 @@ __all__ = [
     "read",
     "read_ahead",
     "read_predictions",
+    "scan",
     "sniff",
     "write",
     "write_predictions",
@@ -94,9 +96,18 @@ def read(path: Path, *, images: Path | None = None) -> Dataset:
         When the JSON is damaged, a key is missing, an image id repeats, or an annotation names an unknown
         image or category.
     """
+    return _read(path, images, held=True)
+
+
+def scan(path: Path, *, images: Path | None = None) -> Dataset:
+    """Open as :func:`read` does, but with no masks in memory, to read one sample after the other."""
+    return _read(path, images, held=False)
+
+
+def _read(path: Path, images: Path | None, *, held: bool) -> Dataset:
     if path.is_dir():
-        return layout.read_layout(path, KIND, partial(read, images=images))
-    index = read_index(path)
+        return layout.read_layout(path, KIND, partial(_read, images=images, held=held))
+    index = read_index(path, masks=held)
     visit = _Visit(path)
     file = common.CocoFile(path, images, visit.take, index)
     first = visit.first_of_category if index is None else _first_of_category(index.annotations)
@@ -105,9 +116,8 @@ def read(path: Path, *, images: Path | None = None) -> Dataset:
         file.categories.by_source_id(category_id, file=path, image_id=image_id, field=field)
     order = numpy_order(file.source_ids)
     groups = Groups(file.owners, len(order))
-    table = quick = None
-    if index is not None:
-        quick = QuickSegments(index.annotations, file.categories)
+    table, quick = None, _segments(index, file.categories)
+    if index is not None and held:
         table = truth_table(index.annotations, file.entries, file.owners, order, file.categories)
     return Dataset(
         name=path.stem,
@@ -134,6 +144,13 @@ def write(dataset: Dataset, target: Path, *, images: str = "link", pen: Pen = PL
     layout.write_layout(dataset, target, KIND, write_json, images=images, pen=pen)
 
 
+def _segments(index: CocoIndex | None, categories: Categories) -> QuickSegments | PiecewiseSegments | None:
+    if index is None:
+        return None
+    kept = len(index.annotations.masks) == len(index.annotations)
+    return QuickSegments(index.annotations, categories) if kept else PiecewiseSegments(index, categories)
+
+
 def numpy_order(ids: Sequence[int | str]) -> list[int]:
     """Positions that sort ids as ``numpy.unique`` does, which is the order of COCOeval's sums."""
     integers = [x for x in ids if isinstance(x, int)]
@@ -143,7 +160,7 @@ def numpy_order(ids: Sequence[int | str]) -> list[int]:
 
 
 def _truth_sample(
-    file: common.CocoFile, at: int, annotations: list[int], quick: QuickSegments | None
+    file: common.CocoFile, at: int, annotations: list[int], quick: QuickSegments | PiecewiseSegments | None
 ) -> Sample:
     item = file.pictures[at]
     given = common.image_fields(item, file.path, file.root)

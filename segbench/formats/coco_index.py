@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import SEEK_END, FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from segbench.kernels import CocoReader, MaskStore
 
 _BLOCK = 1 << 20
+_SMALL = 1 << 23
+"""Bytes of a file whose masks are kept in any case."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -44,7 +46,7 @@ class Annotations:
     others
         int64: the annotations that have keys without a column.
     masks
-        N masks.
+        N masks; none where they are not kept.
     """
 
     image_ids: NDArray[np.int64]
@@ -87,22 +89,40 @@ class CocoIndex(JsonLists):
                 self.lists[name] = Items(path, name, buffer, memoryview(found.ravel()))
         for key, (start, end) in zip(reader.other_keys, reader.other_values().tolist(), strict=True):
             self.rest[key] = json.loads(buffer[start:end])
-        columns["iscrowd"] = columns["iscrowd"].view(np.bool_)
         if columns["ids"] is None and not reader.is_results:
             columns["ids"] = np.empty(0, np.int64)
-        self.annotations = Annotations(**columns)
+        self.annotations = _annotations(columns)
 
 
-def read_index(path: Path) -> CocoIndex | None:
-    """Index a file of truth or results; None where it is out of the ordinary, or cannot be read."""
+def read_index(path: Path, *, masks: bool = True) -> CocoIndex | None:
+    """Index a file of truth or results; None where it is out of the ordinary, or cannot be read.
+
+    Without ``masks`` a large file's are not kept, and ``annotations`` has none.
+    """
     try:
         with path.open("rb", buffering=0) as file:
-            reader = kernels.CocoReader(file.seek(0, SEEK_END))
+            size = file.seek(0, SEEK_END)
+            reader = kernels.CocoReader(size, masks or size <= _SMALL)
             file.seek(0)
             ordinary = _feed(reader, file)
     except OSError:
         return None
     return CocoIndex(path, reader) if ordinary and reader.complete else None
+
+
+def read_annotations(text: bytes) -> Annotations | None:
+    """Read annotations of truth that stand between the brackets of their list; None as :func:`read_index`."""
+    whole = b'{"images":[],"categories":[],"annotations":[%b]}' % text
+    reader = kernels.CocoReader(len(whole))
+    if reader.feed(np.frombuffer(whole, np.uint8)) < 0 or not reader.complete:
+        return None
+    columns = reader.take_columns()
+    del columns["spans"]
+    return _annotations(columns)
+
+
+def _annotations(columns: Any) -> Annotations:
+    return Annotations(**{**columns, "iscrowd": columns["iscrowd"].view(np.bool_)})
 
 
 def _feed(reader: CocoReader, file: FileIO) -> bool:

@@ -45,6 +45,11 @@ class QuickSegments:
         rows_of_columns = zip(*self._columns(span, len(rows)), masks, strict=True)
         return tuple(_segment(*row) for row in rows_of_columns)
 
+    @property
+    def plain(self) -> NDArray[np.bool_]:
+        """Whether nothing is said of an annotation that has no column, bool [N]."""
+        return self._plain
+
     def _columns(self, span: _Span, n: int) -> list[Sequence[Any]]:
         found = self._found
         ids = [0] * n if found.ids is None else found.ids[span].tolist()

@@ -11,7 +11,7 @@ import json
 import mmap
 import re
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,12 @@ class Items:
         for first in range(0, len(self), _PARSED_AT_ONCE):  # nothing but commas stands between items
             last = min(first + _PARSED_AT_ONCE, len(self)) - 1
             yield from json.loads(b"[%b]" % self._part(self._spans[2 * first], self._spans[2 * last + 1]))
+
+    def text(self, indices: Sequence[int]) -> bytes:
+        """Return the JSON of some items, with commas between them."""
+        if indices[-1] - indices[0] == len(indices) - 1:  # one after the other, as they stand there
+            return self._part(self._spans[2 * indices[0]], self._spans[2 * indices[-1] + 1])
+        return b",".join(self._part(self._spans[2 * i], self._spans[2 * i + 1]) for i in indices)
 
     def _part(self, start: int, end: int) -> bytes:
         """Bytes of the file; what was read of it long ago needs no memory any more."""

@@ -309,7 +309,7 @@ void CocoReader::make_room(std::size_t entries) {
   if (!to.boxes.empty()) to.boxes.reserve(4 * expected);
   to.iscrowd.reserve(expected);
   to.spans.reserve(2 * expected);
-  to.masks.make_room(expected);
+  if (keeps_masks_) to.masks.make_room(expected);
 }
 
 void CocoReader::commit(const Item& item) {
@@ -323,7 +323,7 @@ void CocoReader::commit(const Item& item) {
   append_numbers(to.scores, number, &item.score, 1);
   append_numbers(to.boxes, number, item.box, 4);
   to.iscrowd.push_back(item.crowd);
-  if (!to.masks.add({item.kind, item.height, item.width, item.mask})) throw JsonOdd{};
+  if (keeps_masks_ && !to.masks.add({item.kind, item.height, item.width, item.mask})) throw JsonOdd{};
   if (item.others) to.others.push_back(static_cast<int64_t>(number));
 }
 

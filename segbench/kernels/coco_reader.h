@@ -32,8 +32,8 @@ struct CocoColumns {
 
 class CocoReader {
  public:
-  // Of a file of about so many bytes.
-  explicit CocoReader(int64_t bytes) : bytes_(bytes) {}
+  // Of a file of about so many bytes. Without `masks` these are read over, and none is kept.
+  explicit CocoReader(int64_t bytes, bool masks = true) : bytes_(bytes), keeps_masks_(masks) {}
 
   // Reads on in the file and returns how many of these bytes were taken: the next call begins with the rest
   // and what follows it. -1 when the file is out of the ordinary.
@@ -71,6 +71,7 @@ class CocoReader {
   State state_ = State::start;
   bool results_ = false;
   int64_t bytes_;         // of the file
+  bool keeps_masks_;
   int64_t consumed_ = 0;  // of them, in calls before this
   std::string buffer_, scratch_;
   std::vector<std::string> lists_;

@@ -96,7 +96,7 @@ std::optional<nb::object> categories(const CocoReader& reader) {
 void add_coco_doors(nb::module_& m) {
   nb::class_<MaskStore>(m, "MaskStore").def("__len__", &MaskStore::size).def("kinds", &kinds).def("mask", &mask);
   nb::class_<CocoReader>(m, "CocoReader")
-      .def(nb::init<int64_t>())
+      .def(nb::init<int64_t, bool>(), nb::arg("size"), nb::arg("masks") = true)
       .def("feed", &feed)
       .def_prop_ro("complete", &CocoReader::complete)
       .def_prop_ro("is_results", &CocoReader::is_results)

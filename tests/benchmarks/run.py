@@ -87,6 +87,10 @@ CASES = (
         target="0.20 datumaro, 0.15 supervision",
     ),
     Case(
+        "to-cityscapes", "COCO and its pictures to Cityscapes' three maps an image", "to_cityscapes",
+        "pictures", 1000, target="0.20 datumaro, 0.15 supervision",
+    ),
+    Case(
         "panoptic-to-voc", "COCO panoptic to VOC's two maps an image", "panoptic_to_voc", "panoptic", 600,
         target="0.20 datumaro",
     ),

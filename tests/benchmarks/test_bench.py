@@ -27,6 +27,7 @@ REFERENCES = {
     "to-canonical": "pycocotools",
     "to-png": "pycocotools",
     "to-voc": "pycocotools",
+    "to-cityscapes": "pycocotools",
     "panoptic-to-voc": "script",
 }
 
