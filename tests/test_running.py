@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -259,23 +260,63 @@ def test_the_command_ends_with_5_where_images_failed(data, spec, tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_kill_9_at_fifty_random_moments_loses_nothing(spec, tmp_path, fault):
-    fault(seconds=0.001)
+@pytest.mark.parametrize(("kills", "crews", "seconds"), [(50, "0", 0.001), (6, "0,2,3", 0.004)])
+def test_kill_9_at_random_moments_loses_nothing(spec, tmp_path, fault, kills, crews, seconds):
+    fault(seconds=seconds)
     data = write_data(tmp_path / "set", 120)
     expected = segbench.run(spec, data, out=None)
     script = Path(__file__).parent / "killing.py"
     done = subprocess.run(
-        [sys.executable, script, spec, data, tmp_path / "out", "50"],
+        [sys.executable, script, spec, data, tmp_path / "out", str(kills), crews],
         capture_output=True,
         text=True,
         check=True,
     )
     told = json.loads(done.stdout)
-    assert told["killed"] == 50
+    assert told["killed"] == kills
     assert told["left"] == [], "half-written files are gone with the store"
-    assert len(told["records"]) < 25, "most runs were cut short more than once"
+    assert len(told["records"]) < kills / 2, "most runs were cut short more than once"
     for path in told["records"]:
         assert same_result(segbench.read_record(path), expected)
+
+
+@pytest.fixture(params=["tmpfs", "limit"])
+def cramped(request, tmp_path):
+    """A folder, a function that makes room in it, and what a process does that finds none until then."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if request.param == "limit":
+        resource = pytest.importorskip("resource")
+        yield disk, lambda: None, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2500, 2500))
+        return
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True, check=False
+    ) if sys.platform == "linux" else None  # fmt: skip
+    if mounted is None or mounted.returncode:
+        pytest.skip("no file system may be mounted")
+    try:
+        yield disk, lambda: subprocess.run(["mount", "-o", "remount,size=9m", disk], check=True), None
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_a_full_disk_is_told_and_loses_nothing(spec, tmp_path, cramped):
+    disk, make_room, before = cramped
+    workers = ["--workers", "2"] if before else []
+    data = write_data(tmp_path / "set", 200, 32, 32)
+    expected = segbench.run(spec, data, out=None)
+    words = ["run", spec, data, "--out", disk, "--shard-size", "8", *workers]
+    command = [sys.executable, "-m", "segbench", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=before, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert re.match(r"error: .*(No space left on device|File too large)", line)
+    kept = len(shards(disk))
+    make_room()
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    (path,) = disk.rglob("run.json")
+    assert same_result(segbench.read_record(path.parent), expected)
+    assert kept < 25
 
 
 def test_data_in_another_order_than_its_ids_is_merged_from_files(spec, tmp_path, monkeypatch):
