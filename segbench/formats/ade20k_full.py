@@ -1,8 +1,9 @@
 """ADE20K as published in 2021: a picture of classes and objects, and a JSON that names them. Read only.
 
-Source: the data set's README and ``utils/utils_ade20k.py`` of CSAILVision/ADE20K: in ``…_seg.png`` the class
-is ``R // 10 * 256 + G``, and each value of B is another object; 0 is no class. The JSON, in latin-1, names
-the classes by ``name_ndx``. Ids are the colours, ``R + 256 G + 65536 B``. Maps of parts are not read.
+Source: the README, ``utils/utils_ade20k.py`` and the three pictures of CSAILVision/ADE20K: in ``…_seg.png``
+the class is ``R // 10 * 256 + G``, and each value of B is another object; 0 is no class. The JSON, in
+latin-1, names the classes by ``name_ndx``. Ids are the colours, ``R + 256 G + 65536 B``: neither B nor its
+rank is the ``id`` of the JSON. Parts, and parts of parts, stand in maps of their own, which are read so too.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ INSTEAD = "write segbench, or ade20k for its 150 classes"
 LAYOUT = """\
 images/ADE/training/urban/street/ADE_train_00016869.jpg
 images/ADE/training/urban/street/ADE_train_00016869_seg.png   class: R // 10 × 256 + G, object: B
+images/ADE/training/urban/street/ADE_train_00016869_parts_1.png   the same of parts; 2: parts of parts; …
 images/ADE/training/urban/street/ADE_train_00016869.json      {"annotation": {"object": [{"name_ndx"}]}}"""
 _ENDING, _JSON = "_seg.png", "json"
 _SPLITS = ("training", "validation")
@@ -58,29 +60,37 @@ def sniff(path: Path) -> bool:
     return False
 
 
-def read(path: Path) -> Dataset:
+def read(path: Path, *, parts: int = 0) -> Dataset:
     """Open a folder of ADE20K; all its JSONs are read for the names of classes.
+
+    Parameters
+    ----------
+    path
+        The folder of the data set, or one above or below.
+    parts
+        0 reads objects, 1 their parts, 2 the parts of these, and so on, of pictures that have such a map.
 
     Raises
     ------
     DataError
         When there is no map, one has no JSON, or a file is damaged.
     """
-    files = find_ending(path, _ENDING)
+    ending = f"_parts_{parts}.png" if parts else _ENDING
+    files = find_ending(path, ending)
     if not files:
-        raise DataError(f"holds no *{_ENDING}", file=path)
+        raise DataError(f"holds no *{ending}", file=path)
     frames = [
         Frame(
             name=name.rpartition("/")[2],
             split=next((part for part in name.split("/")[:-1] if part in _SPLITS), "train"),
-            files={MAP: file, _JSON: file.with_name(file.name.removesuffix(_ENDING) + ".json")},
-            picture=_picture(file, name),
+            files={MAP: file, _JSON: file.with_name(file.name.removesuffix(ending) + ".json")},
+            picture=_picture(file.with_name(file.name.removesuffix(ending)), name),
         )
         for name, file in files.items()
     ]
     names: dict[int, str] = {}
     for frame in frames:
-        names |= _names(_annotation(frame), frame)
+        names |= _names(_annotation(frame), frame, parts)
     categories = Categories(
         Category(i, names[key], source_id=None if key == i else key) for i, key in enumerate(sorted(names))
     )
@@ -91,12 +101,18 @@ def read(path: Path) -> Dataset:
         format="ade20k-full",
         categories=categories,
         tasks=TASKS,
+        notes=_without_parts(path, len(files)) if parts else (),
     )
 
 
-def _picture(file: Path, name: str) -> ImageFile | None:
+def _without_parts(path: Path, n_maps: int) -> tuple[str, ...]:
+    lone = len(find_ending(path, _ENDING)) - n_maps
+    return (f"pictures without such parts, which are left out: {lone}",) if lone else ()
+
+
+def _picture(bare: Path, name: str) -> ImageFile | None:
     for suffix in (".jpg", ".png"):
-        picture = file.with_name(file.name.removesuffix(_ENDING) + suffix)
+        picture = bare.with_name(bare.name + suffix)
         if picture.is_file():
             return ImageFile(name=name + suffix, path=picture)
     return None
@@ -116,20 +132,22 @@ def _annotation(frame: Frame) -> dict[str, Any]:
     return annotation
 
 
-def _names(annotation: dict[str, Any], frame: Frame) -> dict[int, str]:
+def _names(annotation: dict[str, Any], frame: Frame, level: int) -> dict[int, str]:
     names: dict[int, str] = {}
     for i, item in enumerate(need_items(annotation, "object", field="annotation", **frame.where(_JSON))):
         key, name = item.get("name_ndx"), item.get("name")
         if type(key) is not int or not 0 < key < 1 << 16 or not isinstance(name, str):
             raise DataError("has no name and name_ndx", field=f"annotation.object[{i}]", **frame.where(_JSON))
-        if not _is_part(item):
+        if _level(item) == str(level):
             names[key] = name
     return names
 
 
-def _is_part(item: dict[str, Any]) -> bool:
+def _level(item: dict[str, Any]) -> str:
+    """0 of an object, 1 of a part of one, and so on."""
     parts = item.get("parts")
-    return isinstance(parts, dict) and parts.get("part_level") not in (None, 0, "0")
+    level = parts.get("part_level") if isinstance(parts, dict) else None
+    return "0" if level is None else str(level)
 
 
 def _sample(categories: Categories, root: Path, frame: Frame) -> Sample:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from formats import mutations, tiny
+from formats import tiny
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -201,7 +201,3 @@ def test_files_are_checked(fields, message, tmp_path):
 def test_a_folder_without_masks(tmp_path):
     with pytest.raises(DataError, match=r"holds no \*annotations-object-segmentation.csv"):
         segbench.open_dataset(tmp_path, format="open-images")
-
-
-def test_spoilt_files_are_refused_or_read(tmp_path):
-    assert mutations.check(lambda root: put(root / "set"), tmp_path, format_name="open-images") > 5

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from formats import mutations, tiny
+from formats import tiny
 from pycocotools import mask as pycocotools_mask
 
 import segbench
@@ -97,7 +97,3 @@ def test_files_are_checked(spoilt, message, tmp_path):
 def test_a_folder_without_json(tmp_path):
     with pytest.raises(DataError, match=r"holds no \*.json"):
         segbench.open_dataset(tmp_path, format="sa-1b")
-
-
-def test_spoilt_files_are_refused_or_read(tmp_path):
-    assert mutations.check(lambda root: put(root / "set"), tmp_path, format_name="sa-1b") > 10
