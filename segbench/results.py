@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SCHEMA_VERSION = 1
+_LARGE = 1 << 22
 TABLES = ("images", "detections")
 """Names of the tables of a record; each is a Parquet file beside ``run.json``."""
 
@@ -360,8 +361,8 @@ def _read_tables(folder: Path) -> dict[str, pa.Table]:
     for name in TABLES:
         file = folder / f"{name}.parquet"
         if file.exists():
-            with file.open("rb") as handle:
-                tables[name] = pq.read_table(handle)
+            with file.open("rb") as handle:  # read_table would import pandas, and wait for threads
+                tables[name] = pq.ParquetFile(handle).read(use_threads=file.stat().st_size > _LARGE)
     return tables
 
 

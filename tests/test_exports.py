@@ -101,6 +101,14 @@ def test_scoring_label_maps_imports_no_table_and_no_picture_library(tmp_path):
     assert imported_by("-c", SCORE, str(tmp_path)) & heavy == {"pyarrow"}
 
 
+def test_reading_a_record_imports_arrow_alone(tmp_path):
+    """A leaderboard may read a thousand of them; pandas alone takes as long to import as 300."""
+    (tmp_path / "a.png").write_bytes(encode_labels(np.uint8([[0, 1], [1, 255]])))
+    record = segbench.score(tmp_path, tmp_path, out=tmp_path / "out")
+    read = "import sys, segbench; assert segbench.read_record(sys.argv[1]).images.num_rows"
+    assert imported_by("-c", read, str(record.path)) & HEAVY == {"pyarrow"}
+
+
 def cpu_seconds(*args: str) -> float:
     """Return the processor time, user and system, of ``python *args``."""
     resource = pytest.importorskip("resource")
