@@ -72,12 +72,17 @@ NVRTC := $(if $(filter Linux,$(shell uname -s)),nvidia-cuda-nvrtc-cu12 nvidia-cu
 # Models of these packages are tested in a process of their own: torchmetrics would use a torchvision wherever it found one.
 VISION := torchvision timm segmentation-models-pytorch ultralytics ultralytics-thop psutil
 
+# Readers of what segbench writes, likewise; where one does not install, its tests are skipped.
+READERS := labelme2coco sahi shapely label-studio-sdk datumaro ijson ujson lxml nltk pyjwt requests urllib3 certifi appdirs \
+  orjson json-stream json-stream-rs-tokenizer imagesize
+
 # The reference scorers. Two of them ask for packages (a desktop OpenCV, "typing") that what the tests call does not need.
 $(VENV)/.test: $(VENV)/.dev
 	$(PIP_INSTALL) torch torchmetrics pyquaternion transformers onnx onnxruntime webdataset nibabel 'dask[distributed]'
 	$(PIP_INSTALL) --no-deps panopticapi-lite cityscapesscripts tidecv opencv-python-headless
 	$(if $(NVRTC),$(PIP_INSTALL) --no-deps $(NVRTC))
 	$(PIP_INSTALL) --no-deps --upgrade --target build/vision $(VISION)
+	-$(PIP_INSTALL) --no-deps --upgrade --target build/readers $(READERS)
 	@touch $@
 
 # Debian keeps what makes a virtual environment, and what compiles against Python, apart from python3.
