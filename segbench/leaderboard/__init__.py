@@ -12,6 +12,7 @@
     analyses/     Board.analyses: {name: Analysis}, tables of columns and rows that the page can draw
     rank.py       paired bootstrap, Holm, tie groups, rank intervals
     text.py       labels, digits, safe text
+    critical.py   Leaderboard.across: models over five data sets or more; plot_critical.py draws it
     tables.py     columns of plain text, for markdown.py and latex.py
     csv_files.py  CSV of runs and of classes; json_file.py: JSON of a shipped schema
     plots.py      SVG

@@ -139,11 +139,52 @@ class LeftOut:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Critical:
+    """k models on N data sets, best mean rank first.
+
+    Attributes
+    ----------
+    task, protocol, metric
+        What the boards have in common.
+    datasets
+        Names of the data sets.
+    models, mean_ranks
+        Those that stand on all of the boards, and their mean rank, 1 the best; equal scores share ranks.
+    values
+        float64 [k][N]: their scores.
+    friedman_p
+        p that all are equal; None of two models.
+    difference
+        Nemenyi's critical difference of mean ranks at 5 %.
+    groups
+        ``(first, last)`` places of the models that it does not tell apart, the largest such groups.
+    p_values
+        [k][k]: of each pair by Wilcoxon's test with Holm's correction; 1 on the diagonal.
+    left_out
+        Models that some of the boards lack.
+    """
+
+    task: str
+    protocol: str
+    metric: str
+    datasets: Sequence[str]
+    models: Sequence[str]
+    mean_ranks: Sequence[float]
+    values: Sequence[Sequence[float]] = field(repr=False)
+    friedman_p: float | None
+    difference: float
+    groups: Sequence[tuple[int, int]]
+    p_values: Sequence[Sequence[float]] = field(repr=False)
+    left_out: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Leaderboard:
     """All boards of a folder of results, what was left out, and the files written.
 
     ``interval`` and ``test`` say how intervals and p were found: see
-    :func:`segbench.leaderboard.build_leaderboard`.
+    :func:`segbench.leaderboard.build_leaderboard`. ``across`` compares models over the boards of each task
+    and protocol that has five data sets or more.
     """
 
     boards: Sequence[Board]
@@ -153,3 +194,4 @@ class Leaderboard:
     paths: Sequence[Path] = ()
     interval: str = "percentile"
     test: str = "bootstrap"
+    across: Sequence[Critical] = ()

@@ -12,6 +12,7 @@ from segbench.drawn import PictureSource
 from segbench.errors import DataError, UsageError
 from segbench.leaderboard.board import make_board
 from segbench.leaderboard.boards import Board, Leaderboard, LeftOut
+from segbench.leaderboard.critical import across
 from segbench.leaderboard.evidence import PRIMARY
 from segbench.leaderboard.exhibit import hang
 from segbench.leaderboard.plan import Plan, check_names
@@ -118,7 +119,13 @@ def build_leaderboard(
     if pictures is not None:
         boards = hang(boards, pictures, page_mb if pages is None else folders["html"])
     leaderboard = Leaderboard(
-        boards=boards, left_out=left_out, n_boot=n_boot, seed=seed, interval=interval, test=test
+        boards=boards,
+        left_out=left_out,
+        n_boot=n_boot,
+        seed=seed,
+        interval=interval,
+        test=test,
+        across=across(boards),
     )
     paths = [path for name in formats for path in _write(leaderboard, folders[name], FORMATS[name])]
     return replace(leaderboard, paths=paths)

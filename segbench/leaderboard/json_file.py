@@ -38,6 +38,7 @@ def to_dict(leaderboard: Leaderboard) -> dict[str, Any]:
         "test": leaderboard.test,
         "labels": {key: text.label(key) for key in keys},
         "boards": [_board(board) for board in leaderboard.boards],
+        "across": [asdict(one) for one in leaderboard.across],
         "left_out": [asdict(one) for one in leaderboard.left_out],
     }
 

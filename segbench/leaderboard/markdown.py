@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 
 from segbench.leaderboard import tables, text
 from segbench.leaderboard.badges import BADGES
-from segbench.leaderboard.boards import Board, Leaderboard, LeftOut
-from segbench.leaderboard.order import order_notes
+from segbench.leaderboard.boards import Board, Critical, Leaderboard, LeftOut
+from segbench.leaderboard.order import across_notes, order_notes
 from segbench.leaderboard.tables import Column
 
 
 def markdown(leaderboard: Leaderboard) -> str:
     """The leaderboard as GitHub Markdown: one table a board, its classes and analyses folded below it."""
     parts = ["# Leaderboard", *(_board(board) for board in leaderboard.boards)]
+    parts += [_across(found) for found in leaderboard.across]
     if leaderboard.left_out:
         parts += ["## Left out", "\n".join(_left_out(one) for one in leaderboard.left_out)]
     return "\n\n".join([*parts, _notes(leaderboard)]) + "\n"
@@ -51,6 +52,13 @@ def _board(board: Board) -> str:
     ]
     notes = " ".join(map(escape, order_notes(board)))
     return "\n\n".join(filter(None, [*parts, _table(columns), notes, *_more(board)]))
+
+
+def _across(found: Critical) -> str:
+    task = text.TASKS[found.task].lower()
+    n = len(found.datasets)
+    head = f"## Across {n} data sets: {task} segmentation, {escape(text.label(found.metric))}"
+    return "\n\n".join([head, _table(tables.across_columns(found)), *map(escape, across_notes(found))])
 
 
 def _more(board: Board) -> Iterator[str]:

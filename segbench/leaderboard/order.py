@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from segbench.leaderboard import text
-from segbench.leaderboard.boards import Board
+from segbench.leaderboard.boards import Board, Critical
 
 MOST_NAMED = 5
 """Categories that a sentence names."""
@@ -38,3 +38,22 @@ def without_category(board: Board) -> list[tuple[int, int]] | None:
     if board.stability is None or not board.stability.deciding:
         return None
     return [(row.place_low, row.place_high) for row in board.rows]
+
+
+def across_notes(found: Critical) -> Iterator[str]:
+    """Sentences on models across data sets."""
+    if found.friedman_p is not None:
+        p = "below 0.0001" if found.friedman_p < 1e-4 else f"{found.friedman_p:.2g}"
+        yield f"Friedman’s test that all models are equal: p {p}."
+    alike = "; ".join(_group(found, *ends) for ends in found.groups)
+    yield (
+        f"Nemenyi’s critical difference of mean ranks at 5 %: {found.difference:.2f}. "
+        + (f"Not told apart: {alike}." if alike else "All models are told apart.")
+    )
+    if found.left_out:
+        yield f"Not on every board: {', '.join(map(text.clean, found.left_out))}."
+
+
+def _group(found: Critical, first: int, last: int) -> str:
+    names = [text.clean(name) for name in found.models[first : last + 1]]
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

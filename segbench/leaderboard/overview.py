@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from segbench.leaderboard import text
-from segbench.leaderboard.boards import Board, Row
-from segbench.leaderboard.plots import shorten
+from segbench.leaderboard.boards import Board, Critical, Row
+from segbench.leaderboard.order import across_notes
+from segbench.leaderboard.plot_critical import critical_plot
+from segbench.leaderboard.svg import shorten
 
 
 def overview(boards: Sequence[Board]) -> dict[str, Any] | None:
@@ -30,6 +32,22 @@ def overview(boards: Sequence[Board]) -> dict[str, Any] | None:
             for name in sorted(cells, key=lambda name: _order(name, cells[name]))
         ],
     }
+
+
+def across_views(found: Sequence[Critical]) -> list[dict[str, Any]]:
+    """Models across the data sets of a task, for the page's template: title, diagram and sentences."""
+    from markupsafe import Markup
+
+    return [
+        {
+            "id": f"across-{place}",
+            "title": f"Across {len(one.datasets)} data sets: {text.TASKS[one.task].lower()} segmentation",
+            "caption": f"Mean rank of each model by {text.label(one.metric)}, the best at the right",
+            "svg": Markup(critical_plot(one, f"across-{place}")),
+            "notes": list(across_notes(one)),
+        }
+        for place, one in enumerate(found)
+    ]
 
 
 def _order(name: str, cells: dict[int, dict[str, Any]]) -> tuple[float, str]:

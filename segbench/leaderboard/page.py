@@ -11,7 +11,7 @@ from typing import Any
 from segbench.leaderboard import text
 from segbench.leaderboard.badges import BADGES
 from segbench.leaderboard.boards import Leaderboard
-from segbench.leaderboard.overview import overview
+from segbench.leaderboard.overview import across_views, overview
 from segbench.leaderboard.page_data import board_data, list_lengths
 from segbench.leaderboard.view import board_view
 
@@ -39,6 +39,7 @@ def page(leaderboard: Leaderboard) -> str:
         title=", ".join(dict.fromkeys(board["title"] for board in boards)),
         boards=boards,
         overview=overview(leaderboard.boards),
+        across=across_views(leaderboard.across),
         left_out=[
             {key: value and text.clean(value) for key, value in vars(one).items()}
             for one in leaderboard.left_out

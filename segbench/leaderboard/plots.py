@@ -1,55 +1,17 @@
-"""Plots of a board as SVG that a page can hold under a strict content policy and in light and dark.
-
-matplotlib draws; then style attributes become presentation attributes (a policy without inline style drops
-them), ids get a prefix of their own, and the colours become variables of the page.
-"""
+"""Plots of a board: its intervals, and its speed."""
 
 from __future__ import annotations
 
-import io
 import math
-import re
-import warnings
-import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from segbench.leaderboard import text
 from segbench.leaderboard.boards import Board, Row
+from segbench.leaderboard.svg import ACCENT, BAND, INK, LINE, MUTED, new_figure, settings, shorten, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-INK, MUTED, LINE, ACCENT, BAND = "#010101", "#020202", "#030303", "#040404", "#050505"
-
-_VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line", ACCENT: "--accent", BAND: "--band"}
-
-_RC: dict[Any, Any] = {
-    "axes.edgecolor": LINE,
-    "axes.labelcolor": MUTED,
-    "axes.spines.left": False,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "font.size": 10.0,
-    "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "segbench",  # the same board gives the same bytes
-    "text.color": INK,
-    "text.parse_math": False,  # a $ in a model's name is a $
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-}
-
-_SVG = "http://www.w3.org/2000/svg"
-_LONG_NUMBER = re.compile(r"(?<=[ \"(,])(-?\d+\.\d\d)\d+(?=[ \"),])")
-"""Hundredths of a point are enough."""
-
-_ATTRIBUTES = re.compile("clip-path|fill|font-size|opacity|stroke|text-anchor|(fill|stroke)-[a-z]+")
-
-
-WIDTH = 4.5
-"""Of a plot in inches: as much as a telephone shows without making the text smaller."""
 
 MOST_INTERVALS = 25
 """Runs of the plot of intervals; the table draws all."""
@@ -61,8 +23,8 @@ def interval_plot(board: Board, prefix: str) -> str:
     ``prefix`` makes the ids of the SVG unique in its page.
     """
     rows = board.rows[:MOST_INTERVALS]
-    with _settings():
-        figure, axes = _figure(0.66 + 0.28 * len(rows))
+    with settings():
+        figure, axes = new_figure(0.66 + 0.28 * len(rows))
         _bands(axes, rows)
         across = axes.get_yaxis_transform()  # x in shares of the width
         for place, row in enumerate(rows):
@@ -77,7 +39,7 @@ def interval_plot(board: Board, prefix: str) -> str:
         axes.set_axisbelow(True)
         axes.set_xlabel(f"{text.label(board.metric)}, %")
         title = f"{text.label(board.metric)} of {len(rows)} runs with 95 % intervals"
-        return _svg(figure, prefix, title)
+        return to_svg(figure, prefix, title)
 
 
 def speed_plot(board: Board, prefix: str) -> str | None:
@@ -85,8 +47,8 @@ def speed_plot(board: Board, prefix: str) -> str | None:
     timed = [(speed, 100 * row.value, row) for row in board.rows if (speed := text.speed(row)) is not None]
     if len(timed) < 2:
         return None
-    with _settings():
-        figure, axes = _figure(3)
+    with settings():
+        figure, axes = new_figure(3)
         front = pareto([(speed, value) for speed, value, _ in timed])
         behind = [i for i in range(len(timed)) if i not in front]
         speeds = [speed for speed, _, _ in timed]
@@ -105,7 +67,7 @@ def speed_plot(board: Board, prefix: str) -> str | None:
         axes.set_xlabel("images per second")
         axes.set_ylabel(f"{text.label(board.metric)}, %")
         _name_points(axes, [timed[i] for i in [*front, *behind]])
-        return _svg(figure, prefix, f"Speed against {text.label(board.metric)} of {len(timed)} runs")
+        return to_svg(figure, prefix, f"Speed against {text.label(board.metric)} of {len(timed)} runs")
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -115,32 +77,6 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
         for i, (x, y) in enumerate(points)
         if not any(a >= x and b >= y and (a, b) != (x, y) for a, b in points)
     ]
-
-
-def shorten(name: object, length: int) -> str:
-    """At most ``length`` characters, the end cut off with an ellipsis."""
-    shown = text.clean(name)
-    return shown if len(shown) <= length else f"{shown[: length - 1].rstrip()}…"
-
-
-@contextmanager
-def _settings() -> Iterator[None]:
-    """matplotlib with our settings, and without its remarks on glyphs that only its own font lacks."""
-    from matplotlib import rc_context
-
-    with warnings.catch_warnings(), rc_context(_RC):
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        yield
-
-
-def _figure(height: float) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure  # matplotlib takes 0.3 s to import
-
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    figure.patch.set_visible(False)
-    axes = figure.add_subplot()
-    axes.patch.set_visible(False)
-    return figure, axes
 
 
 def _bands(axes: Axes, rows: Sequence[Row]) -> None:
@@ -175,44 +111,3 @@ def _name_points(axes: Axes, points: Sequence[tuple[float, float, Row]]) -> None
             fontsize=9,
         )
     axes.set(xlim=box[0], ylim=box[1])
-
-
-def _svg(figure: Figure, prefix: str, title: str) -> str:
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    root = ET.fromstring(buffer.getvalue())
-    ids = {element.get("id"): f"{prefix}-{element.get('id')}" for element in root.iter() if element.get("id")}
-    for element in root.iter():
-        _without_dropped(element)
-        _plain_attributes(element, ids)
-    root.set("role", "img")
-    root.set("aria-label", title)
-    root.set("stroke-linejoin", "round")
-    ET.register_namespace("", _SVG)
-    return _LONG_NUMBER.sub(r"\1", ET.tostring(root, encoding="unicode"))
-
-
-def _without_dropped(element: ET.Element) -> None:
-    for child in list(element):
-        if child.tag in (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"):
-            element.remove(child)
-
-
-def _plain_attributes(element: ET.Element, ids: dict[str | None, str]) -> None:
-    """Style to presentation attributes, own ids, plain ``href``, colours as variables."""
-    for declaration in element.attrib.pop("style", "").split(";"):
-        name, _, value = (part.strip() for part in declaration.partition(":"))
-        if name == "font":
-            name, value = "font-size", (re.findall(r"[\d.]+(?=px)", value) or ["9"])[0]
-        if _ATTRIBUTES.fullmatch(name):
-            element.set(name, value)
-    for name, value in list(element.attrib.items()):
-        if name == "{http://www.w3.org/1999/xlink}href":
-            del element.attrib[name]
-            element.set("href", f"#{ids.get(value[1:], value[1:])}")
-        elif value in _VARIABLES:
-            element.set(name, f"var({_VARIABLES[value]})")
-        elif name == "id":
-            element.set(name, ids[value])
-        elif value.startswith("url(#"):
-            element.set(name, f"url(#{ids[value[5:-1]]})")

@@ -10,7 +10,7 @@ from typing import Any
 
 from segbench.leaderboard import text
 from segbench.leaderboard.analyses.table import Analysis
-from segbench.leaderboard.boards import Board, Row
+from segbench.leaderboard.boards import Board, Critical, Row
 from segbench.leaderboard.order import without_category
 
 MOST_RUNS = 8
@@ -101,6 +101,16 @@ def class_columns(board: Board) -> list[Column]:
     return [
         _column("Class", names, is_text=True),
         *(Column(row.model, cells) for row, cells in zip(runs, shown, strict=True)),
+    ]
+
+
+def across_columns(found: Critical) -> list[Column]:
+    """Mean rank of each model, and its score on each data set."""
+    values = [best_of([text.percent(row[i], 1) for row in found.values]) for i in range(len(found.datasets))]
+    return [
+        _column("Model", found.models, is_text=True),
+        _column("Mean rank", [f"{rank:.2f}" for rank in found.mean_ranks]),
+        *(Column(name, cells) for name, cells in zip(found.datasets, values, strict=True)),
     ]
 
 
