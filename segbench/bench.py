@@ -11,8 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from segbench._version import __version__
 from segbench.canonical.dataset import Dataset
 from segbench.environment import environment, provenance
@@ -20,7 +18,6 @@ from segbench.errors import PluginError, UsageError
 from segbench.evaluate import Protocols, kept
 from segbench.identity import data_identity
 from segbench.loading import Card, Wanted
-from segbench.models.asking import ByViews
 from segbench.pairing import choose_protocols
 from segbench.panel import Panel
 from segbench.pipeline import Pipeline, Stages
@@ -70,15 +67,16 @@ class Bench:
 
     def pipeline(self, plugin: SegModel) -> Pipeline:
         """The stages through which images go to the model of the card."""
-        how = self.asked.model.setup.asking
         return Pipeline(
-            plugin=ByViews(plugin, how) if how else plugin,
+            plugin=plugin,
             class_map=self.card.class_map,
             stuff=self.card.stuff(self.truth),
             panel=self.panel(),
             truth=self.truth,
             task=_only_task(self.protocols),
             stages=self.stages,
+            asking=self.asked.model.setup.asking,
+            device=self.card.placement.device,
         )
 
     def panel(self) -> Panel:
@@ -136,19 +134,20 @@ class Bench:
             When no image was scored; the record that says so is written.
         """
         panel = self.panel()
-        latencies = found.merge(panel)
+        timing = found.merge(panel)
+        whole = {"batch_size": self.stages.batch_size, "wall_seconds": time.perf_counter() - started}
         records = panel.records(
             model=self.card.description(),
-            timing=_timing(latencies, self.stages.batch_size, time.perf_counter() - started),
+            timing={**timing.summary(), **whole},
             env={**environment("cpu", self.stages.threads), **self.card.environment(), **workers},
             provenance=provenance() | ({} if self.saver is None else {"predictions": self.saver.format}),
             warnings=[],
         )
         records = [replace(one, protocol={**one.protocol, **self._inference()}) for one in records]
-        result = kept(panel, records, out, self.asked.protocol, self._attaching(found) if latencies else None)
+        result = kept(panel, records, out, self.asked.protocol, self._attaching(found) if timing else None)
         if records[0].status == "complete":
             found.store.remove()
-        if not latencies:
+        if not timing:
             raise PluginError(f"{self.card.info.name}: no image could be scored; {found.first_error()}")
         return result
 
@@ -163,15 +162,3 @@ def _only_task(protocols: Sequence[Protocol]) -> str:
             f"{other.task}: run them one after the other"
         )
     return first.task
-
-
-def _timing(latencies: Sequence[float], batch_size: int, seconds: float) -> dict[str, Any]:
-    if not latencies:
-        return {"batch_size": batch_size, "wall_seconds": seconds}
-    p50, p95, p99 = np.percentile(latencies, [50, 95, 99]).tolist()
-    return {
-        "batch_size": batch_size,
-        "latency_ms": {"p50": p50, "p95": p95, "p99": p99},
-        "images_per_second": 1000 * len(latencies) / sum(latencies),
-        "wall_seconds": seconds,
-    }

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +18,15 @@ from numpy.typing import NDArray
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import Sample
 from segbench.errors import PluginError, SegbenchError
+from segbench.models.asking import Asking
 from segbench.panel import Panel
 from segbench.patience import Caller, UnansweredError
 from segbench.predicted import pack_prediction
 from segbench.shards import Outcome, Part
 from segbench.stepping import ordered_map
 from segbench.store import Portion
+from segbench.timing import DECODE, FLOPS, METRIC, MODEL, PEAKS, WARM_UP, WARMING, Times, new_times
+from segbench.watching import Watched, peak_memory
 
 if TYPE_CHECKING:
     from segbench.models import SegModel
@@ -67,6 +71,7 @@ class _Item:
     image: NDArray[np.uint8] | None = None
     answer: Any = None
     latency_ms: float | None = None
+    times: Times = field(default_factory=new_times)
     error: str | None = None
 
 
@@ -93,6 +98,8 @@ class Pipeline:
         What is asked.
     stages
         How.
+    asking, device
+        In which parts the model is asked for an image, and where it computes.
     stuff
         Category ids of the model that are stuff in the data set.
     """
@@ -106,12 +113,16 @@ class Pipeline:
         truth: Dataset,
         task: Any,
         stages: Stages,
+        asking: Asking,
+        device: str = "cpu",
         stuff: frozenset[int] = frozenset(),
     ) -> None:
         self._plugin, self._class_map, self._panel = plugin, class_map, panel
         self._truth, self._task, self._stages = truth, task, stages
-        self._stuff = stuff
-        self._caller = Caller(plugin.predict, stages.timeout)
+        self._device, self._stuff = device, stuff
+        self._model = Watched(plugin, asking)
+        self._caller = Caller(lambda work: work(), stages.timeout)
+        self._calls = 0
 
     def run(self, portions: Iterable[Portion], tick: Callable[[], object] = lambda: None) -> Iterator[Part]:
         """Run portions, and yield each when all of its images are measured; ``tick`` an image.
@@ -143,9 +154,11 @@ class Pipeline:
 
     def _decode(self, work: _Work) -> _Work:
         for item in work.items:
+            started = time.perf_counter()
             with self._noting(item):
                 item.sample = self._truth[item.position]
                 item.image = item.sample.image
+            item.times[DECODE] = 1000 * (time.perf_counter() - started)
         return work
 
     def _answer(self, work: _Work) -> _Work:
@@ -174,16 +187,23 @@ class Pipeline:
         images = [item.image for item in items if item.image is not None]
         image_ids = [item.image_id for item in items]
         batch = Batch(images=images, image_ids=image_ids, task=self._task, stuff=self._stuff)
+        self._model.spent()
         started = time.perf_counter()
         answers = self._predict(batch)
         latency = 1000 * (time.perf_counter() - started) / len(items)
+        spent = np.array(self._model.spent()) / len(items)
         for item, answer in zip(items, answers, strict=True):
             item.answer, item.latency_ms = answer, latency
+            item.times[MODEL], item.times[WARMING] = spent, self._calls < WARM_UP
+        if self._calls == 0 and self._model.counts:
+            first = replace(batch, images=images[:1], image_ids=image_ids[:1])
+            items[0].times[FLOPS] = self._caller(partial(self._model.flops, first))
+        self._calls += 1
 
     def _predict(self, batch: Any) -> Sequence[Any]:
         where = f"{self._plugin.info.name}: image {batch.image_ids[0]}: predict"
         try:
-            answers = self._caller(batch)
+            answers = self._caller(partial(self._model.predict, batch))
         except UnansweredError as error:
             raise UnansweredError(f"{where} {error}") from None
         except Exception as error:
@@ -206,10 +226,13 @@ class Pipeline:
 
         measured, packed, truth = None, None, item.sample
         if item.error is None and truth is not None:
+            started = time.perf_counter()
             with self._noting(item):
                 pred = prediction_sample(item.answer, truth, self._class_map, self._truth.ignore_index)
                 packed = pack_prediction(pred) if self._stages.keep_predictions else None
                 measured = self._panel.measure(pred, truth, item.position)
+            item.times[METRIC] = 1000 * (time.perf_counter() - started)
+            item.times[PEAKS] = peak_memory(self._device)
         return Outcome(
             image_id=item.image_id,
             position=item.position,
@@ -218,6 +241,7 @@ class Pipeline:
             error=item.error,
             latency_ms=None if measured is None else item.latency_ms,
             pred=None if measured is None else packed,
+            times=None if measured is None else item.times,
         )
 
     def _hash(self, item: _Item) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -14,6 +13,7 @@ from segbench.panel import Measured, Panel
 from segbench.predicted import Packed
 from segbench.sorting import Sorter
 from segbench.store import Plan, ShardStore
+from segbench.timing import Times, Timing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,8 @@ class Outcome:
         How long the model took; no part of what copies must agree in.
     pred
         What the model answered, where that is to be kept.
+    times
+        What else it took: see :data:`segbench.timing.FIELDS`; no more a part of it than that.
     """
 
     image_id: str
@@ -43,6 +45,7 @@ class Outcome:
     error: str | None = None
     latency_ms: float | None = None
     pred: Packed | None = None
+    times: Times | None = None
 
     def content(self) -> bytes:
         """What every run must find alike."""
@@ -139,6 +142,7 @@ _COLUMNS = (
     "error",
     "latency_ms",
     "pred",
+    "times",
     "stats",
     "observed",
     "attributes",
@@ -218,8 +222,8 @@ class Kept:
         shards = (self.read(number) for number in self.store.numbers())
         return next((one.error for shard in shards for one in shard.outcomes if one.error), None)
 
-    def merge(self, panel: Panel) -> Sequence[float]:
-        """Add every image that is there, in the order of the data set; return the latencies.
+    def merge(self, panel: Panel) -> Timing:
+        """Add every image that is there, in the order of the data set; return what they took.
 
         Few shards are in memory at a time; where the data set is not in the order of its ids, images are
         sorted in files beside the shards.
@@ -229,15 +233,15 @@ class Kept:
         DataError
             When a shard is damaged.
         """
-        latencies = array("d")
+        timing = Timing()
         for one in self._in_order():
             if one.measured is None:
                 panel.fail(one.image_id, one.record_sha256, str(one.error), one.position)
             else:
                 panel.add(one.measured, one.latency_ms, one.position)
             if one.latency_ms is not None:
-                latencies.append(one.latency_ms)
-        return latencies
+                timing.add(one.latency_ms, one.times)
+        return timing
 
     def _in_order(self) -> Iterator[Outcome]:
         outcomes = (

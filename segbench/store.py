@@ -24,7 +24,7 @@ from segbench.metrics.images import is_integer
 SHARD_SIZE = 128
 """Images of a shard, where nothing else is asked for."""
 
-_FORMAT = 2
+_FORMAT = 3
 _FILE = re.compile(r"(\d{6,})\.npz")
 
 

@@ -5,8 +5,9 @@
     {errors, _version} ← kernels ← canonical
     ← {formats, metrics, models, health, tally, reshape, flat, attributes}
     ← {protocols, results, environment, columns, validation, workers}
-    ← {store, journal, packing, patience, identity, drawn, predicted, recount, schema, suite_file, pool,
-    clusters} ← engines ← spread ← {collect, pairing, comparison, losses, soundness, loading}
+    ← {store, journal, packing, patience, identity, drawn, predicted, timing, watching, recount, schema,
+    suite_file, pool, clusters} ← engines ← spread
+    ← {collect, pairing, comparison, losses, soundness, loading}
     ← {panel, conversion_report, conversion_key, gathering} ← {stepping, shards} ← {pipeline, saving}
     ← {evaluate, conversion, curves, gallery, verification} ← {bench, pictures, sharing} ← team ← running
     ← {suites, leaderboard} ← (the lazy names of segbench itself)
@@ -42,6 +43,8 @@ LAYERS = (
         "identity",
         "drawn",
         "predicted",
+        "timing",
+        "watching",
         "recount",
         "schema",
         "suite_file",
