@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 
@@ -162,29 +164,32 @@ def test_tables_are_there_without_script(browser, page_file):
     context.close()
 
 
+def _is_open(expect, page, run, category):
+    for select, value in zip(page.locator("#board-0 .worst select").all(), (run, category), strict=True):
+        expect(select).to_have_value(value)
+
+
 def test_the_address_leads_to_the_same_images(visit, browser, picture_file):
+    expect = pytest.importorskip("playwright.sync_api").expect
     page = visit(picture_file)
     _near(page)
     page.locator("#board-0 .heat tbody td").nth(4).click()
     page.locator("#board-0 .heat tbody td").nth(1).click()
-    last = page.url
-    assert "#board-0?model=" in last
+    expect(page).to_have_url(re.compile(r"#board-0\?model=far&class="))
     page.go_back()
-    assert page.url != last
-    model, category = page.locator("#board-0 .worst select").all()
-    assert (model.input_value(), category.input_value()) == ("0", "2")
+    expect(page).to_have_url(re.compile(r"#board-0\?model=near&class="))
+    _is_open(expect, page, "0", "2")
     page.locator("#board-0 button.card").first.click()
+    expect(page).to_have_url(re.compile("&image="))
     picture, title = page.url, page.locator("#viewer h2").text_content()
-    assert "&image=" in picture
     page.keyboard.press("Escape")
-    assert "&image=" not in page.url
+    expect(page).not_to_have_url(re.compile("&image="))
 
     other = browser.new_page()
     other.goto(picture)
-    assert other.locator("#viewer h2").text_content() == title
+    expect(other.locator("#viewer h2")).to_have_text(title)
     other.keyboard.press("Escape")
-    model, category = other.locator("#board-0 .worst select").all()
-    assert (model.input_value(), category.input_value()) == ("0", "2")
+    _is_open(expect, other, "0", "2")
     other.goto(picture.replace("model=", "model=nobody-"))
     assert not other.locator("#viewer").is_visible()
     other.close()
