@@ -118,20 +118,28 @@ def _rows(values: LabelRuns) -> list[Row]:
 
 @lru_cache(maxsize=4)
 def _choose(categories: Categories) -> Chosen:
-    """MOTS' own classes where every category is called like one, else source ids, else 1, 2, … but 10."""
+    """MOTS' own classes for categories called so; others keep source ids where these are free.
+
+    mots_tools takes 1 for cars and 2 for pedestrians, whatever their names: no other class is given these.
+    """
     own = {row.name: row for row in OWN}
     if all(c.name in own for c in categories):
         return Chosen(tuple(own[c.name] for c in categories), own=True)
     for c in categories:
         if not c.name.strip() or c.name != c.name.strip() or len(c.name.splitlines()) != 1:
             raise DataError(f"the name {c.name!r} cannot stand in {CLASSES}; rename it", field="categories")
-    kept = all(0 < c.key <= MOST_CLASSES and (c.key == IGNORED) == _is_ignored(c) for c in categories)
-    free = iter([n for n in range(1, MOST_CLASSES + 1) if n != IGNORED])
-    rows: list[Written | None] = []
-    for c in categories:
-        value = c.key if kept else IGNORED if _is_ignored(c) else next(free, None)
-        rows.append(None if value is None else Written(c.name, value, None, None))
-    return Chosen(tuple(rows), own=False)
+    values = {row.name: row.value for row in OWN} | ({} if _has(categories, "pedestrian") else {"person": 2})
+    taken = {row.value for row in OWN}
+    others = [c for c in categories if c.name not in values]
+    kept = all(0 < c.key <= MOST_CLASSES and c.key not in taken for c in others)
+    free = iter([n for n in range(1, MOST_CLASSES + 1) if n not in taken])
+    given = {c.id: c.key if kept else next(free, None) for c in others}
+    rows = ((c.name, given.get(c.id, values.get(c.name))) for c in categories)
+    return Chosen(tuple(None if v is None else Written(n, v, None, None) for n, v in rows), own=False)
+
+
+def _has(categories: Categories, name: str) -> bool:
+    return any(c.name == name for c in categories)
 
 
 def _is_ignored(category: Category) -> bool:

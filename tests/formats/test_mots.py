@@ -7,11 +7,13 @@ from formats import tiny
 from PIL import Image
 
 import segbench
+from segbench.canonical.categories import Categories, Category
 from segbench.canonical.images import encode_image, encode_labels
 from segbench.canonical.place import place
 from segbench.canonical.rle import Rle
 from segbench.errors import DataError, LossError, UsageError
 from segbench.formats import sniff
+from segbench.formats.mots_write import _choose
 
 VALUES = np.uint16([[1000, 1000, 2005, 0], [10_000, 0, 2005, 1012]])
 FRAMES = ("0002/000000", "0002/000001", "0006/000003")
@@ -134,13 +136,27 @@ def test_instances_of_other_data_sets(tmp_path):
         segbench.convert(source, tmp_path / "out", target_format="mots")
     report = segbench.convert(source, tmp_path / "out", target_format="mots", allow_loss=True)
     assert {loss.feature: loss.count for loss in report.losses} == {
-        "stuff": 1, "overlap": 4, "polygons": 1, "crowd": 1, "ids": 2, "category_ids": 3,
+        "stuff": 1, "overlap": 4, "polygons": 1, "crowd": 1, "ids": 2, "category_ids": 2,
         "category_fields": 3, "isthing": 1, "stated": 3, "attributes": 1, "extra": 2, "about": 2,
     }  # fmt: skip
     read = segbench.open_dataset(tmp_path / "out")
     assert [(c.name, c.key) for c in read.categories] == [
-        ("cat", 1), ("dog", 2), ("grass", 3), ("ignored region", 10),
+        ("cat", 3), ("dog", 4), ("grass", 5), ("ignored region", 10),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("names", "values"),
+    [
+        ({"person": 1, "bicycle": 2, "car": 3, "bus": 6}, [2, 3, 1, 4]),
+        ({"person": 1, "car": 3, "bus": 6, "train": 7}, [2, 1, 6, 7]),
+        ({"pedestrian": 1, "person": 5, "car": 6}, [2, 5, 1]),
+    ],
+)
+def test_cars_are_1_and_pedestrians_2_as_mots_tools_has_them(names, values, tmp_path):
+    categories = [Category(i, n, source_id=key) for i, (n, key) in enumerate(names.items())]
+    rows = _choose(Categories(categories)).rows
+    assert [row.value for row in rows] == values
 
 
 def test_a_video_is_in_one_split(tmp_path):
