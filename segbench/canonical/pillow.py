@@ -72,7 +72,7 @@ def cover(data: bytes) -> NDArray[np.uint8] | None:
 
 def two_colors(mask: NDArray[np.uint8]) -> bytes:
     """Encode a mask of 0 and 1 as PNG: white inside, black and transparent outside."""
-    picture, out = Image.fromarray(mask, "L"), io.BytesIO()
+    picture, out = Image.fromarray(mask), io.BytesIO()
     picture.putpalette([0, 0, 0, 255, 255, 255])
     picture.save(out, format="PNG", transparency=0)
     return out.getvalue()
