@@ -186,6 +186,10 @@ def _run(
     threads: int,
     shard_size: int,
     save_predictions: str,
+    engine: str,
+    workers: int,
+    scheduler: str,
+    resources: dict[str, Any],
     options: dict[str, Any],
 ) -> None:
     """Options of :func:`segbench.run`."""

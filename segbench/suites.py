@@ -31,7 +31,7 @@ from segbench.suite_file import SuiteJob, read_suite
 
 State = Literal["done", "finished", "to do", "partial", "failed"]
 
-_WITHOUT_EFFECT = ("threads", "timeout", "shard_size")
+_WITHOUT_EFFECT = ("threads", "timeout", "shard_size", "engine", "workers", "scheduler", "resources")
 """Options that no score depends on."""
 
 

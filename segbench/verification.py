@@ -141,6 +141,7 @@ def _images(record: RunRecord) -> Iterator[Check]:
     dataset, n_failed = record.dataset, sum(error is not None for error in errors)
     found = {"n_scored": len(ids) - n_failed, "n_failed": n_failed, "n_images": dataset["n_expected"]}
     status = "complete" if found["n_scored"] == dataset["n_expected"] else "partial"
+    status = status if found["n_scored"] else "failed"
     for key, number in found.items():
         if dataset[key] != number:
             yield _compared(f"dataset.{key}", dataset[key], number)

@@ -179,3 +179,10 @@ def test_the_command_takes_a_model_or_a_suite(place):
     assert "MODEL does not go with --suite" in error("file:model.py:Model", "one", "--suite", suite)
     assert "--device does not go with --suite" in error("--suite", suite, "--device", "cpu")
     assert CliRunner().invoke(main, ["run", "--suite", "none.toml"]).exit_code == 3
+
+
+def test_a_job_may_have_workers_of_its_own(place):
+    suite = write(place, "[run]\nworkers = 2\nshard_size = 2", MODEL, DATA)
+    results = segbench.run_suite(suite)
+    assert states(results) == ["done", "done"], [result.error for result in results]
+    assert states(segbench.run_suite(write(place, MODEL, DATA))) == ["finished", "finished"]

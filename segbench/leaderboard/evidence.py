@@ -47,7 +47,7 @@ class RunEvidence:
     Attributes
     ----------
     image_ids
-        In data-set order.
+        In the order of :func:`ordered_images`.
     pooled
         Gives the primary metric on weighted images.
     cells
@@ -84,7 +84,7 @@ def read_evidence(record: RunRecord) -> RunEvidence:
     """
     if record.images is None:
         raise DataError("images.parquet is missing")
-    images = record.images.sort_by("index")
+    images = ordered_images(record, record.images)
     image_ids = tuple(map(str, images.column("image_id").to_pylist()))
     if len(set(image_ids)) < len(image_ids) or not image_ids:
         raise DataError("its image ids are not unique" if image_ids else "it has no images")
@@ -99,6 +99,23 @@ def read_evidence(record: RunRecord) -> RunEvidence:
         evidence = RunEvidence(image_ids, ratios, ratios, ratios.by_image())
     _check_score(record, evidence.pooled)
     return replace(evidence, attributes=_attributes(images))
+
+
+def ordered_images(record: RunRecord, images: pa.Table) -> pa.Table:
+    """The table of images in the order in which their floats are added: that of the data set.
+
+    Instances of equal score go by the ids of their images, as integers where all are integers.
+    """
+    if record.task != "instance":
+        return images.sort_by("index")
+    ids = images.column("image_id").to_pylist()
+    keys = list(map(int, ids)) if all(map(_is_integer, ids)) else ids
+    return images.take(sorted(range(len(ids)), key=keys.__getitem__))
+
+
+def _is_integer(text: str) -> bool:
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdigit() and str(int(digits)) == digits
 
 
 def _attributes(images: pa.Table) -> dict[str, list[str | None]]:
@@ -286,8 +303,9 @@ def flat(images: pa.Table, name: str) -> tuple[Ints, Any]:
 
 def _positions(images: pa.Table, indices: Ints) -> Ints:
     known = images.column("index").to_numpy()
-    place = np.searchsorted(known, indices)
-    if (place >= len(known)).any() or (known[np.minimum(place, len(known) - 1)] != indices).any():
+    order = np.argsort(known, kind="stable")
+    place = order[np.minimum(np.searchsorted(known, indices, sorter=order), len(known) - 1)]
+    if (known[place] != indices).any():
         raise DataError("a detection belongs to no image", field="image_index")
     return np.asarray(place, dtype=np.int64)
 

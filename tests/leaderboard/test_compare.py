@@ -137,7 +137,10 @@ def test_a_run_does_not_differ_from_itself(tmp_path):
             {"protocol": {"name": "coco-instance", "version": 2, "settings": SETTINGS["instance"]}},
             "protocol: it has coco-instance 2, ",
         ),
-        ({"image_ids": ["00000", *(f"x{i}" for i in range(29))]}, "image_id: its images are not those of "),
+        (
+            {"image_ids": ["00000", *(f"x{i:02d}" for i in range(29))]},
+            "image_id: its images are not those of ",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused_with_the_reason(tmp_path, changes, message):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import together
 
 import segbench
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import Sample, Segment
+from segbench.leaderboard import build_leaderboard
 from segbench.leaderboard.evidence import MATCH, PRIMARY, primary, read_evidence
 from segbench.leaderboard.resample import resamples
 from segbench.protocols import PROTOCOLS
@@ -78,3 +80,13 @@ def test_the_bootstrap_scores_as_the_metric(name, tmp_path):
     tolerance = MATCH if "decimals" in record.protocol["settings"] else 1e-6
     for row, score in zip(weights, pooled.scores(weights), strict=True):
         assert score == pytest.approx(literal(record, row), abs=tolerance, nan_ok=True)
+
+
+@pytest.mark.parametrize("name", [name for name in PROTOCOLS if PROTOCOLS[name].task == "instance"])
+def test_instances_of_equal_score_go_by_image_id_whatever_the_order_of_the_data(name, tmp_path):
+    truth, pred = (together.data(side, together.instance) for side in ("truth", "pred"))
+    record = segbench.score(truth, pred, protocol=name, out=tmp_path)
+    evidence = read_evidence(segbench.read_record(record.path))
+    assert list(evidence.image_ids) == [str(i) for i in range(15, 21)]
+    [board] = build_leaderboard(tmp_path, tmp_path / "o", formats=("html",), n_boot=100).boards
+    assert board.rows[0].value == record.metrics[board.metric].value

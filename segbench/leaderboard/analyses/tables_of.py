@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from segbench.leaderboard.evidence import RunEvidence, flat
+from segbench.leaderboard.evidence import RunEvidence, flat, ordered_images
 from segbench.leaderboard.pooled import Ints
 from segbench.results import RunRecord, read_record
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunTables:
-    """One run: its record, the table of its images in data-set order, and its evidence."""
+    """One run: its record, the table of its images in the order of its evidence, and its evidence."""
 
     record: RunRecord
     images: pa.Table
@@ -29,7 +29,7 @@ class RunTables:
         record = read_record(folder)
         if record.images is None:
             raise FileNotFoundError(folder / "images.parquet")
-        return cls(record, record.images.sort_by("index"), evidence)
+        return cls(record, ordered_images(record, record.images), evidence)
 
     @property
     def settings(self) -> Mapping[str, Any]:
