@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 import xml.etree.ElementTree as ET
 
 import jsonschema
@@ -19,6 +20,7 @@ from segbench.leaderboard.critical import (
     friedman,
     groups,
     mean_ranks,
+    wilcoxon,
     wilcoxon_holm,
 )
 from segbench.leaderboard.json_file import leaderboard_schema
@@ -58,6 +60,18 @@ def test_pairs_are_tested_by_wilcoxon_and_holm():
     np.testing.assert_allclose(np.array([found[0, 1], found[0, 2], found[1, 2]])[order], stepped)
     assert wilcoxon_holm(np.ones((2, 6))).tolist() == [[1, 1], [1, 1]]
     assert 0 < wilcoxon_holm(np.array([[1.0, 2, 2, 3, 4, 4], [1, 1, 1, 2, 3, 4]]))[0, 1] < 1
+
+
+@pytest.mark.parametrize("n", [5, 8, 25])
+def test_wilcoxon_is_scipys(n):
+    rng = np.random.default_rng(n)
+    apart = rng.normal(0.3, 1, (40, n))
+    apart[:5] = np.round(apart[:5])
+    apart[5] = np.abs(apart[5])
+    apart[0, 0] = 1
+    with warnings.catch_warnings(action="ignore"):
+        expected = [stats.wilcoxon(row).pvalue for row in apart]
+    np.testing.assert_allclose(wilcoxon(apart), expected, rtol=1e-9)
 
 
 def test_groups_are_the_largest_runs_within_the_difference():
