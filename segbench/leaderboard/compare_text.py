@@ -11,6 +11,9 @@ from segbench.leaderboard import text
 from segbench.leaderboard.compare import Difference, RunDifference
 from segbench.leaderboard.rank import ALPHA, FEW_IMAGES
 
+LONGEST = 60
+"""Letters of a name."""
+
 
 def comparison_text(found: RunDifference, n_images: int = 10) -> str:
     """Scores, the difference with its interval and p, categories, and the images that changed most."""
@@ -26,7 +29,8 @@ def _head(found: RunDifference) -> Iterator[str]:
     rules = f"protocol {record.protocol['name']} {record.protocol.get('version') or ''}".rstrip()
     yield text.clean(f"{data}: {record.task}, {units}, {rules}")
     for letter, run, value in (("A", found.a, score.a), ("B", found.b, score.b)):
-        yield f"  {letter}  {metric} {_percent(value)}  {text.clean(run.model['name'])} ({run.run_id})"
+        name = text.shorten(run.model["name"], LONGEST)
+        yield f"  {letter}  {metric} {_percent(value)}  {name} ({run.run_id})"
     sure = (
         "they cannot be told apart"
         if not score.p < ALPHA
@@ -64,7 +68,7 @@ def _classes(found: RunDifference) -> Iterator[str]:
     ordered = sorted(found.classes, key=lambda one: -abs(np.nan_to_num(one.score.difference)))
     rows = [
         [
-            text.clean(one.name),
+            text.shorten(one.name, LONGEST),
             f"{one.n_images:,}",
             _percent(one.score.a),
             _percent(one.score.b),

@@ -9,7 +9,6 @@ from segbench.leaderboard import text
 from segbench.leaderboard.boards import Board, Critical, Row
 from segbench.leaderboard.order import across_notes
 from segbench.leaderboard.plot_critical import critical_plot
-from segbench.leaderboard.svg import shorten
 
 
 def overview(boards: Sequence[Board]) -> dict[str, Any] | None:
@@ -61,7 +60,12 @@ def _name(row: Row) -> str:
 def _column(board: Board) -> dict[str, str]:
     title = text.clean(board.dataset)
     task = text.TASKS[board.task].lower()
-    return {"title": title, "short": shorten(title, 24), "task": task, "metric": text.label(board.metric)}
+    return {
+        "title": title,
+        "short": text.shorten(title, 24),
+        "task": task,
+        "metric": text.label(board.metric),
+    }
 
 
 def _cell(row: Row, digits: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from segbench.leaderboard import text
 from segbench.leaderboard.boards import Critical
-from segbench.leaderboard.svg import ACCENT, INK, LINE, MUTED, new_figure, settings, shorten, to_svg
+from segbench.leaderboard.svg import ACCENT, INK, LINE, MUTED, new_figure, settings, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,5 +56,5 @@ def _name(axes: Axes, place: int, k: int, model: tuple[str, float], top: float) 
     y, end = top - row, (0.5 if best else k + 0.5)
     axes.plot([rank, rank, end], [0, y, y], color=LINE, linewidth=1)
     axes.plot(rank, 0, "o", color=ACCENT, markersize=4)
-    shown = f"{shorten(name, 24)}  {rank:.2f}" if best else f"{rank:.2f}  {shorten(name, 24)}"
+    shown = f"{text.shorten(name, 24)}  {rank:.2f}" if best else f"{rank:.2f}  {text.shorten(name, 24)}"
     axes.text(end, y + 0.08, shown, ha="right" if best else "left", va="bottom", fontsize=9)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from segbench.leaderboard import text
 from segbench.leaderboard.boards import Board, Row
-from segbench.leaderboard.svg import ACCENT, BAND, INK, LINE, MUTED, new_figure, settings, shorten, to_svg
+from segbench.leaderboard.svg import ACCENT, BAND, INK, LINE, MUTED, new_figure, settings, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +32,7 @@ def interval_plot(board: Board, prefix: str) -> str:
                 axes.plot([100 * row.ci_low, 100 * row.ci_high], [place, place], color=ACCENT, linewidth=1.6)
             axes.plot(100 * row.value, place, "o", color=ACCENT, markersize=5)
             axes.text(1.02, place, str(row.rank), color=MUTED, va="center", transform=across)
-        axes.set_yticks(range(len(rows)), [shorten(row.model, 24) for row in rows], color=INK)
+        axes.set_yticks(range(len(rows)), [text.shorten(row.model, 24) for row in rows], color=INK)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", color=LINE, linewidth=0.6)
@@ -92,7 +92,7 @@ def _name_points(axes: Axes, points: Sequence[tuple[float, float, Row]]) -> None
     axes.autoscale_view()
     box = axes.get_xlim(), axes.get_ylim()
     for speed, value, row in points:
-        name = shorten(row.model, 22)
+        name = text.shorten(row.model, 22)
         x, y = axes.transAxes.inverted().transform(axes.transData.transform((speed, value)))
         width = 0.02 * len(name)
         on_left = x + width > 0.97

@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from segbench.leaderboard import text
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -48,12 +46,6 @@ _ATTRIBUTES = re.compile("clip-path|fill|font-size|opacity|stroke|text-anchor|(f
 
 WIDTH = 4.5
 """Of a plot in inches: as much as a telephone shows without making the text smaller."""
-
-
-def shorten(name: object, length: int) -> str:
-    """At most ``length`` characters, the end cut off with an ellipsis."""
-    shown = text.clean(name)
-    return shown if len(shown) <= length else f"{shown[: length - 1].rstrip()}…"
 
 
 @contextmanager

@@ -163,6 +163,12 @@ def clean(value: object) -> str:
     return "".join(_REPLACED.get(unicodedata.category(char), char) for char in shown)
 
 
+def shorten(name: object, length: int) -> str:
+    """At most ``length`` characters, the end cut off with an ellipsis."""
+    shown = clean(name)
+    return shown if len(shown) <= length else f"{shown[: length - 1].rstrip()}…"
+
+
 def settings_text(settings: object) -> str:
     """Protocol settings on one line: ``key=value; …``."""
     if not isinstance(settings, Mapping):

@@ -42,7 +42,8 @@ def test_every_protocol_has_a_board_of_its_own(results, tmp_path):
     built = build_leaderboard(out, tmp_path, n_boot=200)
     assert built.left_out == []
     assert {board.protocol: board.metric for board in built.boards} == PRIMARY_OF_PROTOCOLS
-    markdown, csv, page = (path.read_text(encoding="utf-8") for path in built.paths)
+    texts = {path.name: path.read_text(encoding="utf-8") for path in built.paths}
+    markdown, csv, page = (texts[name] for name in ("leaderboard.md", "leaderboard.csv", "index.html"))
     for board in built.boards:
         heading, cells = HEADINGS[board.protocol]
         values = [record.metrics[board.metric].value for record in records[board.protocol]]

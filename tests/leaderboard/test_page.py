@@ -11,7 +11,8 @@ from leaderboard.many import many
 
 from segbench.leaderboard import build_leaderboard
 from segbench.leaderboard.page import embedded, page
-from segbench.leaderboard.plots import pareto, shorten
+from segbench.leaderboard.plots import pareto
+from segbench.leaderboard.text import shorten
 
 
 def test_policy_hashes_are_those_of_the_page(page_file):
