@@ -78,7 +78,7 @@ READERS := labelme2coco sahi shapely label-studio-sdk datumaro ijson ujson lxml 
 
 # The reference scorers. Two of them ask for packages (a desktop OpenCV, "typing") that what the tests call does not need.
 $(VENV)/.test: $(VENV)/.dev
-	$(PIP_INSTALL) torch torchmetrics pyquaternion transformers onnx onnxruntime webdataset nibabel 'dask[distributed]'
+	$(PIP_INSTALL) torch torchmetrics pyquaternion transformers onnx onnxruntime webdataset nibabel s3fs 'dask[distributed]'
 	$(PIP_INSTALL) --no-deps panopticapi-lite cityscapesscripts tidecv opencv-python-headless
 	$(if $(NVRTC),$(PIP_INSTALL) --no-deps $(NVRTC))
 	$(PIP_INSTALL) --no-deps --upgrade --target build/vision $(VISION)

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from segbench.cli_options import PATH, pairs, print_json, progress
+from segbench.cli_options import LOCATION, PATH, pairs, print_json, progress
 from segbench.errors import UsageError
 
 
 @click.command()
-@click.argument("source", type=PATH)
-@click.argument("target", type=PATH)
+@click.argument("source", type=LOCATION)
+@click.argument("target", type=LOCATION)
 @click.option("--from", "source_format", metavar="F", help="Format of SOURCE; recognised by default.")
 @click.option(
     "--to", "target_format", metavar="F", default="segbench", show_default=True, help="Format to write."
@@ -58,7 +58,7 @@ from segbench.errors import UsageError
     help="What a group has in common: folder, video, or a pattern of names with one (group).",
 )  # fmt: skip
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of splits by share.")
-@click.option("--merge", "others", metavar="SOURCE", type=PATH, multiple=True, help="Merge this one too.")
+@click.option("--merge", "others", metavar="SOURCE", type=LOCATION, multiple=True, help="Merge this one too.")
 @click.option("--packed", is_flag=True, help="Write the canonical form as Parquet shards.")
 @click.option("--skip-invalid", is_flag=True, help="Leave out images that cannot be read, and list them.")
 @click.option("--allow-loss", is_flag=True, help="Convert even if pixels, instances or ids are lost.")
@@ -71,10 +71,10 @@ from segbench.errors import UsageError
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @pairs("--option", "SOURCE's format, such as reduce_zero_label=true")
 def convert(
-    source: Path,
-    target: Path,
+    source: Path | str,
+    target: Path | str,
     *,
-    others: tuple[Path, ...],
+    others: tuple[Path | str, ...],
     splits: tuple[str, ...],
     split_by: str | None,
     parts: tuple[str, ...],
@@ -86,7 +86,8 @@ def convert(
     """Convert a data set, after saying what would be lost.
 
     What TARGET's format cannot carry is counted first; loss of pixels, instances or ids is refused (exit code
-    3) unless allowed. The report is kept beside TARGET, as TARGET.report.
+    3) unless allowed. The report is kept beside TARGET, as TARGET.report. Both may be in a store that fsspec
+    knows: s3://bucket/set.
     """
     from segbench.conversion import convert as run_convert
     from segbench.reshape.splits import parse_split_rule

@@ -15,6 +15,16 @@ from segbench.errors import UsageError
 PATH = click.Path(path_type=Path)
 
 
+class _Location(click.Path):
+    """A path of this machine, or the URL of something in a store, which stays text."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if "://" in str(value) else super().convert(value, param, ctx)
+
+
+LOCATION = _Location(path_type=Path)
+
+
 def _option_pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
     """Turn KEY=VALUE words into a dict; values are read as JSON where they are JSON, else as text."""
     options: dict[str, Any] = {}

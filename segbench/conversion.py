@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,10 +25,16 @@ from segbench.reshape.policies import policy_steps
 from segbench.reshape.splits import SplitRule
 from segbench.soundness import leave_out_invalid
 from segbench.spread import SpreadPen
+from segbench.staging import Place, staged
 
 __all__ = ["ConversionReport", "convert"]
 
 Announce = Callable[[ConversionReport], None]
+
+
+def _tell_nobody(_: ConversionReport) -> None:
+    pass
+
 
 _MADE = {"instance": ("semantic", "panoptic"), "panoptic": ("semantic", "instance")}
 """What a task's annotations can be made into by a named policy."""
@@ -59,7 +66,7 @@ def convert(
     options: Mapping[str, Any] | None = None,
     progress: Progress = iter,
     looking: Progress = iter,
-    announce: Announce | None = None,
+    announce: Announce = _tell_nobody,
 ) -> ConversionReport:
     """Convert a data set; the target appears whole or not at all.
 
@@ -69,8 +76,9 @@ def convert(
     Parameters
     ----------
     source, target
-        A file or folder in any readable format (or an open data set), and what to write. Of several sources
-        all are merged: see :func:`segbench.reshape.merge.merge`.
+        A file or folder in any readable format (or an open data set), and what to write; each may be in a
+        store that fsspec knows: ``s3://bucket/set``. Of several sources all are merged: see
+        :func:`segbench.reshape.merge.merge`.
     source_format, target_format
         Names of formats; the source's is recognised where it is not given.
     splits
@@ -134,23 +142,24 @@ def convert(
     module = _writable(target_format, images, packed)
     hands = make_engine(engine, workers) if isinstance(engine, str) else engine
     chosen: dict[str, Any] = {"where": where, "image_list": image_list, "max_images": max_images}
-    sound, left_out = _sound(gather(source, source_format, options, splits), skip_invalid, images)
-    dataset = reduce_to(sound, labels, split_by, **chosen)
-    _check_tasks(dataset, module, target_format)
-    steps, said = _steps(dataset, labels, overlap, crowd, holes)
-    if not dry_run:
-        _check_target(module, Path(target), paths_of(source), overwrite)
-    report = _new_report(dataset, target, target_format, said, left_out)
-    report.policies = {"overlap": overlap, "crowd": crowd, "holes": holes, "images": images}
-    refused = _look(dataset, module, steps, report, SpreadPen(hands, looking, len(dataset)))
-    if announce is not None:
+    with staged(source, target, pictures=images != "none") as place:
+        sound, left_out = _sound(gather(place.source, source_format, options, splits), skip_invalid, images)
+        dataset = reduce_to(sound, labels, split_by, **chosen)
+        _check_tasks(dataset, module, target_format)
+        steps, said = _steps(dataset, labels, overlap, crowd, holes)
+        if not dry_run:
+            _check_target(module, place, overwrite)
+        report = _new_report(dataset, place, target_format, said, left_out)
+        report.policies = {"overlap": overlap, "crowd": crowd, "holes": holes, "images": images}
+        refused = _look(dataset, module, steps, report, SpreadPen(hands, looking, len(dataset)))
         announce(report)
-    if dry_run:
-        return report
-    _refuse(report, refused, dataset, allow_loss)
-    extra = _extra(report, dataset, options, packed, {**chosen, "split_by": split_by})
-    key = _key(dataset, source, {"report": report, "options": options, **extra})
-    _write(module, apply(dataset, steps), report, SpreadPen(hands, progress, len(dataset), key), extra)
+        if not dry_run:
+            _refuse(report, refused, dataset, allow_loss)
+            extra = _extra(report, dataset, options, packed, {**chosen, "split_by": split_by})
+            key = _key(dataset, place.source, {"report": report, "options": options, **extra})
+            pen = SpreadPen(hands, progress, len(dataset), key)
+            write = partial(module.write, pen=pen, **extra)
+            _write(write, apply(dataset, steps), report, place, pen)
     return report
 
 
@@ -170,13 +179,14 @@ def _sound(dataset: Dataset, skip_invalid: bool, images: str) -> tuple[Dataset, 
 
 
 def _write(
-    module: ModuleType, dataset: Dataset, report: ConversionReport, pen: Pen, extra: dict[str, Any]
+    write: Callable[[Dataset, Path], None], dataset: Dataset, report: ConversionReport, place: Place, pen: Pen
 ) -> None:
-    module.write(dataset, Path(report.target), pen=pen, **extra)
+    write(dataset, place.target)
     pen.end()
     report.n_segments = pen.n_segments
     report.written = True
-    report.write()
+    report.write(place.report)
+    place.end()
 
 
 def _steps(
@@ -188,14 +198,14 @@ def _steps(
 
 def _new_report(
     dataset: Dataset,
-    target: str | Path,
+    place: Place,
     target_format: str,
     labels: dict[str, Any] | None,
     left_out: list[str],
 ) -> ConversionReport:
     return ConversionReport(
-        source=str(dataset.path or dataset.name),
-        target=str(target),
+        source=place.named_source or str(dataset.path or dataset.name),
+        target=place.named_target,
         source_format=dataset.format,
         target_format=target_format,
         n_images=len(dataset),
@@ -270,14 +280,15 @@ def _check_tasks(dataset: Dataset, module: ModuleType, target_format: str) -> No
         )
 
 
-def _check_target(module: ModuleType, target: Path, sources: Sequence[Path], overwrite: bool) -> None:
+def _check_target(module: ModuleType, place: Place, overwrite: bool) -> None:
     """Refuse to replace what is there unless that is asked for, and a source itself in any case."""
-    outputs = module.outputs(target) if hasattr(module, "outputs") else [target]
+    outputs = module.outputs(place.target) if hasattr(module, "outputs") else [place.target]
+    place.check(outputs, overwrite=overwrite)
     for output in outputs:
         taken = output.is_file() or (output.is_dir() and any(output.iterdir()))
         if taken and not overwrite:
             raise UsageError(f"{output} is there already; pass --overwrite (overwrite=True) to replace it")
-        for source in sources if taken else ():
+        for source in paths_of(place.source) if taken else ():
             if source.resolve().is_relative_to(output.resolve()):
                 raise UsageError(f"{output} holds the source {source}; name another target")
 

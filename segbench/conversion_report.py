@@ -60,19 +60,22 @@ class ConversionReport:
         return bool(self.losses or self.changes or self.labels or self.left_out)
 
     @property
-    def path(self) -> Path:
-        """The file beside the target that the report is written to."""
-        target = Path(self.target)
-        return target.with_name(f"{target.name}.report")
+    def path(self) -> Path | str:
+        """The file beside the target that the report is written to; its URL where the target has one."""
+        return (
+            f"{self.target.rstrip('/')}.report"
+            if "://" in self.target
+            else Path(f"{Path(self.target)}.report")
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         losses = [{**asdict(loss), "grave": loss.grave} for loss in self.losses]
         return {**asdict(self), "losses": losses}
 
-    def write(self) -> None:
-        """Write it beside the target, as JSON; its name does not end so, lest it be taken for data."""
-        with replace_file(self.path) as part:
+    def write(self, file: Path) -> None:
+        """Write it as JSON; its name does not end so, lest it be taken for data."""
+        with replace_file(file) as part:
             part.write_text(json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def _labels_text(self) -> list[str]:
@@ -88,7 +91,8 @@ class ConversionReport:
     def _left_out_text(self) -> list[str]:
         more = len(self.left_out) - _SHOWN
         lines = [f"  left out: {fault}" for fault in self.left_out[:_SHOWN]]
-        return [*lines, f"  left out: {more} more, which {self.path.name} lists"] if more > 0 else lines
+        rest = f"  left out: {more} more, which {Path(self.path).name} lists"
+        return [*lines, rest] if more > 0 else lines
 
     def __str__(self) -> str:
         counts = f"{self.n_images} images" + f", {self.n_segments} segments" * bool(self.n_segments)

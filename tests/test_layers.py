@@ -5,10 +5,10 @@
     {errors, _version} ← kernels ← canonical
     ← {formats, metrics, models, health, tally, reshape, flat, attributes}
     ← {protocols, results, environment, columns, validation, workers}
-    ← {store, journal, packing, patience, identity, drawn, predicted, timing, watching, recount, schema,
-    suite_file, pool, clusters} ← engines ← spread
+    ← {store, journal, remote, packing, patience, identity, drawn, predicted, timing, watching, recount,
+    schema, suite_file, pool, clusters} ← engines ← spread
     ← {collect, pairing, comparison, losses, soundness, loading}
-    ← {panel, conversion_report, conversion_key, gathering} ← {stepping, shards} ← {pipeline, saving}
+    ← {panel, conversion_report, conversion_key, gathering} ← {stepping, shards, staging} ← {pipeline, saving}
     ← {evaluate, conversion, curves, gallery, verification} ← {bench, pictures, sharing} ← team ← running
     ← {suites, leaderboard} ← (the lazy names of segbench itself)
     ← {demo, demo_models, printed, shown, gates} ← junit ← cli_options ← {cli_pictures, cli_gates, cli_suite}
@@ -37,6 +37,7 @@ LAYERS = (
     (
         "store",
         "journal",
+        "remote",
         "packing",
         "sorting",
         "patience",
@@ -55,7 +56,7 @@ LAYERS = (
     ("spread",),
     ("collect", "pairing", "comparison", "losses", "soundness", "loading"),
     ("panel", "conversion_report", "conversion_key", "gathering"),
-    ("stepping", "shards"),
+    ("stepping", "shards", "staging"),
     ("pipeline", "saving"),
     ("evaluate", "conversion", "curves", "gallery", "verification"),
     ("bench", "pictures", "sharing"),
