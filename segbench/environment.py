@@ -38,8 +38,13 @@ def environment(device: str, threads: int) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "device": device,
         "threads": threads,
-        "packages": {name: installed()[name] for name in _PACKAGES if name in installed()},
+        "packages": packages(),
     }
+
+
+def packages() -> dict[str, str]:
+    """Versions of the packages that scores and predictions may depend on."""
+    return {name: installed()[name] for name in _PACKAGES if name in installed()}
 
 
 def provenance(argv: Sequence[str] | None = None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segbench.canonical.dataset import Dataset
+from segbench.environment import packages
 
 if TYPE_CHECKING:
     from segbench.models import SegModel
@@ -62,11 +63,13 @@ def _line(file: Path, folder: Path) -> str:
 
 
 def model_identity(plugin: SegModel, spec: str | None) -> dict[str, Any] | None:
-    """Say which model runs: its spec, the hash of its code, and what it states of its weights.
+    """Say which model runs: its spec, its code, what it states of its weights, and those that are in it.
 
     None where it cannot be told from another one: an object without ``weights_sha256`` and ``revision``.
+    What else it reads, when it is loaded or later, is not seen.
     """
-    from segbench.models import code_sha256
+    from segbench.models import code_sha256, source_of
+    from segbench.models.inside import imports_sha256, weights_inside_sha256
 
     info = plugin.info
     if spec is None and info.weights_sha256 is None and info.revision is None:
@@ -76,8 +79,11 @@ def model_identity(plugin: SegModel, spec: str | None) -> dict[str, Any] | None:
         "name": info.name,
         "spec": spec or f"{cls.__module__}.{cls.__qualname__}",
         "code_sha256": code_sha256(spec) if spec else _source_sha256(cls),
+        "imports_sha256": imports_sha256(plugin, source_of(spec) if spec else None),
         "revision": info.revision,
         "weights_sha256": info.weights_sha256,
+        "weights_inside_sha256": None if info.weights_sha256 else weights_inside_sha256(plugin),
+        "packages": packages(),
         "tasks": list(info.tasks),
         "id2label": {str(i): label for i, label in info.id2label.items()},
     }

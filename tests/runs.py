@@ -24,10 +24,10 @@ import segbench
 
 OTHERWISE = "{}"
 
-def once(marker):
-    """Whether there is no such file yet."""
+def once(marker, image_id):
+    """Whether this is asked for the first time; always, without a marker."""
     try:
-        return marker is None or not os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
+        return marker is None or not os.close(os.open(marker + image_id, os.O_CREAT | os.O_EXCL))
     except FileExistsError:
         return False
 
@@ -51,7 +51,7 @@ class Model:
             raise RuntimeError("out of luck")
         if kind == "hang":
             time.sleep(3600)
-        if kind == "kill" and once(self.fault.get("once")):
+        if kind == "kill" and once(self.fault.get("once"), image_id):
             os.kill(os.getpid(), signal.SIGKILL)
         if kind == "shape":
             return mask[:-1]

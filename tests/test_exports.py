@@ -19,6 +19,7 @@ HEAVY = {
     "cupy",
     "dask",
     "datasets",
+    "distributed",
     "matplotlib",
     "pandas",
     "pyarrow",
@@ -80,8 +81,9 @@ def test_import_is_light():
     assert imported_by("-c", "import segbench") & (HEAVY | {"numpy"}) == set()
 
 
-def test_help_is_light():
-    assert imported_by("-m", "segbench", "--help") & HEAVY == set()
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["models"]])
+def test_help_and_lists_are_light(words):
+    assert imported_by("-m", "segbench", *words) & HEAVY == set()
 
 
 SCORE = """

@@ -68,6 +68,7 @@ __all__ = [
     "code_sha256",
     "list_models",
     "load_model",
+    "source_of",
 ]
 
 GROUP = "segbench.models"
@@ -141,20 +142,21 @@ def load_model(spec: str, setup: Setup | None = None) -> SegModel:
     return cast("SegModel", model)
 
 
-def code_sha256(spec: str) -> str | None:
-    """Return the hash of the source file that a spec names, for the run record; None where there is none."""
+def source_of(spec: str) -> Path | None:
+    """Return the source file that a spec names; None where there is none."""
     scheme, rest = _scheme(spec)
     place = rest.rpartition(":")[0]
-    if scheme == "file":
-        source: str | None = place
-    elif scheme == "module":
+    source = place if scheme == "file" else None
+    if scheme == "module":
         found = find_spec(place)
         source = found.origin if found else None
-    else:
-        return None
-    if source is None or not Path(source).is_file():
-        return None
-    return hashlib.sha256(Path(source).read_bytes()).hexdigest()
+    return Path(source) if source is not None and Path(source).is_file() else None
+
+
+def code_sha256(spec: str) -> str | None:
+    """Return the hash of the source file that a spec names, for the run record; None where there is none."""
+    source = source_of(spec)
+    return None if source is None else hashlib.sha256(source.read_bytes()).hexdigest()
 
 
 def _scheme(spec: str) -> tuple[str, str]:
