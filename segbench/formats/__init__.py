@@ -74,6 +74,7 @@ FORMATS = {
     ),
     "open-images": Entry(
         "segbench.formats.open_images",
+        files=(".csv",),
         folders=("*-object-segmentation.csv", "annotations/*-object-segmentation.csv"),
     ),
     "label-studio": Entry("segbench.formats.label_studio", files=(".json",), folders=("*.json",)),

@@ -27,6 +27,7 @@ from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Box, ImageFile, Sample, Segment
 from segbench.errors import DataError
 from segbench.formats.folders import Frame, find_pictures, open_frames, read_file
+from segbench.formats.open_images_results import is_results, read_predictions
 from segbench.formats.open_images_tables import (
     BOXES,
     FLAGS,
@@ -38,11 +39,12 @@ from segbench.formats.open_images_tables import (
     find_split,
     read_classes,
     read_number,
+    resample,
     split_files,
 )
 from segbench.formats.pictures import picture_size
 
-__all__ = ["CARRIES", "INSTEAD", "LAYOUT", "TASKS", "TITLE", "read", "sniff"]
+__all__ = ["CARRIES", "INSTEAD", "LAYOUT", "TASKS", "TITLE", "read", "read_predictions", "sniff"]
 
 TITLE = "Open Images (CSV of masks, boxes and labels)"
 TASKS = ("instance",)
@@ -61,12 +63,13 @@ LAYOUT = """\
 [annotations/]class-descriptions-boxable.csv                   optional: /m/0cmf2,Airplane
 [annotations/]classes-segmentation.txt                         optional: the classes in order, by MID
 masks/[…/]0001eeaf4aed83f9_m0cmf2_1a2b3c4d.png                 in any folder below masks
-images/[validation/]0001eeaf4aed83f9.jpg"""
+images/[validation/]0001eeaf4aed83f9.jpg
+predictions.csv                      of the challenge: ImageID,LabelName,Score,Mask,ImageWidth,ImageHeight"""
 
 
 def sniff(path: Path) -> bool:
-    """Tell whether a folder has a CSV of masks, in ``annotations`` or by itself."""
-    return path.is_dir() and bool(split_files(path, MASKS))
+    """Tell whether a folder has a CSV of masks, in ``annotations`` or itself, or a file is one of results."""
+    return bool(split_files(path, MASKS)) if path.is_dir() else is_results(path)
 
 
 def read(path: Path) -> Dataset:
@@ -172,22 +175,6 @@ def _size(frame: Frame, shapes: list[tuple[int, ...]], where: dict[str, Any]) ->
         return shapes[0][0], shapes[0][1]
     reason = f"its masks are of {len(set(shapes))} sizes" if shapes else "it has no mask"
     raise DataError(f"there is no picture of it to measure, and {reason}", field="image", **where)
-
-
-def resample(mask: NDArray[np.bool_], size: tuple[int, int], **where: Any) -> NDArray[np.bool_]:
-    """Return a mask in the size of the picture: each pixel as the mask is under its centre.
-
-    Raises
-    ------
-    DataError
-        When the mask is of another shape than the picture, by more than rounding explains.
-    """
-    (height, width), (h, w) = size, mask.shape
-    if abs(h * width - w * height) > 2 * max(h, w, height, width):
-        shown = f"{w}×{h} pixels, which is not the shape of the picture, {width}×{height}"
-        raise DataError(f"is {shown}", **where)
-    rows, columns = ((2 * np.arange(n) + 1) * m // (2 * n) for n, m in ((height, h), (width, w)))
-    return mask[np.ix_(rows, columns)]
 
 
 @dataclass(frozen=True, slots=True)

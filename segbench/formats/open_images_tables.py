@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
@@ -26,6 +27,9 @@ MASKS, BOXES, LABELS = (
 )  # fmt: skip
 """How the names of the files end; what stands before is the split."""
 
+RESULTS = "predictions"
+"""A file of predictions of the challenge."""
+
 FLAGS = ("IsOccluded", "IsTruncated", "IsGroupOf", "IsDepiction", "IsInside")
 """Of a box: 1 is yes, 0 is no, -1 is unknown."""
 
@@ -39,6 +43,7 @@ _COLUMNS = {
     ),
     BOXES: ("ImageID", "LabelName", *SIDES),
     LABELS: ("ImageID", "LabelName", "Confidence"),
+    RESULTS: ("ImageID", "LabelName", "Score", "Mask", "ImageWidth", "ImageHeight"),
 }  # fmt: skip
 _ORDER = "classes-segmentation.txt"
 _NAMES = ("*class-descriptions-boxable.csv", "*class-descriptions*.csv")
@@ -182,3 +187,19 @@ def _names(folder: Path) -> dict[str, str]:
                 raise DataError("has a line that is no label and name", file=file)
             return {mid: name for mid, name in rows if mid != "LabelName"}
     return {}
+
+
+def resample(mask: NDArray[Any], size: tuple[int, int], **where: Any) -> NDArray[Any]:
+    """Return a mask in the size of the picture: each pixel as the mask is under its centre.
+
+    Raises
+    ------
+    DataError
+        When the mask is of another shape than the picture, by more than rounding explains.
+    """
+    (height, width), (h, w) = size, mask.shape
+    if abs(h * width - w * height) > 2 * max(h, w, height, width):
+        shown = f"{w}×{h} pixels, which is not the shape of the picture, {width}×{height}"
+        raise DataError(f"is {shown}", **where)
+    rows, columns = ((2 * np.arange(n) + 1) * m // (2 * n) for n, m in ((height, h), (width, w)))
+    return mask[np.ix_(rows, columns)]

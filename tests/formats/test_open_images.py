@@ -1,17 +1,21 @@
 """Open Images: masks of another size than the picture, groups, boxes without masks, absent labels."""
 
+import base64
+import zlib
+
 import cv2
 import numpy as np
 import pytest
 from formats import tiny
 from hypothesis import given
 from hypothesis import strategies as st
+from pycocotools import mask as pycocotools_mask
 
 import segbench
 from segbench.canonical.images import encode_labels
 from segbench.errors import DataError, UsageError
-from segbench.formats import sniff
-from segbench.formats.open_images import resample
+from segbench.formats import open_predictions, sniff
+from segbench.formats.open_images_tables import resample
 
 MASKS = """\
 MaskPath,ImageID,LabelName,BoxID,BoxXMin,BoxXMax,BoxYMin,BoxYMax,PredictedIoU,Clicks
@@ -162,6 +166,58 @@ def test_predictions_in_a_box_without_a_mask_are_excused(tmp_path):
     assert [row["ap"] for row in score(results)][1] == pytest.approx(1)
     noise = {"image_id": "1", "category_id": 1, "segmentation": tiny.rle(wrong), "score": 0.95}
     assert [row["ap"] for row in score([*results, noise])][1] < 0.9
+
+
+def put_results(file, *rows):
+    """``(image, label, score, mask)`` as the Object Detection API reads them; pycocotools packs the mask."""
+    lines = ["ImageID,ImageWidth,ImageHeight,LabelName,Score,Mask"]
+    for image, label, score, mask in rows:
+        counts = pycocotools_mask.encode(np.asfortranarray(mask))["counts"]
+        packed = base64.b64encode(zlib.compress(counts)).decode()
+        lines.append(f"{image},{mask.shape[1]},{mask.shape[0]},{label},{score},{packed}")
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def test_predictions_of_the_challenge_are_scored(tmp_path):
+    """In the size of the picture or another; as the same results of COCO."""
+    root = put(tmp_path / "set", boxes=None)
+    rows = [
+        ("1", "/m/01", 0.8, tiny.square((8, 12), 0, 0, 4, 6)),
+        ("1", "/m/02", 0.7, tiny.square((4, 6), 0, 0, 2, 2)),
+        ("2", "/m/01", 0.6, tiny.square((5, 5), 0, 0, 2, 2)),
+        ("2", "/m/01", 0.9, tiny.square((5, 5), 3, 3, 5, 5)),
+    ]
+    file = put_results(tmp_path / "results.csv", *rows)
+    assert sniff(file) == "open-images"
+    ours = segbench.score(root, file, out=tmp_path / "runs")
+    ids = {"/m/02": 0, "/m/01": 1}
+    results = [
+        {"image_id": i, "category_id": ids[label], "segmentation": tiny.rle(m), "score": score}
+        for i, label, score, mask in rows
+        for m in [mask[1::2, 1::2] if mask.shape == (8, 12) else mask]
+    ]
+    theirs = segbench.score(root, tiny.dump(tmp_path / "r.json", results), out=tmp_path / "runs")
+    assert ours.metrics["ap"].value == theirs.metrics["ap"].value > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("/m/01", "/m/77"), "the label '/m/77' is none of the truth"),
+        (("1,6,4", "9,6,4"), "image 9: the prediction is for an image that the truth does not have"),
+        (("0.8", "high"), "image 1: Score: is no number: 'high'"),
+        (("1,6,4", "1,0,4"), "image 1: ImageWidth: the image is 0×4 pixels"),
+        (("1,6,4", "1,7,4"), "image 1: Mask: "),
+        (("eJ", "!!"), "image 1: Mask: is no base64"),
+    ],
+)
+def test_predictions_are_checked(change, message, tmp_path):
+    file = put_results(tmp_path / "results.csv", ("1", "/m/01", 0.8, tiny.square((4, 6), 0, 0, 2, 3)))
+    file.write_text(file.read_text().replace(*change))
+    truth = segbench.open_dataset(put(tmp_path / "set"))
+    with pytest.raises(DataError, match=message):
+        list(open_predictions(file, truth))
 
 
 def test_it_is_not_written(tmp_path):

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from formats import mutations, shapes, tiny
+from formats.spoilt import bomb
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -313,7 +314,8 @@ def packed(data):
         (bitmap(data="AAAA"), r"objects\[0\].bitmap.data: is no readable image"),
         (bitmap(data=packed(b"")), r"objects\[0\].bitmap.data: is no PNG"),
         (bitmap(data=to_base64(zlib.compress(b"x" * 99)[:-5])), r"objects\[0\].bitmap.data: ends too early"),
-        (bitmap(data=packed(bytes(2000))), r"objects\[0\].bitmap.data: unpacks to more than 1000 bytes"),
+        (bitmap(data=packed(bytes(300_000))), r"objects\[0\].bitmap.data: unpacks to more than 100000 bytes"),
+        (bitmap(data=packed(bomb())), "declares 60000×60000 pixels"),
         (bitmap(origin=(1,)), r"objects\[0\].bitmap.origin: has \[1\], which is no point"),
         (thing(bitmap=None), r"objects\[0\].bitmap: is missing, or no object"),
         (polygon([[1, 2], [3]]), r"objects\[0\].points.exterior: has \[3\], which is no point"),
@@ -332,7 +334,7 @@ def packed(data):
     ],
 )
 def test_objects_are_checked(found, message, tmp_path, monkeypatch):
-    monkeypatch.setattr(patches, "MAX_TEXT", 1000)
+    monkeypatch.setattr(patches, "MAX_TEXT", 100_000)
     with pytest.raises(DataError, match=rf"1.png.json: image ds/1: .*{message}"):
         _ = segbench.open_dataset(put(tmp_path / "set", found))[0]
 
