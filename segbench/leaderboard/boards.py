@@ -48,7 +48,8 @@ class Row:
     badge
         A key of :data:`segbench.leaderboard.badges.BADGES`.
     classes
-        ``{category_id: Estimate}`` of the primary metric; empty where the protocol averages images.
+        ``{category_id: Estimate}`` of the primary metric, without an interval where a single image (or
+        cluster) has the category; empty where the protocol averages images.
     place_low, place_high
         Its best and its worst place when any one category is left out.
     """

@@ -179,7 +179,7 @@ def difference(entries: Sequence[Entry], plan: Plan) -> RunDifference:
         _aligned(one, e.pooled.class_ids, ids) for one, e in zip(resampled, (first, second), strict=True)
     ]
     apart = _apart(*columns)
-    low, high = apart.intervals(plan.interval, draws)
+    low, high = apart.intervals(plan.interval)
     n_units = _occurrences((first, second), ids, draws)
     p = _p_values((first, second), apart, n_units, draws, plan)
     p[1:] = holm_steps(p[1:])
@@ -213,13 +213,16 @@ def _aligned(one: Resampled, known: Ints, ids: Ints) -> Resampled:
         whole[..., places] = values
         return whole
 
+    units = np.zeros(1 + len(ids), np.int64)
+    units[places] = one.n_units
     jackknife = None if one.jackknife is None else spread(one.jackknife)
-    return Resampled(spread(one.values), spread(one.replicates), jackknife)
+    return Resampled(spread(one.values), spread(one.replicates), units, jackknife)
 
 
 def _apart(a: Resampled, b: Resampled) -> Resampled:
     jackknife = None if a.jackknife is None or b.jackknife is None else b.jackknife - a.jackknife
-    return Resampled(b.values - a.values, np.round(b.replicates - a.replicates, 12), jackknife)
+    units = np.minimum(a.n_units, b.n_units)
+    return Resampled(b.values - a.values, np.round(b.replicates - a.replicates, 12), units, jackknife)
 
 
 def _occurrences(both: Sequence[RunEvidence], ids: Ints, draws: Draws | None = None) -> list[int]:

@@ -66,6 +66,12 @@ class Ratios:
         """The categories that have a row, int64 [C], rising."""
         return self._columns[0]
 
+    @property
+    def class_images(self) -> tuple[Ints, Ints]:
+        """Images that give a category a score, and its place in ``class_ids``: int64 [n] both."""
+        seen = (self.denominators if self.present is None else self.present) > 0
+        return self.images[seen], self._columns[1][seen]
+
     def class_scores(self, weights: Weights, how: How = HERE) -> Floats:
         """Score of each category on each resample.
 

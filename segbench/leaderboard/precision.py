@@ -61,6 +61,12 @@ class Detections:
         """The categories that have a truth, int64 [C], rising."""
         return self._sorted.class_ids
 
+    @property
+    def class_images(self) -> tuple[Ints, Ints]:
+        """Images with a truth of a category, and its place in ``class_ids``: int64 [n] both."""
+        seen = self.truth_counts > 0
+        return self.truth_images[seen], np.searchsorted(self.class_ids, self.truth_categories[seen])
+
     def truths_of_classes(self) -> Ints:
         """Truths of each of these categories that count, int64 [C]."""
         return self._truths(np.ones((1, self.n_images), np.uint16), HERE.threads)[0]

@@ -34,6 +34,10 @@ class Evidence(Protocol):
     def class_ids(self) -> Ints:
         """Categories that have a score of their own."""
 
+    @property
+    def class_images(self) -> tuple[Ints, Ints]:
+        """Images [n] that give a category a score, and its place in ``class_ids`` [n]."""
+
     def class_scores(self, weights: Weights, how: How = HERE) -> Floats:
         """Scores [r, C] of categories on resamples with each image ``weights`` [r, n_images] times."""
 
@@ -91,7 +95,7 @@ def score_on(model: Evidence, draws: Draws, how: How = HERE, method: str = "perc
     """Score a model and its categories on all images and on every resample; ``method`` is the intervals'."""
     resampled = resample(model, draws, how, method)
     values, replicates = resampled.values, resampled.replicates
-    low, high = resampled.intervals(method, draws)
+    low, high = resampled.intervals(method)
     return Scored(
         value=float(values[0]),
         low=float(low[0]),
@@ -107,19 +111,23 @@ def score_on(model: Evidence, draws: Draws, how: How = HERE, method: str = "perc
 class Resampled:
     """A score and those of its categories, the score in column 0: on all images and on resamples.
 
-    ``values`` float64 [1 + C]; ``replicates`` float64 [R, 1 + C], to 12 decimals; ``jackknife`` float64
-    [g, 1 + C], where the intervals ask for one. Columns of two models subtract to those of their difference.
+    ``values`` float64 [1 + C]; ``replicates`` float64 [R, 1 + C], to 12 decimals; ``n_units`` int64 [1 + C]:
+    the images, or clusters, that are drawn from and have the category; ``jackknife`` float64 [g, 1 + C],
+    where the intervals ask for one. Columns of two models subtract to those of their difference.
     """
 
     values: Floats
     replicates: Floats
+    n_units: Ints
     jackknife: Floats | None = None
 
-    def intervals(self, method: str, draws: Draws) -> tuple[Floats, Floats]:
+    def intervals(self, method: str) -> tuple[Floats, Floats]:
         """Low and high ends, float64 [1 + C] each; NaN with fewer than two units to draw from."""
-        if draws.n_units < 2:
-            return np.full(len(self.values), np.nan), np.full(len(self.values), np.nan)
-        return intervals(method, self.values, self.replicates, self.jackknife)
+        few = self.n_units < 2
+        if few[0]:
+            return np.full(len(few), np.nan), np.full(len(few), np.nan)
+        low, high = intervals(method, self.values, self.replicates, self.jackknife)
+        return np.where(few, np.nan, low), np.where(few, np.nan, high)
 
 
 def resample(model: Evidence, draws: Draws, how: How, method: str) -> Resampled:
@@ -129,7 +137,21 @@ def resample(model: Evidence, draws: Draws, how: How, method: str) -> Resampled:
     jackknife = None
     if method == "bca" and draws.n_units > 1:
         jackknife = _with_mean(model, model.class_scores(draws.left_out(), how))
-    return Resampled(_with_mean(model, everything)[0], np.round(_with_mean(model, classes), 12), jackknife)
+    return Resampled(
+        values=_with_mean(model, everything)[0],
+        replicates=np.round(_with_mean(model, classes), 12),
+        n_units=_units(model, draws),
+        jackknife=jackknife,
+    )
+
+
+def _units(model: Evidence, draws: Draws) -> Ints:
+    """How many units there are, and how many of them have each category: int64 [1 + C]."""
+    images, column = model.class_images
+    unit = images if draws.clusters is None else draws.clusters[images]
+    pairs = np.unique(np.stack([column, unit], axis=1), axis=0)[:, 0]
+    counts = np.bincount(pairs, minlength=len(model.class_ids))
+    return np.concatenate([[draws.n_units], counts]).astype(np.int64)
 
 
 def _with_mean(model: Evidence, classes: Floats) -> Floats:

@@ -189,3 +189,24 @@ def test_one_image_has_no_interval():
     assert all(np.isnan(one.low) and np.isnan(one.high) for one in scored)
     ranking = ranked(np.array([one.value for one in scored]), together(scored), 1)
     assert ranking.rank.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("task", ["semantic", "instance", "panoptic"])
+def test_a_category_of_one_image_has_no_interval(task):
+    images = synth.draw(task, 0.7, 20, 0)
+    key = "truths" if task == "instance" else "counts"
+    common = [c for c in range(4) if sum(c in image[key] for image in images) > 1]
+    rare = next(c for c in range(4) if c in images[3][key])
+    for i, image in enumerate(images):
+        if i != 3:
+            for part in ("counts", "truths"):
+                image.get(part, {}).pop(rare, None)
+            for part in ("matches", "found"):
+                image[part] = [one for one in image.get(part, ()) if one[0] != rare]
+    pooled = read_evidence(synth.record_of(task, "m", images)).pooled
+    scored = score_on(pooled, Draws(20, 200, 0))
+    without = {c for c, low in zip(pooled.class_ids.tolist(), scored.class_low, strict=True) if np.isnan(low)}
+    assert rare in without
+    assert not without & ({*common} - {rare})
+    clusters = score_on(pooled, Draws(20, 200, 0, np.repeat([0, 1], 10)))
+    assert np.isfinite(clusters.low)
