@@ -40,6 +40,8 @@ class Commands(click.Group):
             sys.exit(2)
         except (click.Abort, KeyboardInterrupt):
             code, text = 130, "interrupted"
+        except RecursionError:
+            code, text = 3, "the data are nested too deep"
         except OSError as error:  # a disk that is full, a folder that may not be written
             code, text = 1, ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
         click.echo(f"error: {text}" if code else text, err=True)

@@ -38,9 +38,7 @@ class Gates:
         for outcome in outcomes:
             click.echo(str(outcome), err=True)
         if self.junit is not None:
-            from segbench.junit import junit_xml
-
-            self._report(junit_xml(records, outcomes))
+            report(self.junit, records, outcomes)
         _refuse_partial(records[0])
         failed = [outcome for outcome in outcomes if not outcome.passed]
         if failed:
@@ -50,16 +48,21 @@ class Gates:
     def fail(self, what: str, error: SegbenchError) -> None:
         """Report an error that ended the run."""
         if self.junit is not None and not isinstance(error, PartialError | ThresholdError):
-            from segbench.junit import junit_error
+            report(self.junit, errors=[(what, type(error).__name__, str(error))])
 
-            self._report(junit_error(what, type(error).__name__, str(error)))
 
-    def _report(self, document: bytes) -> None:
-        from segbench.canonical.atomic import replace_file
+def report(
+    file: Path,
+    records: Sequence[Any] = (),
+    outcomes: Sequence[Any] = (),
+    errors: Sequence[tuple[str, str, str]] = (),
+) -> None:
+    """Write a JUnit report of records, of gates and of what left no record."""
+    from segbench.canonical.atomic import replace_file
+    from segbench.junit import junit_xml
 
-        assert self.junit is not None
-        with replace_file(self.junit) as part:
-            part.write_bytes(document)
+    with replace_file(file) as part:
+        part.write_bytes(junit_xml(records, outcomes, errors))
 
 
 def _thresholds(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> dict[str, float]:

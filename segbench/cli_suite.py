@@ -10,10 +10,11 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from segbench.cli_gates import report
 from segbench.cli_options import PATH, print_json
 from segbench.errors import PartialError, UsageError
 
-_OWN = ("suite", "dry_run", "out", "as_json")
+_OWN = ("suite", "dry_run", "out", "as_json", "junit")
 """Parameters of ``run`` that go with ``--suite``."""
 
 _OPTIONS = (
@@ -29,7 +30,8 @@ def suite_options(command: Callable[..., None]) -> Callable[..., None]:
     def called(*, suite: Path | None, dry_run: bool, **options: Any) -> None:
         if suite is not None:
             _refuse_others(click.get_current_context())
-            _run_suite(suite, options["out"] if _is_given("out") else None, dry_run, options["as_json"])
+            out = options["out"] if _is_given("out") else None
+            _run_suite(suite, out, dry_run, options["as_json"], options["junit"])
             return
         if dry_run:
             raise UsageError("--dry-run goes with --suite")
@@ -56,7 +58,7 @@ def _refuse_others(context: click.Context) -> None:
             raise UsageError(f"{what} does not go with --suite: the file says what is run, and how")
 
 
-def _run_suite(file: Path, out: Path | None, dry_run: bool, as_json: bool) -> None:
+def _run_suite(file: Path, out: Path | None, dry_run: bool, as_json: bool, junit: Path | None) -> None:
     """Run a suite, a line a job as it is done, then a table; exit code 5 where a job failed or is partial."""
     from segbench.suite_file import read_suite
     from segbench.suites import run_suite
@@ -73,6 +75,10 @@ def _run_suite(file: Path, out: Path | None, dry_run: bool, as_json: bool) -> No
         print_json([_plain(result) for result in results])
     elif not dry_run:
         click.echo("\n".join(_table(results)))
+    if junit is not None and not dry_run:
+        records = [record for result in results for record in result.read()]
+        failed = [result for result in results if not result.records]
+        report(junit, records, errors=[(str(one.job), one.state, str(one.error)) for one in failed])
     wrong = [result for result in results if result.state in ("failed", "partial")]
     if wrong:
         raise PartialError(

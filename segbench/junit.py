@@ -13,22 +13,22 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even escaped."""
 
 
-def junit_xml(records: Sequence[RunRecord], outcomes: Sequence[Outcome]) -> bytes:
+def junit_xml(
+    records: Sequence[RunRecord],
+    outcomes: Sequence[Outcome] = (),
+    errors: Sequence[tuple[str, str, str]] = (),
+) -> bytes:
     """A suite a record: a case that says whether all images were scored, and one for each of its gates.
 
-    Metrics are properties of their suite.
+    Metrics are properties of their suite. ``errors`` are runs that left no record: what was run, the kind of
+    error and its message; each is a suite of one case.
     """
     root = Element("testsuites", name="segbench")
     for record in records:
         _suite(root, record, [one for one in outcomes if one.record is record])
-    return _counted(root)
-
-
-def junit_error(what: str, kind: str, message: str) -> bytes:
-    """The report of a run that left no record: one case, which is an error."""
-    root = Element("testsuites", name="segbench")
-    suite = SubElement(root, "testsuite", name=_text(what))
-    _case(suite, ("segbench", "run"), message, ("error", kind))
+    for what, kind, message in errors:
+        suite = SubElement(root, "testsuite", name=_text(what))
+        _case(suite, ("segbench", "run"), message, ("error", kind))
     return _counted(root)
 
 

@@ -11,8 +11,8 @@
     ← {panel, conversion_report, conversion_key, gathering} ← {stepping, shards, staging} ← {pipeline, saving}
     ← {evaluate, conversion, curves, gallery, verification} ← {bench, pictures, sharing} ← team ← running
     ← {suites, leaderboard} ← (the lazy names of segbench itself)
-    ← {demo, demo_models, printed, shown, gates} ← junit ← cli_options ← {cli_pictures, cli_gates, cli_suite}
-    ← {cli_data, cli_convert, cli_models, cli_leaderboard, cli_records} ← cli
+    ← {demo, demo_models, printed, shown, gates} ← junit ← cli_options ← {cli_pictures, cli_gates}
+    ← {cli_data, cli_convert, cli_models, cli_leaderboard, cli_records, cli_suite} ← cli
 
 Imports inside functions and under ``if TYPE_CHECKING`` count too: a name that is needed only for a type
 is still a name that a reader has to go and look up, and a cycle of types is a cycle of ideas.
@@ -67,8 +67,8 @@ LAYERS = (
     ("demo", "demo_models", "printed", "shown", "gates"),
     ("junit",),
     ("cli_options",),
-    ("cli_pictures", "cli_gates", "cli_suite"),
-    ("cli_data", "cli_convert", "cli_models", "cli_leaderboard", "cli_records"),
+    ("cli_pictures", "cli_gates"),
+    ("cli_data", "cli_convert", "cli_models", "cli_leaderboard", "cli_records", "cli_suite"),
     ("cli",),
 )
 # Modules whose rule is not their place above.

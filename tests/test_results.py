@@ -174,7 +174,7 @@ def test_a_half_written_record_is_not_found(tmp_path):
     [
         ("", "is not JSON"), ("{", "is not JSON"), ("\udcff", "is not JSON"), ("[]", "version 1, found None"),
         ("{}", "expected schema version 1, found None"), ('{"schema_version": 2}', "version 1, found 2"),
-        ('{"schema_version": 1}', "is not a run record"),
+        ('{"schema_version": 1}', "is not a run record"), ("[" * 200_000, "is not JSON"),
     ],
 )  # fmt: skip
 def test_a_damaged_file_is_refused_by_name(tmp_path, content, message):

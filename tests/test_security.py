@@ -12,6 +12,7 @@ import contextlib
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -19,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from leaderboard.synth import make_record
 from runs import write_data, write_model
 
 import segbench
@@ -27,8 +30,10 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_image
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import ImageFile, Sample, Segment
+from segbench.cli import main
 from segbench.environment import redact, redact_values
 from segbench.formats import FORMATS
+from segbench.leaderboard import build_leaderboard
 from segbench.models.class_map import ClassMap
 from segbench.models.predictions import prediction_sample
 
@@ -62,6 +67,25 @@ def test_listing_plugins_imports_none_and_running_one_imports_it_alone(plugins, 
     assert not (tmp_path / "one").exists()
     assert run_segbench(plugins, "doctor", "two").returncode == 0
     assert [(tmp_path / name).exists() for name in ("one", "two")] == [False, True]
+
+
+@pytest.mark.parametrize("depth", [400, 200_000])
+def test_a_record_that_is_nested_deep_stops_no_board(tmp_path, depth):
+    good = make_record("semantic", n_images=10).write(tmp_path / "r/good")
+    folder = tmp_path / "r/deep"
+    shutil.copytree(good, folder)
+    nested = "[" * depth + "]" * depth
+    text = (
+        (folder / "run.json")
+        .read_text(encoding="utf-8")
+        .replace('"revision": "main"', f'"revision": {nested}')
+    )
+    (folder / "run.json").write_text(text, encoding="utf-8")
+    built = build_leaderboard(tmp_path / "r", tmp_path / "o", n_boot=100)
+    assert len(built.boards[0].rows) >= 1
+    for command in ("show", "verify"):
+        done = CliRunner().invoke(main, [command, str(folder)])
+        assert (done.exit_code, done.exception.__class__) == (3, SystemExit)
 
 
 class Evil:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
@@ -82,7 +83,8 @@ def test_a_job_that_is_another_is_to_do(place, change, expected):
 def test_one_that_fails_does_not_stop_the_others(place):
     models = [MODEL, '[[model]]\nspec = "file:none.py:Model"', '[[model]]\nspec = "preds:two/masks"']
     broken = '[[dataset]]\npath = "nowhere"'
-    done = CliRunner().invoke(main, ["run", "--suite", str(write(place, *models, broken, DATA))])
+    words = ["run", "--suite", str(write(place, *models, broken, DATA)), "--junit", "ci.xml"]
+    done = CliRunner().invoke(main, words)
     assert done.exit_code == 5
     assert [line.split()[-1] for line in done.stdout.splitlines()[1:]] == [
         "failed", "done", "done", "failed", "failed", "failed", "failed", "failed", "done"
@@ -94,6 +96,8 @@ def test_one_that_fails_does_not_stop_the_others(place):
         "error: 6 of 9 jobs failed or are partial, the first: failed: "
     )
     assert "miou 100.00" in done.stdout.splitlines()[-1]
+    root = ElementTree.fromstring((place / "ci.xml").read_bytes())
+    assert [root.get(name) for name in ("tests", "errors", "failures")] == ["9", "6", "0"]
 
 
 @pytest.mark.parametrize(("kind", "state"), [("raise", "failed"), ("kill", "failed")])

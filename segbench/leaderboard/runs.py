@@ -63,7 +63,7 @@ def read_runs(results: Path) -> tuple[list[Run], list[LeftOut]]:
         try:
             record = read_record(folder, tables=False)
             run_id, reason = record.run_id, rankable(record)
-        except (DataError, TypeError, ValueError, AttributeError) as error:
+        except (DataError, TypeError, ValueError, AttributeError, RecursionError) as error:
             left_out.append(LeftOut(path, None, f"run.json {getattr(error, 'message', error)}"))
             continue
         if reason:
