@@ -100,6 +100,11 @@ FORMATS = {
     ),
     "davis": Entry("segbench.formats.davis", folders=("Annotations",)),
     "bdd100k": Entry("segbench.formats.bdd100k", folders=("labels/*/bitmasks", "labels/*/masks")),
+    "scalabel": Entry(
+        "segbench.formats.scalabel",
+        files=(".json",),
+        folders=("labels/*/rles/*.json", "labels/*/polygons/*.json"),
+    ),
     "instance-png": Entry("segbench.formats.instance_png", folders=("*/masks", "*/*/masks")),
     "mapillary": Entry("segbench.formats.mapillary", folders=("config*.json",)),
     "kitti": Entry("segbench.formats.kitti", folders=("*/instance", "*/semantic")),

@@ -3,8 +3,8 @@
 Sources: ``doc/source/format.rst`` and ``common/bitmask.py`` of bdd100k 1.0.1 (Yu et al., CVPR 2020): R is the
 class, from 1; G holds truncated, occluded, crowd and ignore, as 8, 4, 2 and 1; B * 256 + A is the number of
 an object, which is another for each of a picture, and in a video its track. The class 0 is the background; an
-object of number 0 is one, as for ``to_coco``, though the evaluation passes over it. Polygons and RLEs of
-Scalabel are not read.
+object of number 0 is one, as for ``to_coco``, though the evaluation passes over it. Its JSON is the
+format ``scalabel``.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ def _rows(file: Path, first: int) -> Iterator[Written]:
     found = scalabel.get("categories") if isinstance(scalabel, dict) else None
     if not isinstance(found, list) or not found:
         raise DataError("is missing, or no list", file=file, field="scalabel.categories")
-    for value, row in enumerate(_leaves(found, file), first):
+    for value, row in enumerate(leaves(found, file), first):
         name, is_thing, color = row.get("name"), row.get("isThing"), row.get("color")
         where: dict[str, Any] = {"file": file, "field": f"scalabel.categories: {name!r}"}
         if not isinstance(name, str) or type(is_thing) not in (bool, type(None)):
@@ -155,13 +155,20 @@ def _rows(file: Path, first: int) -> Iterator[Written]:
         yield Written(name, value, is_thing, None if color is None else (color[0], color[1], color[2]))
 
 
-def _leaves(rows: list[Any], file: Path) -> Iterator[dict[str, Any]]:
+def leaves(rows: list[Any], file: Path) -> Iterator[dict[str, Any]]:
+    """Yield the classes of a configuration that have none below them.
+
+    Raises
+    ------
+    DataError
+        When one is no table.
+    """
     for row in rows:
         if not isinstance(row, dict):
             raise DataError("holds what is no table", file=file, field="scalabel.categories")
         below = row.get("subcategories")
         if isinstance(below, list) and below:
-            yield from _leaves(below, file)
+            yield from leaves(below, file)
         else:
             yield row
 

@@ -8,6 +8,7 @@ from formats import (
     test_open_images,
     test_roboflow,
     test_sa_1b,
+    test_scalabel,
     test_videos_and_scenes,
     tiny,
 )
@@ -23,6 +24,7 @@ ONLY_READ = {
     "roboflow": (test_roboflow.put, test_roboflow.put_masks),
     "open-images": (test_open_images.put,),
     "ade20k-full": (test_videos_and_scenes.put_rich_ade,),
+    "scalabel": (test_scalabel.put_all,),
     "davis": (test_videos_and_scenes.put_rich_davis,),
     "hf": (test_hf.put_saved, test_hf.put_card, test_hf.put_folder),
 }
