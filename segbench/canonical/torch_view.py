@@ -15,13 +15,15 @@ except ImportError as error:
     raise UsageError("this needs torch: pip install 'segbench[torch]'") from error
 
 if TYPE_CHECKING:
-    from segbench.canonical.dataset import Dataset
+    from collections.abc import Sequence
+
+    from segbench.canonical.sample import Sample
 
 
 class _TorchView(TorchDataset[dict[str, Any]]):  # type: ignore[misc]  # torch is not read by mypy
     """Map-style view: index -> ``{image uint8 [3, H, W], mask int64 [H, W], image_id}``."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Sequence[Sample]) -> None:
         self._dataset = dataset
 
     def __len__(self) -> int:
@@ -36,6 +38,6 @@ class _TorchView(TorchDataset[dict[str, Any]]):  # type: ignore[misc]  # torch i
         }
 
 
-def torch_view(dataset: Dataset) -> TorchDataset[dict[str, Any]]:
+def torch_view(dataset: Sequence[Sample]) -> TorchDataset[dict[str, Any]]:
     """Return a map-style torch data set over ``dataset``."""
     return _TorchView(dataset)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from segbench import kernels
 from segbench.errors import DataError, UsageError
+from segbench.metrics.ap_rules import MAX_THRESHOLDS
 from segbench.metrics.doubts import Doubt
-from segbench.metrics.instance_curves import MAX_THRESHOLDS
 from segbench.metrics.instance_match import InstanceStats, bits, known_categories
 from segbench.metrics.instance_regions import Regions, check_sizes, pred_regions, truth_regions
 from segbench.metrics.rules import changed, with_settings

@@ -12,11 +12,12 @@ from segbench.canonical.categories import Categories, Category
 from segbench.canonical.instances import InstanceTable
 from segbench.canonical.sample import Sample
 from segbench.errors import UsageError
+from segbench.metrics.ap_rules import Rules
 from segbench.metrics.boundary_rules import DILATION_RATIO
 from segbench.metrics.doubts import absent, texts, warn
 from segbench.metrics.federated import Federation, without_frequency
 from segbench.metrics.inputs import as_categories, check_protocol, check_same
-from segbench.metrics.instance_curves import Curves, Rules, count_truths, curves
+from segbench.metrics.instance_curves import Curves, count_truths, curves
 from segbench.metrics.instance_device import DeviceMasks
 from segbench.metrics.instance_images import InstanceImages
 from segbench.metrics.instance_inputs import are_dense, samples_of

@@ -18,8 +18,8 @@ from segbench.metrics.instance_regions import shape_iou
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from segbench.metrics.ap_rules import Rules
     from segbench.metrics.federated import Federation
-    from segbench.metrics.instance_curves import Rules
     from segbench.metrics.instance_regions import Regions
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from segbench.metrics.instance_regions import shape_iou
 
 if TYPE_CHECKING:
-    from segbench.metrics.instance_curves import Rules
+    from segbench.metrics.ap_rules import Rules
     from segbench.metrics.instance_regions import Regions
 
 LEVEL = 0.5

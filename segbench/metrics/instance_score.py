@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.canonical.categories import Categories, Category
+from segbench.metrics.ap_rules import Rules
 from segbench.metrics.federated import FREQUENCIES
-from segbench.metrics.instance_curves import Curves, Rules, Tallied, curves
+from segbench.metrics.instance_curves import Curves, Tallied, curves
 from segbench.metrics.scores import Scores, class_rows, prefixed
 
 ONE = Categories([Category(id=0, name="all")])

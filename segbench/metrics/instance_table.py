@@ -17,7 +17,7 @@ from segbench.metrics.instance_match import InstanceStats
 if TYPE_CHECKING:
     from segbench.canonical.instances import InstanceTable
     from segbench.kernels import InstanceTallies
-    from segbench.metrics.instance_curves import Rules
+    from segbench.metrics.ap_rules import Rules
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -21,7 +21,7 @@ from segbench import Categories, Category, MetricValue, RunRecord
 from segbench.columns import lists, numbers, strings, table
 from segbench.leaderboard import build_leaderboard
 from segbench.leaderboard.runs import comparable, entries_of, read_runs
-from segbench.metrics.instance_curves import Rules
+from segbench.metrics.ap_rules import Rules
 from segbench.recount import metric_of
 
 if TYPE_CHECKING:

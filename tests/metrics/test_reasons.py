@@ -13,7 +13,7 @@ from together import CATEGORIES, N, data, instance, panoptic, voided
 import segbench
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import Sample
-from segbench.metrics.instance_curves import Rules
+from segbench.metrics.ap_rules import Rules
 from segbench.metrics.once import Once
 from segbench.metrics.panoptic_rules import PANOPTIC_RULES, PanopticRules
 from segbench.metrics.reasons import WITNESSES, load_witness

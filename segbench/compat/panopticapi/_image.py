@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from segbench import kernels
 from segbench.canonical.images import decode_segment_map
-
-if TYPE_CHECKING:
-    from segbench.compat.panopticapi.evaluation import PQStat
+from segbench.compat.panopticapi._sums import PQStat
 
 VOID = 0
 

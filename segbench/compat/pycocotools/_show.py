@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -13,12 +13,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.patches import Polygon
 
-    from segbench.compat.pycocotools.coco import COCO
-
 CROWD_COLOR = [2.0 / 255, 166.0 / 255, 101.0 / 255]
 
 
-def show(coco: COCO, anns: list[dict[str, Any]], draw_bbox: bool) -> int | None:
+class Annotated(Protocol):
+    """What is asked of a ``COCO``."""
+
+    def annToRLE(self, ann: dict[str, Any]) -> dict[str, Any]: ...
+
+    def loadCats(self, ids: Any) -> list[dict[str, Any]]: ...
+
+
+def show(coco: Annotated, anns: list[dict[str, Any]], draw_bbox: bool) -> int | None:
     """Draw instances, or print captions; colours come from NumPy's global generator, as in pycocotools."""
     if not anns:
         return 0
@@ -32,7 +38,7 @@ def show(coco: COCO, anns: list[dict[str, Any]], draw_bbox: bool) -> int | None:
     return None
 
 
-def _draw(coco: COCO, anns: list[dict[str, Any]], draw_bbox: bool) -> None:
+def _draw(coco: Annotated, anns: list[dict[str, Any]], draw_bbox: bool) -> None:
     import matplotlib.pyplot as plt
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Polygon
@@ -68,7 +74,7 @@ def _outlines(ann: dict[str, Any], draw_bbox: bool) -> list[list[float]]:
     return shapes
 
 
-def _draw_mask(coco: COCO, ann: dict[str, Any], axes: Axes) -> None:
+def _draw_mask(coco: Annotated, ann: dict[str, Any], axes: Axes) -> None:
     pixels = mask.decode(coco.annToRLE(ann))
     color = CROWD_COLOR if ann["iscrowd"] == 1 else _random_color()
     rgba = np.empty((*pixels.shape, 4))
@@ -77,7 +83,7 @@ def _draw_mask(coco: COCO, ann: dict[str, Any], axes: Axes) -> None:
     axes.imshow(rgba)
 
 
-def _draw_keypoints(coco: COCO, ann: dict[str, Any], axes: Axes, color: list[float]) -> None:
+def _draw_keypoints(coco: Annotated, ann: dict[str, Any], axes: Axes, color: list[float]) -> None:
     """Limbs whose two ends are labelled, then the points: black edges where they are hidden."""
     points = np.array(ann["keypoints"]).reshape(-1, 3)
     seen = points[:, 2]
