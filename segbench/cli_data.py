@@ -25,6 +25,8 @@ def formats(name: str | None, as_json: bool) -> None:
         click.echo(f"{module.TITLE}\n\n{module.LAYOUT}\n")
         if not hasattr(module, "write"):
             click.echo(f"Read only: {module.INSTEAD}.\n")
+        if saved := getattr(module, "PREDICTIONS", {}):
+            click.echo(f"Predictions of `segbench run --save-predictions {name}`: {', '.join(saved)}.\n")
         for feature, kept in carries(name).items():
             click.echo(f"  {'keeps' if kept else 'loses'}  {FEATURES[feature]}")
     else:

@@ -8,7 +8,7 @@ from typing import Any
 
 from segbench.comparison import Comparison
 from segbench.protocols import Protocol, differences
-from segbench.results import RunRecord
+from segbench.results import RunRecord, saved_predictions
 
 _WIDTH = 22
 
@@ -100,6 +100,8 @@ def _places(records: Sequence[RunRecord]) -> Iterator[str]:
     for record in records:
         if record.path is not None:
             yield f"record: {record.path}"
+            if (saved := saved_predictions(record.path)) is not None:
+                yield f"predictions: {saved}"
 
 
 def _full(protocol: Protocol) -> Iterator[str]:

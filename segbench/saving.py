@@ -15,7 +15,7 @@ from segbench.losses import GRAVE, Counting, LossCount
 from segbench.predicted import Packed, unpack_prediction
 from segbench.shards import Kept
 
-_COUNTED = GRAVE - {"ids", "stuff"} | {"scores"}
+_COUNTED = GRAVE - {"ids", "stuff"}
 """What must not be lost of predictions: ids of segments mean nothing there, categories are the truth's."""
 _CACHED = 4
 """Shards in memory, as predictions are written."""
@@ -65,7 +65,8 @@ class Saver:
         count = LossCount(preds, counting)
         for pred in preds if count else ():
             count.add(pred.image_id, counting.look(pred))
-        lost = [loss for loss in count.losses if loss.feature in _COUNTED]
+        counted = _COUNTED | ({"scores"} if self.task == "instance" else set())
+        lost = [loss for loss in count.losses if loss.feature in counted]
         if lost:
             raise LossError(
                 f"{self.format} cannot carry these predictions: {'; '.join(map(str, lost))}. Run again with "

@@ -13,6 +13,7 @@ MOST_CLASSES = 30
 """More categories than these are shown by their ends: the lowest ten and the highest five."""
 
 _BAR = 24
+_PARTS = ("p50", "p95", "p99")
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LABEL = 10
 
@@ -91,7 +92,10 @@ def _circumstances(record: RunRecord) -> Iterator[str]:
 def _timing(values: Mapping[str, Any], of: str = "") -> Iterator[str]:
     for key, value in values.items():
         name = f"{of}{key}"
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value.keys() >= set(_PARTS):
+            found = (speed_text(value[part]) if _is_number(value[part]) else NONE for part in _PARTS)
+            yield f"{name} {'/'.join(_PARTS)} {'/'.join(found)}"
+        elif isinstance(value, Mapping):
             yield from _timing(value, f"{name} ")
         elif isinstance(value, int | float):
             yield f"{name} {speed_text(value)}"

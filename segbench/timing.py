@@ -53,7 +53,7 @@ class Timing:
         """What a record says of it; nothing where there is no image.
 
         ``latency_ms`` is that of the model, ``stages_ms`` are of each stage: ``decode`` reads an image and
-        its picture, ``metric`` reads the answer and measures it. A model without stages has but ``forward``.
+        its picture, ``metric`` reads the answer and measures it. A model in one piece has but ``forward``.
         Peaks are those of the process that had the highest; ``flops`` are of the first image.
         """
         if not len(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -36,10 +37,10 @@ class Watched:
     def spent(self) -> list[float]:
         """Milliseconds of preprocessing, computing and postprocessing since this was asked last.
 
-        Of a model without stages all is computing. A GPU is waited for at the end of each stage.
+        Of a model without stages all is computing, and the others are NaN. A GPU is waited for at the end of
+        each stage.
         """
-        found, self._clock.seconds = self._clock.seconds, [0.0, 0.0, 0.0]
-        return [1000 * seconds for seconds in found]
+        return [1000 * seconds for seconds in self._clock.stopped()]
 
     @property
     def counts(self) -> bool:
@@ -62,20 +63,26 @@ class Watched:
             with FlopCounterMode(display=False, custom_mapping=known) as counter:
                 self._asked.predict(batch)
         except Exception:  # noqa: BLE001 - the model can be run all the same
-            return float("nan")
+            return math.nan
         finally:
             self.spent()
-        return float(counter.get_total_flops()) or float("nan")
+        return float(counter.get_total_flops()) or math.nan
 
 
 class _Clock:
-    """A model whose stages are timed; ``seconds`` are those of each, added up."""
+    """A model whose stages are timed, and added up until the clock is stopped."""
 
     def __init__(self, plugin: SegModel) -> None:
         self.info = plugin.info
         self._plugin = plugin
         self._wait: Any = getattr(plugin, "synchronize", lambda: None)
-        self.seconds = [0.0, 0.0, 0.0]
+        self._zero = [0.0, 0.0, 0.0] if is_staged(plugin) else [math.nan, 0.0, math.nan]
+        self._seconds = self._zero.copy()
+
+    def stopped(self) -> list[float]:
+        """Seconds of each stage since it was stopped last."""
+        found, self._seconds = self._seconds, self._zero.copy()
+        return found
 
     def predict(self, batch: Batch) -> Sequence[Prediction]:
         plugin = self._plugin
@@ -89,13 +96,13 @@ class _Clock:
         started = time.perf_counter()
         found = function(*arguments)
         self._wait()
-        self.seconds[stage] += time.perf_counter() - started
+        self._seconds[stage] += time.perf_counter() - started
         return found
 
 
 def peak_memory(device: str) -> tuple[float, float]:
     """The most that this process has had in memory so far, and torch on a GPU, in MB; NaN where unknown."""
-    host = on_device = float("nan")
+    host = on_device = math.nan
     if sys.platform != "win32":
         import resource
 

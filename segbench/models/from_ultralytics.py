@@ -18,7 +18,7 @@ from segbench.models.arrays import to_numpy
 from segbench.models.setup import Placement, Setup, need, torch_device
 from segbench.models.torch_module import n_params
 from segbench.models.types import Batch, InstancePrediction, ModelInfo, Prediction
-from segbench.models.weights import existing, files_sha256, pickle_refused
+from segbench.models.weights import existing, files_sha256
 
 
 def load(
@@ -40,7 +40,10 @@ def load(
     """
     file = existing(rest, "ultralytics")
     if not setup.unsafe_pickle:
-        raise UsageError(pickle_refused(file))
+        raise UsageError(
+            f"{file} is a pickle of a whole model, as all of Ultralytics: reading it runs the code in it; "
+            "if you trust who made it, allow that with --unsafe-pickle, which the record keeps"
+        )
     if setup.dtype == "bfloat16":
         raise UsageError("Ultralytics predicts in float32 or float16, not in bfloat16")
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")  # it would install packages as it runs
