@@ -22,7 +22,7 @@ HOSTILE = [
     "javascript:document.title='owned'",
 ]
 CATEGORIES = [*HOSTILE[:6], "y" * 300, HOSTILE[9]]
-IMAGES = [*HOSTILE, "<b>10</b>", "'\"><svg onload=alert(1)>"]
+IMAGES = sorted([*HOSTILE, "<b>10</b>", "'\"><svg onload=alert(1)>"])  # as boards take equal scores
 
 
 def put_hostile(root):

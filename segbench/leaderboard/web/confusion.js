@@ -14,8 +14,14 @@ const drawConfusion = (panel, board, places) => {
     }
     const order = [...weight.keys()].filter((id) => id !== null).sort((a, b) => weight.get(b) - weight.get(a));
     const kept = new Set(order.slice(0, MOST_CONFUSED));
-    const ids = board.classes.map(([id]) => id).filter((id) => kept.has(id));
-    const columns = weight.has(null) ? [...ids, null] : ids;
+    kept.add(null);
+    const drawn = rows.filter((row) => kept.has(row.truth_category_id) && kept.has(row.pred_category_id));
+    const inOrder = (key) => {
+      const found = new Set(drawn.map((row) => row[key]));
+      const ids = order.filter((id) => found.has(id)).sort((a, b) => a - b);
+      return found.has(null) ? [...ids, null] : ids;
+    };
+    const [truths, preds] = [inOrder("truth_category_id"), inOrder("pred_category_id")];
     const cellOf = new Map(rows.map((row) => [`${row.truth_category_id} ${row.pred_category_id}`, row]));
     const name = (id, length) => {
       const words = classNamed(board, id, "none");
@@ -32,14 +38,15 @@ const drawConfusion = (panel, board, places) => {
     const table = element("table", { class: "pairs confusion", "aria-label": "Confusion" });
     table.createTHead().append(element(
       "tr", {}, element("th", { scope: "col", class: "text", text: "Truth, % taken for" }),
-      ...columns.map((id) => element("th", { scope: "col" }, name(id, 24))),
+      ...preds.map((id) => element("th", { scope: "col" }, name(id, 24))),
     ));
-    table.createTBody().append(...ids.map((truth) => element(
-      "tr", {}, element("th", { scope: "row", class: "text" }, name(truth, 32)), ...columns.map((pred) => cell(truth, pred)),
+    table.createTBody().append(...truths.map((truth) => element(
+      "tr", {}, element("th", { scope: "row", class: "text" }, name(truth, 32)), ...preds.map((pred) => cell(truth, pred)),
     )));
     body.append(element("div", { class: "scroll tall", role: "region", "aria-label": "Confusion", tabindex: 0 }, table));
-    if (order.length > kept.size) {
-      body.append(element("p", { class: "muted small", text: `The ${kept.size} classes that are confused most, of ${order.length}.` }));
+    if (order.length > MOST_CONFUSED) {
+      const words = `The ${MOST_CONFUSED} classes that are confused most, of ${order.length}.`;
+      body.append(element("p", { class: "muted small", text: words }));
     }
     body.append(numbersOf(view, board, [place]));
   });
