@@ -40,6 +40,9 @@ def show(run: Path, classes: bool, as_json: bool) -> None:
 @click.argument("runs", metavar="RUN...", type=PATH, nargs=-1, required=True)
 @click.option("--dataset", type=PATH, help="What it was scored on: its fingerprint is made again.")
 @click.option("--dataset-format", metavar="F", help="Format of the data set; recognised by default.")
+@click.option(
+    "--predictions", type=PATH, help="What its model answered, to be scored again; by default what it saved."
+)
 @click.option("--model", metavar="MODEL", help="Its model: code, weights and revision are compared.")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 @pairs("--dataset-option", "the data set's format, such as ignore_index=11", "dataset_options")

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from segbench.canonical.dataset import Dataset, fingerprint
-from segbench.errors import SegbenchError
+from segbench.errors import SegbenchError, UsageError
+from segbench.evaluate import score
 from segbench.formats import open_dataset
 from segbench.models import code_sha256, load_model
 from segbench.recount import metric_of
-from segbench.results import TABLES, RunRecord, hash_tables, read_content, read_record
+from segbench.results import TABLES, RunRecord, hash_tables, read_content, read_record, saved_predictions
 from segbench.schema import faults
 
 ROUNDING = 1e-12
@@ -43,6 +44,7 @@ def verify(
     dataset: str | Path | Dataset | None = None,
     dataset_format: str | None = None,
     dataset_options: Mapping[str, Any] | None = None,
+    predictions: str | Path | Dataset | None = None,
     model: str | None = None,
 ) -> list[Check]:
     """Hold a run record against itself, and against data and model where they are given.
@@ -57,6 +59,9 @@ def verify(
     dataset, dataset_format, dataset_options
         What it was scored on, to make the fingerprint again from every annotation; with the format's name and
         settings where :func:`segbench.score` was given them.
+    predictions
+        What the model answered, in any readable format: scored again, which needs the data set. By default
+        what ``--save-predictions`` left beside the record.
     model
         The spec of its model, which is loaded: hashes of code and weights and the revision are compared.
 
@@ -70,7 +75,7 @@ def verify(
     DataError
         When there is no ``run.json``, or it cannot be read at all.
     UsageError, PluginError
-        When the data set or the model cannot be opened.
+        When the data set or the model cannot be opened, or there are predictions and no data set.
     """
     folder = Path(run)
     content = read_content(folder)
@@ -86,6 +91,9 @@ def verify(
         if not isinstance(dataset, Dataset):
             dataset = open_dataset(dataset, format=dataset_format, options=dataset_options)
         checks.append(_data(record, dataset))
+        checks += _predictions(record, dataset, predictions or saved_predictions(folder))
+    elif predictions is not None:
+        raise UsageError("predictions are scored again beside their truth: name the data set, too")
     if model is not None:
         checks += _model(record, model)
     return checks
@@ -180,6 +188,22 @@ def _apart(one: float | None, two: float | None) -> float:
 def _data(record: RunRecord, dataset: Dataset) -> Check:
     found = fingerprint(dataset.categories, (sample.record_sha256 for sample in dataset))
     return _compared("dataset.fingerprint", record.dataset["fingerprint"], found)
+
+
+def _predictions(
+    record: RunRecord, dataset: Dataset, predictions: str | Path | Dataset | None
+) -> Iterator[Check]:
+    """Score what the model answered once more."""
+    if predictions is None:
+        return
+    if record.status != "complete":
+        yield Check("predictions", "unknown", f"the run is {record.status}")
+        return
+    name, settings = record.protocol["name"], record.protocol["settings"]
+    again = score(dataset, predictions, task=record.task, protocol=name, settings=settings)
+    told, found = ({key: metric.value for key, metric in one.metrics.items()} for one in (record, again))
+    yield from _scores("predictions.metrics", told, found)
+    yield from _scores("predictions.per_class", _by_class(record.per_class), _by_class(again.per_class))
 
 
 def _model(record: RunRecord, spec: str) -> Iterator[Check]:

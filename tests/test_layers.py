@@ -9,7 +9,7 @@
     schema, suite_file, pool, clusters} ← engines ← spread
     ← {collect, pairing, comparison, losses, soundness, loading}
     ← {panel, conversion_report, conversion_key, gathering} ← {stepping, shards, staging} ← {pipeline, saving}
-    ← {evaluate, conversion, curves, gallery, verification} ← {bench, pictures, sharing} ← team ← running
+    ← {evaluate, conversion, curves, gallery} ← {bench, pictures, sharing, verification} ← team ← running
     ← {suites, leaderboard} ← (the lazy names of segbench itself)
     ← {demo, demo_models, printed, shown, gates} ← junit ← cli_options ← {cli_pictures, cli_gates}
     ← {cli_data, cli_convert, cli_models, cli_leaderboard, cli_records, cli_suite} ← cli
@@ -58,8 +58,8 @@ LAYERS = (
     ("panel", "conversion_report", "conversion_key", "gathering"),
     ("stepping", "shards", "staging"),
     ("pipeline", "saving"),
-    ("evaluate", "conversion", "curves", "gallery", "verification"),
-    ("bench", "pictures", "sharing"),
+    ("evaluate", "conversion", "curves", "gallery"),
+    ("bench", "pictures", "sharing", "verification"),
     ("team",),
     ("running",),
     ("suites", "leaderboard"),

@@ -155,6 +155,34 @@ def test_other_data_and_another_model(tmp_path):
     assert differing(done.path, dataset=write_data(tmp_path / "other", 5)) == ["dataset.fingerprint"]
 
 
+def test_predictions_are_scored_again(tmp_path):
+    dataset, spec = write_data(tmp_path / "data", 4), write_model(tmp_path)
+    done = segbench.run(spec, dataset, out=tmp_path / "out", save_predictions="png")
+    assert ("predictions.metrics", "ok") in verdicts(done.path, dataset=dataset)
+    assert ("predictions.metrics", "ok") not in verdicts(done.path)
+    file = next((done.path / "predictions").rglob("00001.png"))
+    file.write_bytes((dataset / "masks/00001.png").read_bytes())
+    assert "predictions.metrics.miou" in differing(done.path, dataset=dataset)
+    files = segbench.score(dataset, dataset / "masks", out=tmp_path / "out")
+    beside = {"dataset": dataset, "predictions": dataset / "masks"}
+    assert differing(files.path, **beside) == []
+    assert "predictions.metrics.miou" in differing(done.path, **beside)
+    with pytest.raises(segbench.UsageError, match="name the data set, too"):
+        segbench.verify(files.path, predictions=dataset / "masks")
+
+
+@pytest.mark.parametrize("protocol", ["hf", "coco-instance", "boundary-pq"])
+def test_predictions_are_scored_under_the_settings_of_the_record(protocol, tmp_path):
+    make = instance if protocol == "coco-instance" else panoptic
+    settings = {"coco-instance": {"max_detections": [1, 3, 100]}, "hf": {"pred_outside": "miss"}}.get(
+        protocol
+    )
+    truth, pred = data("truth", make), data("pred", make)
+    record = segbench.score(truth, pred, protocol=protocol, settings=settings, out=tmp_path)
+    checks = segbench.verify(record.path, dataset=truth, predictions=pred)
+    assert {check.verdict for check in checks} == {"ok"}
+
+
 def test_partial_runs_are_what_they_say(tmp_path, monkeypatch):
     dataset, spec = write_data(tmp_path / "data", 4), write_model(tmp_path)
     monkeypatch.setenv("FAULT", json.dumps({"kind": "raise", "images": ["00002"]}))
