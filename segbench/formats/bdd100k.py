@@ -9,27 +9,21 @@ format ``scalabel``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from segbench.canonical import images as codec
-from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.sample import ImageFile, Sample, Segment
+from segbench.canonical.sample import ImageFile
 from segbench.errors import DataError, UsageError, did_you_mean
 from segbench.formats import label_maps
-from segbench.formats.bdd100k_labels import CROWD, FLAGS, IGNORE, Task, categories_of
+from segbench.formats.bdd100k_bitmasks import Bitmasks, read_bitmask
 from segbench.formats.bdd100k_labels import TASKS as BDD_TASKS
+from segbench.formats.bdd100k_labels import Task, categories_of
+from segbench.formats.bdd100k_results import find_bitmasks, read_bitmasks
 from segbench.formats.bdd100k_write import LOSES, write
-from segbench.formats.drawn import separate
 from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
 from segbench.formats.label_maps import MAP, Values
-from segbench.formats.value_maps import ZERO_ID
 
 __all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
 
@@ -84,7 +78,7 @@ def read(path: Path, *, annotation: str | None = None) -> Dataset:
         values = Values(categories, {c.key: c.id for c in categories}, frozenset({task.void, 255}))
         reader: Any = partial(label_maps.read_sample, values, None, path)
     else:
-        reader = partial(_sample, _Bitmasks(name, categories), path)
+        reader = partial(read_bitmask, Bitmasks(name, categories), path)
     return open_frames(
         (
             Frame(
@@ -105,14 +99,17 @@ def read(path: Path, *, annotation: str | None = None) -> Dataset:
 
 
 def read_predictions(path: Path, truth: Dataset) -> Dataset:
-    """Open predicted label maps of the values of the truth; 255 is no class.
+    """Open predictions named like the images of the truth: bitmasks, or label maps, in which 255 is no class.
+
+    Objects have the scores that a JSON beside the bitmasks lists for their numbers.
 
     Raises
     ------
     DataError
-        As :func:`segbench.formats.png.read_predictions`.
+        When a prediction is missing or damaged.
     """
-    return label_maps.read_predictions(path, truth, void=255)
+    found = find_bitmasks(path, truth)
+    return read_bitmasks(path, truth, found) if found else label_maps.read_predictions(path, truth, void=255)
 
 
 def _choose(path: Path, annotation: str | None) -> tuple[str, dict[str, Path]]:
@@ -141,62 +138,3 @@ def _pictures(path: Path, task: Task, files: dict[str, Path]) -> dict[str, Image
         for name, image in find_pictures(path / "images" / folder).items()
         if name.partition("/")[0] in splits
     }
-
-
-@dataclass(frozen=True, slots=True)
-class _Bitmasks:
-    """What the words of a bitmask mean."""
-
-    task: str
-    categories: Categories
-
-    def segments(self, words: list[int], where: dict[str, Any]) -> Iterator[Segment | None]:
-        """Yield the segment of each word, or None for the background."""
-        said: dict[int, int] = {}
-        for word in words:
-            key, flags, number = word >> 24, word >> 16 & 255, word & 65_535
-            if key == 0:
-                yield None
-                continue
-            category = self.categories.find(key)
-            if category is None:
-                raise DataError(f"has the class {key}, which is none", field="R", **where)
-            if said.setdefault(number, word) != word:
-                raise DataError(f"has the object {number} of two classes or flags", field="R, G", **where)
-            if flags >= 16:
-                raise DataError(f"has the flags {flags}, of which 15 is the largest", field="G", **where)
-            yield Segment(
-                id=number or ZERO_ID,
-                category_id=category.id,
-                iscrowd=bool(flags & CROWD),
-                ignore=bool(flags & IGNORE),
-                track_id=number if self.task == "seg_track" else None,
-                attributes={name: True for name, bit in FLAGS.items() if flags & bit},
-            )
-
-
-def _sample(reader: _Bitmasks, root: Path, frame: Frame) -> Sample:
-    where = frame.where(MAP)
-    words = codec.decode_words(frame.read(MAP), **where)
-    present = words.ids()
-    segments = list(reader.segments(present.tolist(), where))
-    ids = np.array([0 if s is None else s.id for s in segments], np.int32)
-    runs = words.renamed(ids[np.searchsorted(present, words.values)])
-    sample = Sample(
-        image_id=frame.name,
-        height=words.shape[0],
-        width=words.shape[1],
-        segments=sorted((s for s in segments if s is not None), key=lambda s: s.id),
-        load_segment_map=lambda: runs,
-        ignore_index=reader.categories.ignore_index,
-        image_file=frame.picture,
-        source_path=frame.files[MAP].relative_to(root).as_posix(),
-    )
-    if BDD_TASKS[reader.task].kind == "instance":
-        sample = separate(sample, reader.categories, stuff=True)
-    if reader.task != "seg_track":
-        return sample
-    video, _, stem = frame.name.rpartition("/")
-    number = stem.rpartition("-")[2]
-    is_number = number.isascii() and number.isdecimal() and 0 < len(number) < 16
-    return replace(sample, video_id=video, frame=int(number) - 1 if is_number and int(number) else None)

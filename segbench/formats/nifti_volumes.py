@@ -104,7 +104,7 @@ def label_slice(file: Path, axis: int, index: int) -> NDArray[np.uint16]:
     return _cut(all_labels(file), axis, index)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def _labels(file: Path, _: tuple[int, int]) -> NDArray[np.uint16]:
     voxels = _voxels(file, {"file": file})
     if voxels.dtype.fields is not None:
@@ -172,7 +172,7 @@ def _range(file: Path, version: tuple[int, int], channel: int) -> tuple[float, f
     return (low, high) if high > low else (low, low + 1)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def _intensities(file: Path, _: tuple[int, int], channel: int) -> NDArray[Any]:
     return _voxels(file, {"file": file}, channel)
 

@@ -179,6 +179,33 @@ def test_predictions_are_label_maps(tmp_path):
     np.testing.assert_array_equal(sample.mask, ids)
 
 
+def test_predictions_are_bitmasks_with_scores(tmp_path):
+    """Of objects those that the JSON lists; on bdd100k's own samples AP and PQ are what its tests assert."""
+    truth = segbench.open_dataset(put(tmp_path / "set"))
+    place(tmp_path / f"pred/{NAME}.png", encode_words(LabelRuns.of(PIXELS)))
+    rows = [{"name": f"{NAME}.png", "labels": [{"index": 300, "score": 0.5}, {"index": 1, "score": 1}]}]
+    tiny.dump(tmp_path / "pred/scores.json", rows)
+    (sample,) = open_predictions(tmp_path / "pred", truth, format="bdd100k")
+    assert [(s.id, s.score) for s in sample.segments] == [(1, 1.0), (300, 0.5)]
+    np.testing.assert_array_equal(sample.segments[1].rle.to_mask(), PIXELS & 0xFFFF == 300)
+    record = segbench.score(truth, tmp_path / "pred", task="instance", predictions_format="bdd100k")
+    assert record.metrics["ap"].value == pytest.approx(1)
+    rows[0]["labels"][0]["score"] = "high"
+    tiny.dump(tmp_path / "pred/scores.json", rows)
+    with pytest.raises(DataError, match=r"scores.json: frames\[0\].labels\[0\]: has no index and score"):
+        open_predictions(tmp_path / "pred", truth, format="bdd100k")
+
+
+def test_predictions_of_whole_pictures_are_bitmasks(tmp_path):
+    truth = segbench.open_dataset(put(tmp_path / "set", "pan_seg", PANOPTIC))
+    place(tmp_path / f"pred/val/{NAME}.png", encode_words(LabelRuns.of(PANOPTIC)))
+    record = segbench.score(truth, tmp_path / "pred", task="panoptic", predictions_format="bdd100k")
+    assert record.metrics["pq"].value == 1
+    place(tmp_path / f"pred/val/{NAME}.png", encode_image(np.zeros((3, 2, 3), np.uint8)))
+    with pytest.raises(DataError, match="has 3 channels where a label map|there is no prediction"):
+        _ = open_predictions(tmp_path / "pred", truth, format="bdd100k")[0]
+
+
 @pytest.mark.parametrize("task", ["ins_seg", "pan_seg", "seg_track_20", "sem_seg"])
 def test_it_is_recognised(task, tmp_path):
     if task == "sem_seg":
