@@ -68,6 +68,11 @@ from segbench.errors import UsageError
     "--workers", metavar="N", type=click.IntRange(1), default=1, show_default=True,
     help="So many processes do the work; the result is the same.",
 )  # fmt: skip
+@click.option(
+    "--engine", type=click.Choice(["local", "dask"]), default="local", show_default=True,
+    help="Processes of this machine, or workers of Dask.",
+)  # fmt: skip
+@click.option("--scheduler", metavar="tcp://…", help="Of --engine dask, whose workers are to work.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @pairs("--option", "SOURCE's format, such as reduce_zero_label=true")
 def convert(
@@ -80,6 +85,9 @@ def convert(
     parts: tuple[str, ...],
     group_by: str,
     seed: int,
+    engine: str,
+    workers: int,
+    scheduler: str | None,
     as_json: bool,
     **settings: Any,
 ) -> None:
@@ -90,6 +98,7 @@ def convert(
     knows: s3://bucket/set.
     """
     from segbench.conversion import convert as run_convert
+    from segbench.engines import engine as make_engine
     from segbench.reshape.splits import parse_split_rule
 
     if parts and split_by is None:
@@ -106,6 +115,7 @@ def convert(
             [source, *others],
             target,
             splits=splits or None,
+            engine=make_engine(engine, workers, **({"scheduler": scheduler} if scheduler else {})),
             split_by=None if split_by is None else parse_split_rule(split_by, parts, group_by, seed),
             progress=progress("convert"),
             looking=progress("count losses"),

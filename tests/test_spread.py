@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from itertools import cycle
 
 import pytest
@@ -107,3 +109,17 @@ def test_what_was_written_before_a_fault_is_looked_at_first(tmp_path):
     for engine in ("local", Elsewhere()):
         with pytest.raises(DataError, match="image 2: file_name: its file would be called"):
             segbench.convert(source, tmp_path / "out", target_format="voc", engine=engine, allow_loss=True)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_workers_of_dask_do_too(tmp_path):
+    pytest.importorskip("distributed")
+    source = put_rich(tmp_path / "rich")
+    target = tmp_path / "2/out"
+    command = ["convert", str(source), str(target), "--to", "yolo-seg", "--allow-loss", "--engine", "dask"]
+    run = subprocess.run(
+        [sys.executable, "-m", "segbench", *command], check=False, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    segbench.convert(source, tmp_path / "1/out", target_format="yolo-seg", allow_loss=True)
+    assert tree(tmp_path / "2") == tree(tmp_path / "1")
