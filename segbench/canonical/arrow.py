@@ -44,9 +44,10 @@ def from_stream(data: bytes) -> pa.Table:
 
 def array_of(values: list[Any], kind: pa.DataType) -> pa.Array:
     """Return a column of values, or None; see :func:`table_of`."""
-    absent = np.fromiter((v is None for v in values), np.bool_, len(values))
-    nulls = int(absent.sum())
-    validity = pa.py_buffer(np.packbits(~absent, bitorder="little")) if nulls else None
+    nulls, validity = values.count(None), None
+    if nulls:
+        absent = np.fromiter((v is None for v in values), np.bool_, len(values))
+        validity = pa.py_buffer(np.packbits(~absent, bitorder="little"))
     buffers, children = _parts(values, kind, nulls)
     return pa.Array.from_buffers(kind, len(values), [validity, *buffers], nulls, children=children)
 

@@ -151,6 +151,7 @@ def _flags(segment: Segment) -> int:
     return said + CROWD * segment.iscrowd + IGNORE * segment.ignore
 
 
+@map_losses.once
 def _plan(sample: Sample, categories: Categories) -> map_losses.Plan:
     flat = flatten(sample)
     numbers = _numbers(flat, _choose(categories, _task(categories, sample)))

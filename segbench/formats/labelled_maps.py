@@ -150,6 +150,7 @@ class LabelWriter:
             "category_fields": self._fields,
         }
 
+    @map_losses.once
     def plan(self, sample: Sample, categories: Categories) -> map_losses.Plan:
         """Return how a sample is to be written, its values as the ids with which they are read."""
         flat = flatten(sample)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, ParamSpec, cast
 
 from segbench.formats.flatten import Flat
+
+P = ParamSpec("P")
 
 
 class Plan(NamedTuple):
@@ -24,6 +26,20 @@ class Plan(NamedTuple):
     flat: Flat
     values: Sequence[int | None]
     objects: Sequence[bool]
+
+
+def once(plan: Callable[P, Plan]) -> Callable[P, Plan]:
+    """Return ``plan`` that remembers the last sample: several losses are counted by one plan."""
+    last: tuple[Any, ...] = ()
+
+    def remembered(*given: P.args, **named: P.kwargs) -> Plan:
+        nonlocal last
+        known = last  # another thread may set it
+        if len(known) != len(given) + 1 or any(a is not b for a, b in zip(given, known, strict=False)):
+            known = last = (*given, plan(*given, **named))
+        return cast("Plan", known[-1])
+
+    return remembered
 
 
 def lost(plan: Plan, is_object: Callable[[int], bool]) -> int:

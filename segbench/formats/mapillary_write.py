@@ -92,6 +92,7 @@ def _values(flat: Flat, categories: Categories, numbers: Numbers) -> list[int | 
     ]
 
 
+@map_losses.once
 def _plan(sample: Sample, categories: Categories) -> map_losses.Plan:
     flat = flatten(sample)
     values = _values(flat, categories, number(categories))

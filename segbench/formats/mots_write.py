@@ -162,6 +162,7 @@ def _values(flat: Flat, categories: Categories) -> list[int | None]:
     return NUMBERING.give(rows)
 
 
+@map_losses.once
 def _plan(sample: Sample, categories: Categories) -> map_losses.Plan:
     flat = flatten(sample)
     values = _values(flat, categories)

@@ -97,6 +97,7 @@ def _wanted(segment: Segment, category: Category, chosen: Chosen, pixels: int = 
     return Wanted(segment, index, own or None, own or category.isthing is not False, pixels)
 
 
+@map_losses.once
 def _plan(sample: Sample, categories: Categories) -> map_losses.Plan:
     flat, chosen = flatten(sample), _classes_of(categories)
     pairs = _pairs(flat, categories, chosen)
@@ -157,10 +158,15 @@ def _crowds(sample: Sample, categories: Categories) -> int:
     return sum(s.iscrowd and index[s.category_id] == BACKGROUND for s in sample.segments)
 
 
+@lru_cache(maxsize=4)
+def _read_again(categories: Categories) -> Categories:
+    """The categories of what is written."""
+    return _classes_of(categories).classes.categories
+
+
 def _isthing(sample: Sample, categories: Categories) -> int:
     """Segments of whose category something else is read again than it says."""
-    chosen = _classes_of(categories)
-    read = chosen.classes.categories
+    chosen, read = _classes_of(categories), _read_again(categories)
     pairs = ((categories[s.category_id].isthing, chosen.index[s.category_id]) for s in sample.segments)
     return sum(said is not None and i is not None and read[i].isthing is not said for said, i in pairs)
 
