@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -55,21 +56,23 @@ def read_shapes(
         z = read_integer(attributes, "z_order", field=_field(nodes[place], place), default=0, **where)
         heights[key] = max(z, heights.get(key, z))
     order = sorted(groups, key=lambda key: (heights[key], groups[key][0]))
+    starts = accumulate((len(groups[key]) for key in order), initial=0)
     segments = (
-        _segment(number, {i: nodes[i] for i in groups[key]}, size, ids, where)
-        for number, key in enumerate(order, 1)
+        _segment((number, start), {i: nodes[i] for i in groups[key]}, size, ids, where)
+        for number, (start, key) in enumerate(zip(starts, order, strict=False), 1)
     )
     return tuple(segments), others
 
 
 def _segment(
-    number: int,
+    at: tuple[int, int],
     parts: dict[int, Node],
     size: tuple[int, int],
     ids: Mapping[str, int],
     where: dict[str, Any],
 ) -> Segment:
-    places = list(parts)
+    """The segment of this number, with so many elements below it."""
+    (number, start), places = at, list(parts)
     first = parts[places[0]]
     label = first[1].get("label")
     if label not in ids:
@@ -79,7 +82,7 @@ def _segment(
     attributes: dict[str, Any] = {SHAPES: [_rest(node, said, single=single) for node in parts.values()]}
     if said:
         attributes[ATTRIBUTES] = said
-    if places != list(range(places[0], places[0] + len(places))) or places[0] != number - 1:
+    if places != list(range(start, start + len(places))):
         attributes[PLACES] = places
     return Segment(
         id=number,

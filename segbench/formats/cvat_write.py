@@ -45,10 +45,17 @@ def count_others(sample: Sample, _: Categories) -> int:
     return int(any(key not in ("cvat", "shapes") for key in sample.extra))
 
 
+def count_stated(sample: Sample, categories: Categories) -> int:
+    """Segments with an area, a box beside their outline, or a box whose sides are a last digit off."""
+    boxes = [s.bbox for s in sample.segments if s.bbox is not None and s.source_kind == "box"]
+    moved = sum((x + w - x, y + h - y) != (w, h) for x, y, w, h in boxes)
+    return stated_beside(sample, categories) + moved
+
+
 LOSES = {
     "instances": pixelless,
     "ids": count_ids,
-    "stated": stated_beside,
+    "stated": count_stated,
     "attributes": count_untold,
     "extra": count_others,
     "category_fields": colored_fields,

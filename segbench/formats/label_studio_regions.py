@@ -30,6 +30,7 @@ SHAPES = ("polygon", "brush", "rectangle", "ellipse")
 
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,17}")
 _LEAST_CORNERS = 12
+_DECIMALS = 10
 _UNREAD = ("bitmask",)
 
 Numbers = NDArray[np.float64]
@@ -203,8 +204,12 @@ def _outline(result: Result, size: tuple[int, int], **where: Any) -> dict[str, A
 
 
 def to_pixels(percent: Numbers, size: tuple[int, int]) -> Numbers:
-    """Turn percent of the picture's width and height, [..., 2], into pixels."""
-    return percent / 100 * [float(size[1]), float(size[0])]
+    """Turn percent of the picture's width and height, [..., 2], into pixels of at most ten decimals.
+
+    Corners of fewer decimals, as COCO has them, come back from percent as they were.
+    """
+    pixels: Numbers = np.round(percent / 100 * [float(size[1]), float(size[0])], _DECIMALS)
+    return pixels
 
 
 def _pair(value: Result, first: str, second: str, **where: Any) -> tuple[float, float]:

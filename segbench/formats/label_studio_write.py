@@ -19,7 +19,7 @@ from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample, Segment
 from segbench.formats.brush import encode_brush
 from segbench.formats.coco_write import are_integers
-from segbench.formats.drawn import check_names, colored_fields, drawn_segments, pixelless, stated_beside
+from segbench.formats.drawn import check_names, colored_fields, drawn_segments, stated_beside
 from segbench.formats.label_studio_config import CONFIG, config_text
 from segbench.formats.label_studio_regions import (
     FLAGS,
@@ -52,19 +52,46 @@ def count_ids(sample: Sample, _: Categories) -> int:
 
 
 def count_polygons(sample: Sample, categories: Categories) -> int:
-    """Objects of polygons that are written as brushes: of several, or that percent would draw otherwise."""
+    """Objects of polygons that are read otherwise: as brushes, or a last digit of a corner off."""
     size, lost = (sample.height, sample.width), 0
     for segment in sample.segments:
-        if segment.polygons is not None and polygon_percent(segment, size) is None:
-            lost += _kept(segment, sample, categories[segment.category_id].name) is None
+        if segment.polygons is None or _kept(segment, sample, categories[segment.category_id].name):
+            continue
+        percent = polygon_percent(segment, size)
+        read = None if percent is None else _read_flat(np.array(percent), size)
+        lost += read is None or not np.array_equal(read, segment.polygons[0])
     return lost
 
 
+def count_unseen(sample: Sample, categories: Categories) -> int:
+    """Objects of which nothing is written: without a pixel, unless one polygon or the source says where."""
+    if sample.kind == "semantic":
+        return 1
+    return sum(
+        (rle is None or rle.area == 0)
+        and _outline(segment, (sample.height, sample.width), rle) is None
+        and _kept(segment, sample, categories[segment.category_id].name) is None
+        for segment, rle in drawn_segments(sample, categories, stuff=True)
+    )
+
+
+def count_stated(sample: Sample, categories: Categories) -> int:
+    """Segments with an area, a box beside their outline, or a box that percent moves by a last digit."""
+    size = sample.height, sample.width
+    moved = sum(
+        s.bbox is not None and s.source_kind == "box"
+        and not np.array_equal(_read_flat(np.array(_to_percent(s.bbox, size)), size), s.bbox)
+        and _kept(s, sample, categories[s.category_id].name) is None
+        for s in sample.segments
+    )  # fmt: skip
+    return stated_beside(sample, categories) + moved
+
+
 LOSES = {
-    "instances": pixelless,
+    "instances": count_unseen,
     "ids": count_ids,
     "polygons": count_polygons,
-    "stated": stated_beside,
+    "stated": count_stated,
     "extra": lambda sample, _: int(any(key not in (TASK, OTHERS) for key in sample.extra)),
     "category_fields": colored_fields,
     "about": lambda dataset: [

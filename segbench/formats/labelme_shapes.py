@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -53,21 +54,23 @@ def read_shapes(
         group = shape.get("group_id")
         key = ("alone", place) if group is None else (str(shape.get("label")), str(group))
         groups.setdefault(key, []).append(place)
+    starts = accumulate(map(len, groups.values()), initial=0)
     segments = (
-        _segment(number, {i: shapes[i] for i in places}, size, ids, where)
-        for number, places in enumerate(groups.values(), 1)
+        _segment((number, start), {i: shapes[i] for i in places}, size, ids, where)
+        for number, (start, places) in enumerate(zip(starts, groups.values(), strict=False), 1)
     )
     return tuple(segments), others
 
 
 def _segment(
-    number: int,
+    at: tuple[int, int],
     parts: dict[int, dict[str, Any]],
     size: tuple[int, int],
     ids: Mapping[str, int],
     where: dict[str, Any],
 ) -> Segment:
-    places = list(parts)
+    """The segment of this number, with so many shapes before it."""
+    (number, start), places = at, list(parts)
     first, field = parts[places[0]], f"shapes[{places[0]}]"
     label = first.get("label")
     if not isinstance(label, str) or label not in ids:
@@ -78,7 +81,7 @@ def _segment(
     all_polygons = len(polygons) == len(drawn)
     flags = first.get("flags") if isinstance(first.get("flags"), dict) else {}
     attributes: dict[str, Any] = {SHAPES: [_rest(part) for part in parts.values()]}
-    if places != list(range(places[0], places[0] + len(places))) or places[0] != number - 1:
+    if places != list(range(start, start + len(places))):
         attributes[PLACES] = places
     return Segment(
         id=number,

@@ -9,6 +9,7 @@ from typing import Any
 
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.paths import check_name
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
@@ -66,11 +67,11 @@ class _Put:
 
 def _name(sample: Sample) -> str:
     """The name of the picture, or that of the JSON that it was read from with the picture's suffix."""
-    name = picture_name(sample)
     stated = sample.extra.get("labelme", {}).get("imagePath")
     if sample.image_file is None and isinstance(stated, str):
-        return PurePosixPath(name).with_suffix(PurePosixPath(stated).suffix or ".jpg").as_posix()
-    return name
+        name = check_name(sample.source_path or sample.image_id, image_id=sample.image_id, field="file_name")
+        return f"{name.removesuffix('.json')}{PurePosixPath(stated).suffix or '.jpg'}"
+    return picture_name(sample)
 
 
 def _content(sample: Sample, categories: Categories, picture: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -79,9 +80,10 @@ def read_objects(
         group = ("alone", place) if not isinstance(key, str) else (str(item.get("classTitle")), key)
         groups.setdefault(group, []).append(place)
     ids = _ids([objects[places[0]].get("id") for places in groups.values()])
+    starts = accumulate(map(len, groups.values()), initial=0)
     segments = (
-        _segment((ids[at], at), {i: objects[i] for i in places}, size, classes, where)
-        for at, places in enumerate(groups.values())
+        _segment((segment_id, start), {i: objects[i] for i in places}, size, classes, where)
+        for segment_id, start, places in zip(ids, starts, groups.values(), strict=False)
     )
     return tuple(segments), others
 
@@ -93,25 +95,25 @@ def _ids(stated: list[Any]) -> list[int]:
 
 
 def _segment(
-    named: tuple[int, int],
+    at: tuple[int, int],
     parts: dict[int, dict[str, Any]],
     size: tuple[int, int],
     classes: Classes,
     where: dict[str, Any],
 ) -> Segment:
-    """The segment of this id, and this place among the segments."""
-    places = list(parts)
+    """The segment of this id, with so many objects before it."""
+    (segment_id, start), places = at, list(parts)
     first, field = parts[places[0]], f"objects[{places[0]}]"
     title = first.get("classTitle")
     if not isinstance(title, str) or title not in classes.ids:
         hint = did_you_mean(str(title), classes.ids)
         raise DataError(f"is {title!r}, which meta.json lacks.{hint}", field=f"{field}.classTitle", **where)
     attributes: dict[str, Any] = {OBJECTS: list(parts.values())}
-    if places != list(range(places[0], places[0] + len(places))) or places[0] != named[1]:
+    if places != list(range(start, start + len(places))):
         attributes[PLACES] = places
     tags = read_tags(first, field=field, **where)
     given: dict[str, Any] = {
-        "id": named[0],
+        "id": segment_id,
         "category_id": classes.ids[title],
         "iscrowd": "iscrowd" in tags,
         "ignore": "ignore" in tags,

@@ -13,7 +13,7 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
-from segbench.formats.drawn import check_names, colored_fields, drawn_segments, pixelless
+from segbench.formats.drawn import check_names, colored_fields, drawn_segments
 from segbench.formats.pictures import Names, in_splits, picture_name, place_picture
 from segbench.formats.plain_json import dump_json
 from segbench.formats.supervisely_objects import (
@@ -44,8 +44,20 @@ def count_stated(sample: Sample, _: Categories) -> int:
     )
 
 
+def count_unseen(sample: Sample, categories: Categories) -> int:
+    """Objects without a pixel, but boxes alone and those that the source wrote so; or a label map."""
+    if sample.kind == "semantic":
+        return 1
+    drawn = list(drawn_segments(sample, categories, stuff=True))
+    titles = (categories[segment.category_id].name for segment, _ in drawn)
+    return sum(
+        (rle is None or rle.area == 0) and not write_objects(segment, sample, title, rle, {})
+        for (segment, rle), title in zip(drawn, titles, strict=True)
+    )
+
+
 LOSES = {
-    "instances": pixelless,
+    "instances": count_unseen,
     "stated": count_stated,
     "category_fields": colored_fields,
     "about": lambda dataset: [
