@@ -54,6 +54,20 @@ def test_any_number_of_workers_goes_on_where_another_one_stopped(data, spec, who
     assert same_result(segbench.run(spec, data, out=tmp_path, shard_size=2, workers=2), whole)
 
 
+def test_workers_keep_predictions_for_the_process_that_writes_them(data, spec, whole, tmp_path):
+    records = [
+        segbench.run(spec, data, out=tmp_path / str(n), shard_size=4, workers=n, save_predictions="png")
+        for n in (None, 2)
+    ]
+    files = [
+        {str(f.relative_to(r.path)): f.read_bytes() for f in (r.path / "predictions").rglob("*.png")}
+        for r in records
+    ]
+    assert files[0] == files[1]
+    assert len(files[0]) == N
+    assert records[0].metrics == records[1].metrics == whole.metrics
+
+
 @unix
 def test_an_image_that_kills_its_workers_fails_alone(data, spec, tmp_path, fault):
     fault(kind="kill", images=["00009"])

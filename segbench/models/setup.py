@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -132,6 +133,9 @@ def place(model: object, setup: Setup) -> Placement:
 def torch_device(device: str) -> str:
     """Return the name of a device that torch has.
 
+    ``cuda``, and ``auto`` where there is a GPU, is that of LOCAL_RANK, which tells a process of several its
+    place on its machine: more of them than GPUs take turns. It is the first GPU where nothing is told.
+
     Raises
     ------
     UsageError
@@ -141,13 +145,18 @@ def torch_device(device: str) -> str:
         return device
     torch = need("torch", "torch")
     if device == "auto":
-        return "cuda:0" if torch.cuda.is_available() else "cpu"
+        return _own_gpu(torch) if torch.cuda.is_available() else "cpu"
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # a torch built without CUDA asserts
         reason = str(error).splitlines()[0]
         raise UsageError(f"torch has no device {device!r}: {reason}") from None
-    return f"{device}:0" if device == "cuda" else device
+    return _own_gpu(torch) if device == "cuda" else device
+
+
+def _own_gpu(torch: Any) -> str:
+    rank = os.environ.get("LOCAL_RANK", "0")
+    return f"cuda:{int(rank) % torch.cuda.device_count() if rank.isdigit() else 0}"
 
 
 def configure_torch(setup: Setup) -> None:

@@ -5,7 +5,7 @@ writes ``bench.md`` and ``bench.json``, and ends with 1 where scores differ. Too
 never installed. ``--readme`` writes README's table of speed too; ``--growth [N …]`` runs segbench alone on so
 many images, and writes ``growth.md``. ``--uncertainty [SETS]`` times boards, and holds what their intervals
 and tests promise against so many drawn data sets; it writes ``uncertainty.md``, and ends with 1 where a
-promise is not kept.
+promise is not kept. ``--runner [N …]`` measures what ``segbench run`` itself costs, and writes ``runner.md``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from importlib import import_module
 from pathlib import Path
 
 import growth
+import runner
 import speed_page
 import uncertainty
 from compare import Case, compare
@@ -108,6 +109,8 @@ def main(argv: Sequence[str]) -> int:
         return grow(sorted(set(options.growth or growth.DEFAULT)), options.out)
     if options.uncertainty is not None:
         return doubt(options.uncertainty, options.out)
+    if options.runner is not None:
+        return cost(sorted(set(options.runner or runner.DEFAULT)), options.out, options.repeats)
     cases = [case for case in CASES if case.name in (options.only or [c.name for c in CASES])]
     needed = {(case.workload, options.images or case.images) for case in cases}
     sources = prepare(sorted(needed), options.out / "data")
@@ -153,6 +156,14 @@ def doubt(sets: int, out: Path) -> int:
     return int(not kept)
 
 
+def cost(counts: Sequence[int], out: Path, repeats: int) -> int:
+    """Measure what the runner costs on so many tiny images, write and print."""
+    markdown = runner.measure(counts, out / "data", repeats, min(1000, *counts))
+    (out / "runner.md").write_text(markdown, encoding="utf-8")
+    print(markdown)
+    return 0
+
+
 def prepare(needed: Sequence[tuple[str, int]], root: Path) -> dict[tuple[str, int], Path]:
     """Generate workloads of so many images, at the same time; nothing is measured yet."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -191,6 +202,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--uncertainty", type=int, nargs="?", const=uncertainty.SETS, metavar="SETS", help=doubting
     )
+    costing = "what `segbench run` itself costs, on 10,000 and 100,000 tiny images or on N"
+    parser.add_argument("--runner", type=int, nargs="*", metavar="N", help=costing)
     options = parser.parse_args(argv)
     if (
         min(options.repeats, options.images or 1, options.uncertainty or 1, *(options.growth or [1])) < 1

@@ -4,6 +4,7 @@ import importlib
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -169,3 +170,14 @@ def test_uncertainty(monkeypatch, tmp_path):
     ]  # fmt: skip
     assert all(0 < float(row[1]) < 60 for row in rows[1:3])
     assert all(80 <= float(row[2].removesuffix("%")) <= 100 for row in rows[4:])
+
+
+def test_runner(tmp_path):
+    done = bench("--runner", 12, 20, "--repeats", 1, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "runner.md").read_text("utf-8").splitlines()
+    assert [line.partition(" | ")[0] for line in lines if re.match(r"\| \d", line)] == ["| 12"] * 2 + [
+        "| 20"
+    ] * 2
+    assert sum("CPU of the runner" in line for line in lines) == 4
+    assert re.search(r"the model's, at 20 ms an image \| \d+\.\d% \| 90%", "\n".join(lines))
