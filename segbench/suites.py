@@ -181,7 +181,7 @@ def _key(job: SuiteJob, dataset: Dataset) -> str:
         "segbench": __version__,
         "model": job.model,
         "code_sha256": None if scheme == "preds" else code_sha256(job.model),
-        "files": files_identity(Path(rest)) if rest else None,
+        "files": [files_identity(path) for path in _files(rest, job.options)],
         "data": data_identity(dataset),
         "dataset": _named(job.dataset),
         "protocols": [[name, get_protocol(name).version] for name in job.protocols],
@@ -190,6 +190,12 @@ def _key(job: SuiteJob, dataset: Dataset) -> str:
     }
     text = json.dumps(identity, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _files(rest: str, options: Mapping[str, Any]) -> list[Path]:
+    """Files that a job reads beside the data set: those of the model, and those that its options name."""
+    named = [rest, options.get("synonyms"), *options.get("options", {}).values()]
+    return [Path(name) for name in named if name and isinstance(name, str | Path)]
 
 
 def _named(dataset: Mapping[str, Any]) -> dict[str, Any]:

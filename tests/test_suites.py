@@ -80,6 +80,15 @@ def test_a_job_that_is_another_is_to_do(place, change, expected):
     assert found == expected if expected else sorted(found) == ["finished", "to do"]
 
 
+def test_files_that_options_name_make_a_job_another(place):
+    (place / "map.toml").write_text('"a" = "a"\n')
+    suite = write(place, '[run]\nsynonyms = "map.toml"', MODEL, DATA)
+    assert states(segbench.run_suite(suite)) == ["done", "done"]
+    assert states(segbench.run_suite(suite, dry_run=True)) == ["finished", "finished"]
+    (place / "map.toml").write_text('"a" = "a" # again\n')
+    assert states(segbench.run_suite(suite, dry_run=True)) == ["to do", "to do"]
+
+
 def test_one_that_fails_does_not_stop_the_others(place):
     models = [MODEL, '[[model]]\nspec = "file:none.py:Model"', '[[model]]\nspec = "preds:two/masks"']
     broken = '[[dataset]]\npath = "nowhere"'
