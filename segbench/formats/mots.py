@@ -75,7 +75,8 @@ def read(path: Path, *, annotation: str | None = None, classes: Path | None = No
     Parameters
     ----------
     path
-        The folder of ``instances`` or ``instances_txt``, or of MOTSChallenge's ``train``.
+        The folder of ``instances`` or ``instances_txt``, or of MOTSChallenge's ``train``; or one of these
+        itself, as results of trackers are.
     annotation
         ``png`` or ``txt``; by default the first that is there. Text files tell of frames without objects by
         their pictures alone.
@@ -95,7 +96,7 @@ def read(path: Path, *, annotation: str | None = None, classes: Path | None = No
     categories = _categories(classes or path / CLASSES, needed=classes is not None)
     pictures = dict(_pictures(path))
     splits = _splits(path)
-    maps = {n: f for n, f in find_ending(path / MAPS, ".png").items() if n.count("/") == 1}
+    maps = {n: f for n, f in find_ending(_below(path, MAPS), ".png").items() if n.count("/") == 1}
     if annotation == "txt" or (annotation is None and not maps):
         frames, reader = _of_texts(path, pictures), partial(_text_sample, categories, path)
     else:
@@ -122,6 +123,10 @@ def read(path: Path, *, annotation: str | None = None, classes: Path | None = No
         tasks=TASKS,
         notes=note_left_out(pictures, found),
     )
+
+
+def _below(path: Path, folder: str) -> Path:
+    return path / folder if (path / folder).is_dir() else path
 
 
 def _categories(file: Path, *, needed: bool) -> Categories:
@@ -171,7 +176,12 @@ _Listed = list[tuple[str, dict[str, Path], list[Row] | None]]
 
 def _of_texts(path: Path, pictures: Mapping[str, ImageFile]) -> _Listed:
     """``(video/frame, files, objects)`` of text files, and of pictures of their videos."""
-    texts = {name: file for name, file in find_ending(path / TEXTS, ".txt").items() if "/" not in name}
+    folder = _below(path, TEXTS)
+    texts = {
+        name: file
+        for name, file in find_ending(folder, ".txt").items()
+        if "/" not in name and (folder != path or is_text(file))
+    }
     texts |= {file.parent.parent.name: file for file in sorted(path.glob(_CHALLENGE))}
     found: _Listed = []
     for video, file in texts.items():

@@ -117,6 +117,14 @@ def test_frames_without_objects(tmp_path):
     assert [(x.height, x.width, len(x.segments)) for x in read] == [(2, 4, 0)]
 
 
+@pytest.mark.parametrize("kind", ["png", "txt"])
+def test_results_of_trackers_stand_by_themselves(kind, tmp_path):
+    root = put(tmp_path, kind, pictures=False)
+    (root / "val.seqmap").unlink()
+    folder = root / ("instances" if kind == "png" else "instances_txt")
+    assert segbench.open_dataset(folder, format="mots").image_ids == list(FRAMES)
+
+
 def test_motschallenge(tmp_path):
     place(tmp_path / "train/MOTS20-02/gt/gt.txt", line(1, 2005, VALUES == 2005).encode())
     for i in (1, 2):
@@ -212,4 +220,4 @@ def test_damage_is_named(tmp_path):
     ):
         segbench.open_dataset(tmp_path, format="mots", options={"annotation": "text"})
     with pytest.raises(DataError, match="holds no instances/"):
-        segbench.open_dataset(tmp_path / "instances", format="mots")
+        segbench.open_dataset(tmp_path / "training", format="mots")

@@ -1,6 +1,7 @@
 """Volumes: labels with affine and spacing, intensities in 8 bits, the Decathlon's and nnU-Net's lists."""
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -311,6 +312,13 @@ def test_image_and_labels_are_of_one_size(tmp_path):
     put(tmp_path, image=HU[:, :, :2])
     with pytest.raises(DataError, match=r"image liver_1/0: the image has \(5, 4, 2\) voxels, its labels"):
         _ = segbench.open_dataset(tmp_path)[0]
+
+
+def test_nibabel_is_asked_for(tmp_path, monkeypatch):
+    put(tmp_path)
+    monkeypatch.setitem(sys.modules, "nibabel", None)
+    with pytest.raises(UsageError, match=r"nibabel is not installed: pip install 'segbench\[medical\]'"):
+        segbench.open_dataset(tmp_path)
 
 
 def test_greys_stand_for_intensities():
