@@ -97,8 +97,8 @@ def chosen(name: str, evidence: RunEvidence, attributes: Attributes) -> Sequence
     """The values of one attribute; UsageError where no image has it."""
     values = values_of(evidence, attributes)
     if name not in values:
-        known = ", ".join(values) or "none; give a file of them"
-        raise UsageError(f"images have no attribute {name!r}.{did_you_mean(name, values)} There are: {known}")
+        known = did_you_mean(name, values) if values else " They have none; give a file of them."
+        raise UsageError(f"images have no attribute {name!r}.{known}")
     return values[name]
 
 

@@ -115,6 +115,7 @@ def build_leaderboard(
     boards, left_out = make_boards(Path(results), plan)
     if not boards:
         raise DataError(_nothing(left_out), file=results)
+    _check_slices(plan.slices, boards)
     folders = dict.fromkeys(formats, Path(out)) | ({} if pages is None else {"html": Path(pages)})
     if pictures is not None:
         boards = hang(boards, pictures, page_mb if pages is None else folders["html"])
@@ -141,6 +142,16 @@ def make_boards(results: Path, plan: Plan) -> tuple[list[Board], list[LeftOut]]:
         if entries:
             boards.append(make_board(entries, plan))
     return sorted(boards, key=_board_order), sorted(left_out, key=lambda one: one.path)
+
+
+def _check_slices(names: Sequence[str], boards: Sequence[Board]) -> None:
+    """Raise UsageError for an attribute that no image of any board has."""
+    found = {
+        row[1] for board in boards if "slices" in board.analyses for row in board.analyses["slices"].rows
+    }
+    for name in names:
+        if name not in found:
+            raise UsageError(f"no image of any board has the attribute {name!r}: give a file of it")
 
 
 def _board_order(board: Board) -> tuple[int, str, str, str]:

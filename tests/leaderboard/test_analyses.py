@@ -186,7 +186,7 @@ def test_slices_are_boards_of_their_images(tmp_path, task):
         tmp_path / "r", tmp_path / "o", slices=["city"], attributes=tmp_path / "cities.csv", **options
     )
     assert set(named.boards[0].frame("slices")["attribute"]) == {"city"}
-    with pytest.raises(UsageError, match="images have no attribute 'town'"):
+    with pytest.raises(UsageError, match="no image of any board has the attribute 'town'"):
         build_leaderboard(tmp_path / "r", tmp_path / "o", slices=["town"], **options)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from segbench.leaderboard.analyses.table import Column, share
 from segbench.leaderboard.analyses.tables_of import RunTables
-from segbench.leaderboard.attributes import chosen
+from segbench.leaderboard.attributes import values_of
 from segbench.leaderboard.plan import Plan
 from segbench.leaderboard.subsets import score_of
 
@@ -35,8 +35,11 @@ MOST_VALUES = 12
 
 def rows(run: RunTables, plan: Plan) -> Iterator[tuple[Any, ...]]:
     """Yield a row for each attribute that was asked for and each of its values."""
+    attributes = values_of(run.evidence, plan.attributes)
     for name in plan.slices:
-        values = labels(chosen(name, run.evidence, plan.attributes))
+        if all(value is None for value in attributes.get(name, ())):
+            continue
+        values = labels(attributes[name])
         for value in sorted(set(values), key=_order):
             places = np.flatnonzero([one == value for one in values])  # NumPy's own == forgets a last NUL
             part = score_of(run.evidence.pooled, places, plan, plan.clusters(run.evidence))
