@@ -61,12 +61,16 @@ def doctor(model: str, batch: int, **how: Any) -> None:
     Asks it for pictures of odd sizes and kinds, for the same ones again, in a batch and from two threads, and
     reads each answer as a run would. Ends with exit code 4 at a fault; a note says what scores may depend on.
     """
+    from segbench.canonical.categories import Categories, Category
     from segbench.models import Setup, load_model
     from segbench.models.doctor import examine
+    from segbench.models.prompts import NAMES, is_open, told
     from segbench.models.setup import place
 
     setup = Setup(**how)
     plugin = load_model(model, setup)
+    if is_open(plugin):
+        told(plugin, NAMES, Categories([Category(id=0, name="object"), Category(id=1, name="background")]))
     placed = place(plugin, setup)
     info = plugin.info
     click.echo(f"{info.name}: {', '.join(info.tasks)}, {len(info.id2label)} categories, on {placed.device}")

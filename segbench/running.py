@@ -161,11 +161,14 @@ def run(
     stages = _stages(crew, on_error, threads, batch_size=batch_size, timeout=timeout, keep_predictions=keep)
     if save_predictions is not None and out is None:
         raise UsageError("predictions are saved beside the record: name a folder for it (out)")
+    setup = Setup(**how)
     if isinstance(model, str) and model.startswith("preds:"):
-        if save_predictions is not None:
-            raise UsageError(f"the predictions of {model} are in files already")
+        if save_predictions is not None or setup.asking or setup.prompts is not None:
+            raise UsageError(
+                f"the predictions of {model} are in files already: no model is asked, or can be told"
+            )
         return _run_files(model, dataset, protocol, task=task, settings=settings, out=out, progress=progress)
-    wanted = Wanted(setup=Setup(**how), ignore=tuple(ignore), synonyms=synonyms)
+    wanted = Wanted(setup=setup, ignore=tuple(ignore), synonyms=synonyms)
     asked = Asked(task, protocol, settings, wanted, save_predictions)
     started = time.perf_counter()
     opener = Opener(model, dataset, asked, stages)

@@ -23,12 +23,26 @@ from segbench.formats.folders import Frame, find_ending, find_pictures, note_lef
 from segbench.formats.kitti_write import LABELS_FILE, LOSES, NUMBERING, PICTURES, write
 from segbench.formats.label_maps import MAP
 from segbench.formats.labelled_maps import LabelReader
+from segbench.formats.png_write import write as write_predictions
 from segbench.formats.value_maps import read_segments
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
+__all__ = [
+    "CARRIES",
+    "LAYOUT",
+    "LOSES",
+    "PREDICTIONS",
+    "TASKS",
+    "TITLE",
+    "read",
+    "read_predictions",
+    "sniff",
+    "write",
+    "write_predictions",
+]
 
 TITLE = "KITTI semantic and instance segmentation (maps of labels and of objects)"
 TASKS = ("panoptic", "semantic")
+PREDICTIONS = {"semantic": "predictions"}
 CARRIES = frozenset(
     {
         "stuff", "instances", "holes", "parts", "crowd", "ignore", "ids", "repeated_ids", "category_ids",

@@ -25,7 +25,7 @@ from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError
 from segbench.formats import coco
 from segbench.formats import coco_layout as layout
-from segbench.formats.coco import read_ahead, read_predictions
+from segbench.formats.coco import read_ahead, read_predictions, write_predictions
 from segbench.formats.coco_common import split_name
 from segbench.formats.coco_write import URL_NAMES, count_text_ids, file_name
 from segbench.formats.jsonfile import starts_with
@@ -36,6 +36,7 @@ __all__ = [
     "KIND",
     "LAYOUT",
     "LOSES",
+    "PREDICTIONS",
     "TASKS",
     "TITLE",
     "read",
@@ -43,10 +44,12 @@ __all__ = [
     "read_predictions",
     "sniff",
     "write",
+    "write_predictions",
 ]
 
 TITLE = "LVIS (COCO's JSON with federated annotations) and results"
 TASKS = ("instance",)
+PREDICTIONS = {"instance": "predictions.json"}
 KIND = "lvis"
 CARRIES = coco.CARRIES - {"crowd", "ignore"}
 LOSES = {"ids": count_text_ids}

@@ -10,19 +10,17 @@ from typing import Protocol, TypeGuard
 
 from segbench.canonical.categories import Categories
 from segbench.errors import DataError, PluginError, UsageError, did_you_mean
-from segbench.models.types import ModelInfo, SegModel
+from segbench.models.types import SegModel
 
 NAMES = "categories"
 """What stands for the names of the data set's categories, as they are."""
 
 
-class OpenVocabulary(Protocol):
+class OpenVocabulary(SegModel, Protocol):
     """A model that is told in words what to look for.
 
     Its ``info.id2label`` is empty before it is told, and then says so: category id k is what prompt k names.
     """
-
-    info: ModelInfo
 
     def set_prompts(self, prompts: Mapping[int, str]) -> None:
         """Look for these texts, by the category id that the answers have."""

@@ -176,6 +176,12 @@ def test_a_run_says_how_its_model_was_asked(tmp_path):
     assert len(board.boards) == 2, "runs that were asked otherwise share no board"
 
 
+@pytest.mark.parametrize("how", [{"window": 8}, {"flips": ["both"]}, {"prompts": "categories"}])
+def test_predictions_in_files_cannot_be_asked(how, tmp_path):
+    with pytest.raises(segbench.UsageError, match="are in files already: no model is asked"):
+        segbench.run(f"preds:{tmp_path}", small_set.dataset(), out=None, **how)
+
+
 def test_only_semantic_models_are_asked_so():
     truth = small_set.dataset([small_set.near_regions([], []) for _ in range(4)])
     with pytest.raises(segbench.UsageError, match="for the semantic task, not for instance"):

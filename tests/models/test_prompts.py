@@ -72,8 +72,13 @@ def test_the_command(tmp_path):
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 2
     assert "model 'words' has to be told what to look for: --prompts categories" in done.stderr
-    done = CliRunner().invoke(main, ["doctor", command[1]])
-    assert "words: semantic" in done.stdout
+
+
+def test_the_doctor_tells_a_model_two_words(tmp_path):
+    (tmp_path / "plugin.py").write_text(PLUGIN.replace("        assert self.prompts", "        # "))
+    done = CliRunner().invoke(main, ["doctor", f"file:{tmp_path}/plugin.py:Words"])
+    assert "words: semantic, 2 categories" in done.stdout
+    assert "category id 2 is not in the model's id2label" in done.stdout, "it answers with three"
 
 
 @pytest.mark.parametrize(
