@@ -13,6 +13,9 @@ from segbench.leaderboard.svg import ACCENT, BAND, INK, LINE, MUTED, new_figure,
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+MOST_NAMED = 20
+"""Runs of the plot of speed, of which all have names; of more, those of the front."""
+
 MOST_INTERVALS = 25
 """Runs of the plot of intervals; the table draws all."""
 
@@ -66,7 +69,7 @@ def speed_plot(board: Board, prefix: str) -> str | None:
         axes.xaxis.set_minor_formatter(lambda *_: "")
         axes.set_xlabel("images per second")
         axes.set_ylabel(f"{text.label(board.metric)}, %")
-        _name_points(axes, [timed[i] for i in [*front, *behind]])
+        _name_points(axes, [timed[i] for i in (front if len(timed) > MOST_NAMED else [*front, *behind])])
         return to_svg(figure, prefix, f"Speed against {text.label(board.metric)} of {len(timed)} runs")
 
 
