@@ -219,7 +219,7 @@ def _open(
 
 def _note(limits: tuple[float, float] | None) -> str:
     span = "the range of each volume" if limits is None else f"{limits[0]:g} to {limits[1]:g}"
-    return f"of intensities (HU of CT) pictures keep 256 levels of {span} and lose the rest; see window"
+    return f"of intensities (HU of CT) pictures of slices keep 256 levels of {span}, and lose the rest"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from segbench.canonical.pen import pack_bytes, unpack_bytes
 from segbench.canonical.sample import Sample
 from segbench.formats.flatten import flatten
 from segbench.formats.label_maps import Chosen
-from segbench.formats.nifti_volumes import MAX_VOXELS
+from segbench.formats.nifti_volumes import MAX_VOXELS, SliceFile
 from segbench.formats.pictures import picture_stem
 
 EXTRA = "nifti"
@@ -37,6 +37,8 @@ class Cut:
         Header of the volume in base64, None where there is none.
     limits
         Intensities that 0 and 255 of the picture stand for.
+    original
+        The volume that the picture was cut out of, which is taken over as it is.
     ignores
         Whether some of it is never scored.
     labels, picture
@@ -50,6 +52,7 @@ class Cut:
     header: str | None = None
     endianness: str = "<"
     limits: Sequence[float] | None = None
+    original: str | None = None
     ignores: bool = False
     labels: bytes = b""
     picture: bytes = b""
@@ -78,7 +81,9 @@ def cut_out(chosen: Chosen, images: str, splits: Sequence[str], index: int, samp
     rows = [None if s.ignore else chosen.rows[s.category_id] for s in flat.segments]
     values = flat.painted([None if row is None else row.value for row in rows], void, np.uint16)
     cut = _spot(sample, splits[index])
-    if images != "none" and sample.image_file is not None:
+    if images != "none" and isinstance(sample.image_file, SliceFile):
+        cut = replace(cut, original=str(sample.image_file.volume))
+    elif images != "none" and sample.image_file is not None:
         limits = calibration(sample.image_file.read(sample.image_id))
         cut = replace(cut, picture=encode_image(sample.image), limits=limits)
     return replace(cut, labels=encode_labels(values), ignores=void in values.ids()).pack()

@@ -15,7 +15,8 @@ from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import decode_image, decode_labels
 from segbench.canonical.pen import PLAIN, Pen, pack_bytes, unpack_bytes
-from segbench.canonical.place import check_mode, place
+from segbench.canonical.place import check_mode, place, place_image
+from segbench.canonical.sample import ImageFile
 from segbench.errors import DataError
 from segbench.formats.label_maps import Chosen, Written
 from segbench.formats.nifti_cuts import EXTRA, Cut, cut_out, void_of
@@ -34,8 +35,8 @@ _RGB = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 def write(dataset: Dataset, target: Path, *, images: str = "link", pen: Pen = PLAIN) -> None:
     """Write ``labelsTr``, ``imagesTr`` and ``dataset.json``; a picture of no volume becomes one of one slice.
 
-    Greys have 8 bits that are scaled to what they stood for, colours are RGB. ``training`` lists all volumes
-    where no split is called so.
+    Volumes of intensities are taken over as they are. Of pictures greys have 8 bits that are scaled to what
+    they stood for, colours are RGB. ``training`` lists all volumes where no split is called so.
 
     Raises
     ------
@@ -60,7 +61,7 @@ def write(dataset: Dataset, target: Path, *, images: str = "link", pen: Pen = PL
                 volume.put(cut, dataset.image_ids[number])
                 names |= {void_of(chosen): IGNORE} if cut.ignores else {}
                 if volume.missing == 0:
-                    rows[splits[number]].append(opened.pop(cut.name).place(folder))
+                    rows[splits[number]].append(opened.pop(cut.name).place(folder, images))
         for name, volume in opened.items():
             raise DataError(
                 f"lacks {volume.missing} of its {volume.depth} slices; write png or segbench instead",
@@ -127,12 +128,16 @@ class _Volume:
             self._image = np.repeat(self._image, channels, axis=3)
         self._image[at] = picture[: self._image.shape[3]].transpose(2, 1, 0)
 
-    def place(self, folder: Path) -> dict[str, str]:
+    def place(self, folder: Path, images: str) -> dict[str, str]:
         """Write the volume; return its row in ``dataset.json``."""
-        library = nibabel()
+        library, original = nibabel(), self._first.original
         place(folder / "labelsTr" / f"{self.name}.nii.gz", _packed(self._label_image(library)))
         row = {"label": f"./labelsTr/{self.name}.nii.gz"}
-        if self._image is not None:
+        if original is not None:
+            name = self.name + (".nii.gz" if original.lower().endswith(".gz") else ".nii")
+            place_image(folder / "imagesTr" / name, ImageFile(name=name, path=Path(original)), images)
+            row = {"image": f"./imagesTr/{name}", **row}
+        elif self._image is not None:
             place(folder / "imagesTr" / f"{self.name}.nii.gz", _packed(self._picture_image(library)))
             row = {"image": f"./imagesTr/{self.name}.nii.gz", **row}
         return row

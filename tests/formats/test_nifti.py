@@ -88,7 +88,9 @@ def test_intensities_have_256_levels_of_the_range(tmp_path):
     assert calibration(dataset[0].image_file.read()) == (-1024, 3071)
     spatial, note = segbench.convert(source, tmp_path / "out", dry_run=True).notes
     assert spatial.startswith("affine, spacing and header of a volume are among the other fields")
-    assert note.startswith("of intensities (HU of CT) pictures keep 256 levels of the range of each volume")
+    assert note.startswith(
+        "of intensities (HU of CT) pictures of slices keep 256 levels of the range of each"
+    )
     window = segbench.open_dataset(source, options={"window": "-160,240"})
     assert "256 levels of -160 to 240" in window.notes[1]
     np.testing.assert_array_equal(window[0].image[0] == 255, HU[:, :, 0].T >= 240 - 400 / 510)
@@ -194,6 +196,16 @@ def test_pictures_become_volumes_of_one_slice(tmp_path):
     for ours, theirs in zip(read, truth, strict=True):
         np.testing.assert_array_equal(ours.mask, theirs.mask)
         np.testing.assert_array_equal(ours.image, theirs.image)
+
+
+def test_volumes_of_intensities_are_taken_over(tmp_path):
+    """From one folder of volumes to another nothing of HU is lost, nor a fourth axis."""
+    source = put(tmp_path / "set", image=np.stack([HU, HU + 1], axis=-1))
+    segbench.convert(source, tmp_path / "out", target_format="nifti")
+    for name in ("liver_1", "liver_2"):
+        data = [(path / f"imagesTr/{name}.nii.gz").read_bytes() for path in (source, tmp_path / "out")]
+        assert data[0] == data[1]
+    assert segbench.open_dataset(tmp_path / "out").fingerprint == segbench.open_dataset(source).fingerprint
 
 
 def test_splits_are_lists(tmp_path):
