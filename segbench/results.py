@@ -63,15 +63,12 @@ import numpy as np
 
 from segbench.errors import DataError
 from segbench.flat import flat_numbers
+from segbench.record_tables import TABLES, hash_tables, read_tables, write_tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SCHEMA_VERSION = 1
-_LARGE = 1 << 22
-TABLES = ("images", "detections")
-"""Names of the tables of a record; each is a Parquet file beside ``run.json``."""
-
 PREDICTIONS = "predictions"
 """How the file or folder beside a record is called that has the predictions of its run, before any suffix."""
 
@@ -226,7 +223,7 @@ class RunRecord:
             Path(out) / slug(self.dataset["name"]) / slug(self.task) / slug(self.model["name"]) / self.run_id
         )
         with replace_folder(target) as folder:
-            self._write_tables(folder)
+            write_tables(folder, {name: getattr(self, name) for name in TABLES})
             written = replace(self, tables=hash_tables(folder))
             (folder / "run.json").write_text(written.to_json(), encoding="utf-8")
             if attach is not None:
@@ -240,15 +237,6 @@ class RunRecord:
         """Write the record as :meth:`write` does, and return it as it is there."""
         folder = self.write(out, attach)
         return replace(self, path=folder, tables=hash_tables(folder))
-
-    def _write_tables(self, folder: Path) -> None:
-        import pyarrow.parquet as pq
-
-        for name in TABLES:
-            table = getattr(self, name)
-            if table is not None:
-                with (folder / f"{name}.parquet").open("wb") as file:  # Arrow takes no path but of UTF-8
-                    pq.write_table(table, file, compression="zstd")
 
 
 def read_record(path: str | Path, *, tables: bool = True) -> RunRecord:
@@ -271,7 +259,7 @@ def read_record(path: str | Path, *, tables: bool = True) -> RunRecord:
     folder = Path(path)
     content = read_content(folder)
     try:
-        return _from_dict(content, folder, _read_tables(folder) if tables else {})
+        return _from_dict(content, folder, read_tables(folder) if tables else {})
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"is not a run record: {error!r}", file=folder / "run.json") from None
 
@@ -289,17 +277,6 @@ def read_content(folder: Path) -> dict[str, Any]:
         found = content.get("schema_version") if isinstance(content, dict) else None
         raise DataError(f"expected schema version {SCHEMA_VERSION}, found {found}", file=file)
     return content
-
-
-def hash_tables(folder: Path) -> dict[str, str]:
-    """SHA-256 of each table's file in the folder of a record, by name."""
-    found = {}
-    for name in TABLES:
-        file = folder / f"{name}.parquet"
-        if file.exists():
-            with file.open("rb") as handle:
-                found[name] = hashlib.file_digest(handle, "sha256").hexdigest()
-    return found
 
 
 def find_records(root: str | Path) -> list[Path]:
@@ -352,18 +329,6 @@ def _from_dict(content: dict[str, Any], folder: Path, found: Mapping[str, Any]) 
 
 def _metric(row: dict[str, Any]) -> MetricValue:
     return MetricValue(**{**row, "value": math.nan if row["value"] is None else row["value"]})
-
-
-def _read_tables(folder: Path) -> dict[str, pa.Table]:
-    import pyarrow.parquet as pq
-
-    tables = {}
-    for name in TABLES:
-        file = folder / f"{name}.parquet"
-        if file.exists():
-            with file.open("rb") as handle:  # read_table would import pandas, and wait for threads
-                tables[name] = pq.ParquetFile(handle).read(use_threads=file.stat().st_size > _LARGE)
-    return tables
 
 
 def _plain(value: Any) -> Any:

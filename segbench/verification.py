@@ -14,8 +14,9 @@ from segbench.errors import SegbenchError, UsageError
 from segbench.evaluate import score
 from segbench.formats import open_dataset
 from segbench.models import code_sha256, load_model
+from segbench.record_tables import TABLES, hash_tables
 from segbench.recount import metric_of
-from segbench.results import TABLES, RunRecord, hash_tables, read_content, read_record, saved_predictions
+from segbench.results import RunRecord, read_content, read_record, saved_predictions
 from segbench.schema import faults
 
 ROUNDING = 1e-12

@@ -3,7 +3,7 @@
 ::
 
     {errors, _version} ← kernels ← canonical
-    ← {formats, metrics, models, health, tally, reshape, flat, attributes}
+    ← {formats, metrics, models, health, tally, reshape, flat, attributes, record_tables}
     ← {protocols, results, environment, columns, validation, workers}
     ← {store, journal, remote, packing, patience, identity, drawn, predicted, timing, watching, recount,
     schema, suite_file, pool, clusters} ← engines ← spread
@@ -32,7 +32,7 @@ LAYERS = (
     ("errors", "_version"),
     ("kernels",),
     ("canonical",),
-    ("formats", "metrics", "models", "health", "tally", "reshape", "flat", "attributes"),
+    ("formats", "metrics", "models", "health", "tally", "reshape", "flat", "attributes", "record_tables"),
     ("protocols", "results", "environment", "columns", "validation", "workers"),
     (
         "store",
@@ -77,6 +77,7 @@ NARROWER = {
         "errors",
         "_version",
         "results",
+        "record_tables",
         "drawn",
         "canonical.atomic",
         "kernels",

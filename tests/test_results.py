@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from segbench import columns
 from segbench.errors import DataError
-from segbench.results import MetricValue, RunRecord, find_records, hash_tables, read_record, slug
+from segbench.record_tables import hash_tables
+from segbench.results import MetricValue, RunRecord, find_records, read_record, slug
 
 IMAGES = pa.table(
     {

@@ -25,6 +25,7 @@ from leaderboard.synth import make_record
 from runs import write_data, write_model
 
 import segbench
+from segbench import record_tables
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_image
@@ -86,6 +87,13 @@ def test_a_record_that_is_nested_deep_stops_no_board(tmp_path, depth):
     for command in ("show", "verify"):
         done = CliRunner().invoke(main, [command, str(folder)])
         assert (done.exit_code, done.exception.__class__) == (3, SystemExit)
+
+
+def test_a_table_that_would_fill_the_memory_is_not_read(tmp_path, monkeypatch):
+    folder = make_record("semantic", n_images=10).write(tmp_path)
+    monkeypatch.setattr(record_tables, "MAX_VALUES", 100)
+    with pytest.raises(segbench.DataError, match=r"images\.parquet: holds \d+ values; at most 100 are read"):
+        segbench.read_record(folder)
 
 
 class Evil:

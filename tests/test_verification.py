@@ -15,7 +15,8 @@ from together import data, instance, panoptic
 import segbench
 from segbench.cli import main
 from segbench.protocols import PROTOCOLS
-from segbench.results import hash_tables, read_content
+from segbench.record_tables import hash_tables
+from segbench.results import read_content
 
 
 def verdicts(folder, **beside):
