@@ -16,6 +16,8 @@ from segbench.formats import rings
 _LEAST, _MOST = -0.01, 1.01
 """What Ultralytics tolerates of coordinates that should be 0 to 1."""
 
+_DECIMALS = 10
+
 Numbers = NDArray[np.float64]
 
 
@@ -67,19 +69,23 @@ def _read_line(
         "score": float(values[-1]) if scored else None,
     }
     if len(relative) == 4:
-        x, y, w, h = _to_box(relative, size).tolist()
+        x, y, w, h = to_box(relative, size).tolist()
         return Segment(bbox=(x, y, w, h), source_kind="box", **given)
-    return Segment(polygons=(tuple(_to_pixels(relative, size).tolist()),), source_kind="polygon", **given)
+    return Segment(polygons=(tuple(to_pixels(relative, size).tolist()),), source_kind="polygon", **given)
 
 
-def _to_pixels(relative: Numbers, size: tuple[int, int]) -> Numbers:
-    return (relative.reshape(-1, 2) * [size[1], size[0]]).ravel()
+def to_pixels(relative: Numbers, size: tuple[int, int]) -> Numbers:
+    """``x, y, …`` in pixels of at most ten decimals, so that corners of fewer come back as they were."""
+    pixels: Numbers = np.round((relative.reshape(-1, 2) * [size[1], size[0]]).ravel(), _DECIMALS)
+    return pixels
 
 
-def _to_box(relative: Numbers, size: tuple[int, int]) -> Numbers:
-    """``(x, y, w, h)`` in pixels of ``(cx, cy, w, h)``."""
+def to_box(relative: Numbers, size: tuple[int, int]) -> Numbers:
+    """``(x, y, w, h)`` in pixels, as :func:`to_pixels`, of ``(cx, cy, w, h)``."""
     scale = [size[1], size[0]]
-    return np.concatenate([(relative[:2] - relative[2:] / 2) * scale, relative[2:] * scale])
+    corner = (relative[:2] - relative[2:] / 2) * scale
+    box: Numbers = np.round(np.concatenate([corner, relative[2:] * scale]), _DECIMALS)
+    return box
 
 
 class LineWriter:
@@ -96,42 +102,47 @@ class LineWriter:
 
     def line(self, segment: Segment, sample: Sample, rle: Rle | None) -> str | None:
         """Return the line of a segment whose mask is ``rle``; None where it has no pixel to be told by."""
-        size = sample.height, sample.width
-        if rle is None:
-            numbers = self._box(segment, size)
-        else:
-            polygon = self._verbatim(segment, size, rle)
-            numbers = _traced(rle) if polygon is None else polygon
+        numbers = outline(segment, (sample.height, sample.width), rle)
         if numbers is None:
             return None
         score = [] if segment.score is None else [segment.score]
         words = [self._class_ids[segment.category_id], *map(_short, [*numbers.tolist(), *score])]
         return " ".join(map(str, words))
 
-    def _box(self, segment: Segment, size: tuple[int, int]) -> Numbers | None:
-        if segment.bbox is None:
-            return None
-        x, y, w, h = segment.bbox
-        scale = np.array([size[1], size[0]] * 2)
-        relative = np.array([x + w / 2, y + h / 2, w, h]) / scale
-        return shortest(relative, np.array(segment.bbox), size, _to_box)
 
-    def _verbatim(self, segment: Segment, size: tuple[int, int], rle: Rle) -> Numbers | None:
-        """The source's own polygons, joined; None where these would not be read as the same pixels."""
-        if segment.polygons is None:
-            return None
-        corners = [np.array(p).reshape(-1, 2) for p in segment.polygons]
-        joined = rings.join(corners)
-        if len(joined) < 3:  # two points and a class would be a box
-            joined = np.concatenate([joined, joined[-1:], joined[-1:]])[:3]
-        polygon = joined.ravel()
-        relative = shortest(polygon / _scales(polygon, size), polygon, size, _to_pixels)
-        if relative.min() < _LEAST or relative.max() > _MOST:
-            return None
-        read = _to_pixels(relative, size)
-        if len(corners) == 1 and np.array_equal(read, polygon):
-            return relative
-        return relative if Rle.from_polygons([read], *size).counts == rle.counts else None
+def outline(segment: Segment, size: tuple[int, int], rle: Rle | None) -> Numbers | None:
+    """Return what a line says of where a segment is, relative to the picture; None where there is nothing."""
+    if rle is None:
+        return _box(segment, size)
+    polygon = _verbatim(segment, size, rle)
+    return _traced(rle) if polygon is None else polygon
+
+
+def _box(segment: Segment, size: tuple[int, int]) -> Numbers | None:
+    if segment.bbox is None:
+        return None
+    x, y, w, h = segment.bbox
+    scale = np.array([size[1], size[0]] * 2)
+    relative = np.array([x + w / 2, y + h / 2, w, h]) / scale
+    return shortest(relative, np.array(segment.bbox), size, to_box)
+
+
+def _verbatim(segment: Segment, size: tuple[int, int], rle: Rle) -> Numbers | None:
+    """The source's own polygons, joined; None where these would not be read as the same pixels."""
+    if segment.polygons is None:
+        return None
+    corners = [np.array(p).reshape(-1, 2) for p in segment.polygons]
+    joined = rings.join(corners)
+    if len(joined) < 3:  # two points and a class would be a box
+        joined = np.concatenate([joined, joined[-1:], joined[-1:]])[:3]
+    polygon = joined.ravel()
+    relative = shortest(polygon / _scales(polygon, size), polygon, size, to_pixels)
+    if relative.min() < _LEAST or relative.max() > _MOST:
+        return None
+    read = to_pixels(relative, size)
+    if len(corners) == 1 and np.array_equal(read, polygon):
+        return relative
+    return relative if Rle.from_polygons([read], *size).counts == rle.counts else None
 
 
 def _traced(rle: Rle) -> Numbers | None:
@@ -140,7 +151,7 @@ def _traced(rle: Rle) -> Numbers | None:
     if not outline:
         return None
     polygon, size = rings.join(outline).ravel(), (rle.height, rle.width)
-    return shortest(polygon / _scales(polygon, size), polygon, size, _to_pixels)
+    return shortest(polygon / _scales(polygon, size), polygon, size, to_pixels)
 
 
 def _scales(polygon: Numbers, size: tuple[int, int]) -> Numbers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -11,13 +11,51 @@ from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
+from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample, Segment
-from segbench.formats.drawn import drawn_segments, pixelless, renumbered
+from segbench.formats.drawn import drawn_segments, renumbered, stated_beside
 from segbench.formats.pictures import Names, in_splits, picture_name, place_picture
-from segbench.formats.yolo_seg_lines import LineWriter
+from segbench.formats.yolo_seg_lines import LineWriter, outline, to_box, to_pixels
 from segbench.formats.yolo_seg_yaml import write_config
 
-LOSES = {"instances": pixelless, "ids": renumbered}
+
+def count_unseen(sample: Sample, categories: Categories) -> int:
+    """Objects of which there is no line: without a pixel or a box; or a label map."""
+    if sample.kind == "semantic":
+        return 1
+    size = sample.height, sample.width
+    return sum(
+        (rle is None or rle.area == 0) and outline(segment, size, rle) is None
+        for segment, rle in _written(sample, categories)
+    )
+
+
+def count_polygons(sample: Sample, categories: Categories) -> int:
+    """Objects of polygons that are read otherwise: of several, beyond the picture, or a last digit off."""
+    size, lost = (sample.height, sample.width), 0
+    for segment, rle in _written(sample, categories):
+        if segment.polygons is not None:
+            numbers = outline(segment, size, rle) if len(segment.polygons) == 1 else None
+            lost += numbers is None or to_pixels(numbers, size).tolist() != list(segment.polygons[0])
+    return lost
+
+
+def count_stated(sample: Sample, categories: Categories) -> int:
+    """Segments with an area, a box beside their outline, or a box that is a last digit off."""
+    size, moved = (sample.height, sample.width), 0
+    for segment, rle in _written(sample, categories):
+        if segment.source_kind == "box" and rle is None and segment.bbox is not None:
+            numbers = outline(segment, size, None)
+            moved += numbers is None or to_box(numbers, size).tolist() != list(segment.bbox)
+    return stated_beside(sample, categories) + moved
+
+
+LOSES = {
+    "instances": count_unseen,
+    "ids": renumbered,
+    "polygons": count_polygons,
+    "stated": count_stated,
+}
 
 
 def write(
@@ -89,13 +127,13 @@ class _Put:
 
 
 def _text(sample: Sample, categories: Categories, writer: LineWriter) -> str:
-    drawn = drawn_segments(sample, categories)
-    lines = [writer.line(segment, sample, rle) for segment, rle in drawn if _is_written(segment)]
+    lines = [writer.line(segment, sample, rle) for segment, rle in _written(sample, categories)]
     return "".join(f"{line}\n" for line in lines if line is not None)
 
 
-def _is_written(segment: Segment) -> bool:
-    return not segment.iscrowd and not segment.ignore
+def _written(sample: Sample, categories: Categories) -> Iterator[tuple[Segment, Rle | None]]:
+    """The segments that have a line, with their masks."""
+    return ((s, rle) for s, rle in drawn_segments(sample, categories) if not s.iscrowd and not s.ignore)
 
 
 def _classes(dataset: Dataset) -> tuple[dict[int, int], dict[int, str]]:

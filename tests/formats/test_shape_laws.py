@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 import segbench
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.images import encode_image
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import ImageFile, Sample, Segment
 
 SIZE = (9, 13)
 NAMES = ("cat", "ground & sky", "日本")
-FORMATS = ("labelme", "label-studio", "supervisely", "cvat")
+PICTURE = ImageFile(name="a.png", data=encode_image(np.zeros((3, *SIZE), np.uint8)))
+FORMATS = ("labelme", "label-studio", "supervisely", "cvat", "coco", "yolo-seg")
 
 
 def outline(rng):
@@ -32,24 +34,25 @@ def outline(rng):
     return {"bbox": (*corner, *sides), "source_kind": "box"}
 
 
-def draw(seed):
+def draw(seed, name):
     """An image of up to five instances that overlap, with every field that formats disagree about."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(0, 6))
-    ids = (
-        rng.choice([1, 2, 3, 4, 5, 7, 1000, 2**40], n, replace=False)
-        if rng.random() < 0.6
-        else range(1, n + 1)
-    )
+    ids = rng.choice([1, 2, 3, 4, 5, 7, 1000, 2**40], n, replace=False)
+    flags = 0 if name == "yolo-seg" else 0.2  # which YOLO has not
+    if rng.random() < 0.4:
+        ids = range(1, n + 1)
     segments = tuple(
         Segment(
-            id=int(i), category_id=int(rng.integers(3)), iscrowd=bool(rng.random() < 0.2),
-            ignore=bool(rng.random() < 0.2), score=float(rng.random()) if rng.random() < 0.3 else None,
+            id=int(i), category_id=int(rng.integers(3)), iscrowd=bool(rng.random() < flags),
+            ignore=bool(rng.random() < flags), score=float(rng.random()) if rng.random() < 0.3 else None,
             attributes={"a": [1, None, "ü"]} if rng.random() < 0.3 else {}, **outline(rng),
         )
         for i in ids
     )  # fmt: skip
-    sample = Sample(image_id="a", height=SIZE[0], width=SIZE[1], segments=segments, overlap=True)
+    sample = Sample(
+        image_id="a", height=SIZE[0], width=SIZE[1], segments=segments, overlap=True, image_file=PICTURE
+    )
     return Dataset(
         name="x", categories=Categories(Category(i, name) for i, name in enumerate(NAMES)), image_ids=["a"],
         load=[sample].__getitem__, tasks=("instance",),
@@ -84,9 +87,9 @@ def pairs(before, after, name):
 @settings(max_examples=100)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_what_is_not_announced_is_read_as_it_was(name, seed, tmp_path_factory):
-    dataset = draw(seed)
+    dataset = draw(seed, name)
     target = tmp_path_factory.mktemp("shapes") / "out"
-    report = segbench.convert(dataset, target, target_format=name, images="none", allow_loss=True)
+    report = segbench.convert(dataset, target, target_format=name, allow_loss=True)
     counts = {loss.feature: loss.count for loss in report.losses}
     read = segbench.open_dataset(target, format=name)
     (before,), (after,) = dataset, read
@@ -97,7 +100,7 @@ def test_what_is_not_announced_is_read_as_it_was(name, seed, tmp_path_factory):
     lost = sum(a.polygons is not None and a.polygons != b.polygons for a, b in found)
     assert counts.get("polygons", 0) == lost + n_lost
     if name != "labelme":
-        assert counts.get("stated", 0) == sum(a.bbox != b.bbox for a, b in found)
+        assert counts.get("stated", 0) == sum(a.bbox not in (None, b.bbox) for a, b in found)
     if not counts.get("attributes"):
         own = {k for _, b in found for k in b.attributes} - {"a"}
         rest = [(a.attributes, {k: v for k, v in b.attributes.items() if k not in own}) for a, b in found]
@@ -116,8 +119,10 @@ def _in_shapes(segment):
 @given(seed=st.integers(0, 2**32 - 1))
 def test_a_second_way_there_and_back_changes_nothing(name, seed, tmp_path_factory):
     root = tmp_path_factory.mktemp("shapes")
-    segbench.convert(draw(seed), root / "one", target_format=name, images="none", allow_loss=True)
+    segbench.convert(draw(seed, name), root / "one", target_format=name, allow_loss=True)
     first = segbench.open_dataset(root / "one", format=name)
-    report = segbench.convert(first, root / "two", target_format=name, images="none")
-    assert report.losses == []
-    assert segbench.open_dataset(root / "two", format=name).fingerprint == first.fingerprint
+    report = segbench.convert(first, root / "two", target_format=name)
+    losses = {loss.feature for loss in report.losses}
+    assert losses <= ({"about", "stated"} if name == "yolo-seg" else set())  # centres of boxes are rounded
+    again = segbench.open_dataset(root / "two", format=name)
+    assert "stated" in losses or again.fingerprint == first.fingerprint
