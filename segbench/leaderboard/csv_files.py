@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from segbench.leaderboard import text
 from segbench.leaderboard.boards import Board, Leaderboard, Row
+from segbench.leaderboard.order import on_front
 
 BOARD_COLUMNS = (
     *("task", "dataset", "split", "fingerprint", "protocol", "protocol_version", "protocol_settings"),
@@ -17,6 +18,7 @@ BOARD_COLUMNS = (
 RUN_COLUMNS = (
     *("rank", "rank_low", "rank_high", "p_best", "place_low", "place_high", "model", "run_id", "badge"),
     *("n_images", "value", "ci_low", "ci_high", "tau", "tau_low", "tau_high", "images_per_second"),
+    "on_pareto_front",
 )
 """Of a run; ``place_low`` and ``place_high`` are its best and worst place when any one class is left out,
 ``tau`` is Kendall's of the order of its board on resamples."""
@@ -33,10 +35,10 @@ def runs_csv(leaderboard: Leaderboard) -> str:
 
     def lines() -> Iterator[list[object]]:
         for board in leaderboard.boards:
-            for row in board.rows:
+            for row, front in zip(board.rows, on_front(board), strict=True):
                 metrics = row.record.metrics
                 scores = [metrics[key].value if key in metrics else None for key in keys]
-                yield [*_board_fields(board, row), *_run_fields(board, row), *scores]
+                yield [*_board_fields(board, row), *_run_fields(board, row, front), *scores]
 
     return _csv([*BOARD_COLUMNS, *RUN_COLUMNS, *keys], lines())
 
@@ -77,7 +79,7 @@ def _board_fields(board: Board, row: Row) -> list[object]:
     ]
 
 
-def _run_fields(board: Board, row: Row) -> list[object]:
+def _run_fields(board: Board, row: Row, front: bool | None) -> list[object]:
     stable = board.stability
     return [
         row.rank,
@@ -95,6 +97,7 @@ def _run_fields(board: Board, row: Row) -> list[object]:
         row.ci_high,
         *((None,) * 3 if stable is None else (stable.tau, stable.tau_low, stable.tau_high)),
         text.speed(row),
+        None if front is None else str(front).lower(),
     ]
 
 

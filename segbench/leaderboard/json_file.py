@@ -12,6 +12,7 @@ import numpy as np
 
 from segbench.leaderboard import text
 from segbench.leaderboard.boards import Board, Leaderboard, Row
+from segbench.leaderboard.order import on_front
 
 SCHEMA_VERSION = 1
 
@@ -61,14 +62,14 @@ def _board(board: Board) -> dict[str, Any]:
         "cluster": board.cluster,
         "warnings": list(board.warnings),
         "classes": [{"category_id": i, "name": name} for i, name in board.class_names.items()],
-        "rows": [_row(row) for row in board.rows],
+        "rows": [_row(row, front) for row, front in zip(board.rows, on_front(board), strict=True)],
         "p_values": board.p_values,
         "stability": _stability(board),
         "analyses": {name: one.to_dict() for name, one in board.analyses.items()},
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: Row, front: bool | None) -> dict[str, Any]:
     numbers = (
         "rank",
         "rank_low",
@@ -86,6 +87,7 @@ def _row(row: Row) -> dict[str, Any]:
         "badge": row.badge,
         **{name: getattr(row, name) for name in numbers},
         "images_per_second": text.speed(row),
+        "on_pareto_front": front,
         "metrics": {key: metric.value for key, metric in row.record.metrics.items()},
         "classes": [{"category_id": i, **asdict(one)} for i, one in row.classes.items()],
         "warnings": list(row.record.warnings),

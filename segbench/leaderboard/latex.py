@@ -104,7 +104,8 @@ def _before(board: Board, leaderboard: Leaderboard, columns: Sequence[Column]) -
         f"{text.TASKS[board.task]} segmentation on {data} ({images}, protocol {escape(board.protocol)}): "
         rf"{metric} in \% with 95\,\% {interval} intervals of {leaderboard.n_boot:,} resamples. Runs of "
         rf"equal rank cannot be told apart from the best of their group ({test}, Holm, 5\,\%). "
-        "Bold: the best group, and the best of each other column."
+        "Bold: the best group, the best of each other column, and speeds of which no other run is both "
+        "faster and better."
     )
     yield r"\begin{table}"
     yield r"\centering"

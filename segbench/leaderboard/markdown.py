@@ -106,5 +106,6 @@ def _notes(leaderboard: Leaderboard) -> str:
         f"Intervals are 95 % {interval} "
         f"intervals of {leaderboard.n_boot:,} resamples shared by all runs (seed {leaderboard.seed}); the "
         "rank interval and P(best) come from the same resamples. **Bold**: the best group, and the best of "
-        f"each other column as shown. Evidence: {'; '.join(badges)}."
+        "each other column as shown; a speed where no other run is both faster and better. "
+        f"Evidence: {'; '.join(badges)}."
     )

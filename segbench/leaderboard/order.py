@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from segbench.leaderboard import text
 from segbench.leaderboard.boards import Board, Critical
+from segbench.leaderboard.plots import pareto
 
 MOST_NAMED = 5
 """Categories that a sentence names."""
@@ -38,6 +39,15 @@ def without_category(board: Board) -> list[tuple[int, int]] | None:
     if board.stability is None or not board.stability.deciding:
         return None
     return [(row.place_low, row.place_high) for row in board.rows]
+
+
+def on_front(board: Board) -> list[bool | None]:
+    """Whether no other run is both faster and better, of each run; None where it was not timed."""
+    speeds = [text.speed(row) for row in board.rows]
+    timed = [i for i, speed in enumerate(speeds) if speed is not None]
+    front = pareto([(speeds[i] or 0.0, board.rows[i].value) for i in timed])
+    best = {timed[i] for i in front}
+    return [None if speed is None else i in best for i, speed in enumerate(speeds)]
 
 
 def across_notes(found: Critical) -> Iterator[str]:

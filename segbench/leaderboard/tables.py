@@ -11,7 +11,7 @@ from typing import Any
 from segbench.leaderboard import text
 from segbench.leaderboard.analyses.table import Analysis
 from segbench.leaderboard.boards import Board, Critical, Row
-from segbench.leaderboard.order import without_category
+from segbench.leaderboard.order import on_front, without_category
 
 MOST_RUNS = 8
 """Runs of the tables of classes and analyses: the best."""
@@ -74,10 +74,11 @@ def metric_columns(board: Board, keys: Sequence[str]) -> Iterator[Column]:
 
 
 def speed_column(board: Board) -> Iterator[Column]:
-    """Images a second, where any run was timed."""
+    """Images a second, where any run was timed; those are the best that no other beats in score and speed."""
     speeds = [text.speed(row) for row in board.rows]
     if any(speeds):
-        yield _column("Images/s", [text.speed_text(speed) for speed in speeds])
+        shown = zip(speeds, on_front(board), strict=True)
+        yield Column("Images/s", [Cell(text.speed_text(speed), bool(best)) for speed, best in shown])
 
 
 def class_columns(board: Board) -> list[Column]:

@@ -51,6 +51,8 @@ def test_json_says_what_the_boards_hold(built, files):
                 for category, found in row.classes.items()
             }
     assert [one["model"] for one in content["left_out"]] == ["half"]
+    fronts = {row["model"]: row["on_pareto_front"] for row in content["boards"][1]["rows"]}
+    assert fronts == {"alpha": True, "beta": True, "gamma": True, "delta": None}
 
 
 def test_every_format_and_protocol_gives_valid_json(tmp_path):
@@ -95,7 +97,7 @@ def test_markdown_folds_classes_and_analyses(built, files):
         assert titles[1:] == [analysis.title for analysis in board.analyses.values()]
         assert "Kendall’s τ" in section
     assert "Evidence: " in files["leaderboard.md"]
-    assert "the best of each other column as shown. Evidence: self-reported: " in files["leaderboard.md"]
+    assert "both faster and better. Evidence: self-reported: " in files["leaderboard.md"]
 
 
 def test_latex_has_a_table_a_board_with_uncertainty(built, files):
