@@ -193,3 +193,25 @@ def test_the_address_leads_to_the_same_images(visit, browser, picture_file):
     other.goto(picture.replace("model=", "model=nobody-"))
     assert not other.locator("#viewer").is_visible()
     other.close()
+
+
+def test_evidence_stability_and_intervals_of_classes_are_shown(visit, page_file):
+    page = visit(page_file)
+    board = page.locator("#board-0")
+    assert set(board.locator(".ranking td.badge").all_text_contents()) == {"self-reported"}
+    notes = " ".join(board.locator("p.muted").all_text_contents())
+    assert "Kendall’s τ between this order and that on resamples:" in notes
+    assert page.get_by_role("link", name="1 left out").get_attribute("href") == "#left-out"
+    page.locator(".note summary").click()
+    for word in ("reproduced", "verifiable", "self-reported"):
+        assert page.locator(".note i", has_text=word).is_visible()
+    _near(page)
+    heat = board.locator(".heat tbody td")
+    before = heat.first.text_content()
+    board.locator(".bounds input").check()
+    shown = board.locator(".heat tbody td small").first.text_content()
+    low, high = map(float, shown.split("–"))
+    assert low <= float(before) <= high
+    board.locator(".classes select").select_option(index=1)  # of which no intervals are known
+    assert board.locator(".heat small").count() == 0
+    assert not board.locator(".bounds").is_visible()
