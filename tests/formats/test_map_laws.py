@@ -123,7 +123,7 @@ def test_what_is_not_announced_is_read_as_it_was(name, instances, seed, names, t
 
 
 @pytest.mark.parametrize("instances", [False, True])
-@pytest.mark.parametrize("name", ["ade20k", "coco-stuff", "camvid", "png"])
+@pytest.mark.parametrize("name", ["ade20k", "coco-stuff", "camvid", "png", "nifti"])
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1), names=st.sampled_from([*NAMES, ("Road", "Car", "Sky", "Tree")]))
 def test_every_pixel_has_its_class_again(name, instances, seed, names, tmp_path_factory):
@@ -155,3 +155,35 @@ def test_instances_have_their_pixels_again(instances, seed, names, tmp_path_fact
         for d, x in ((dataset, before), (read, after))
     ]
     assert drawn[0] == drawn[1]
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1), names=st.sampled_from([*NAMES, ("car", "pedestrian", "dog")]))
+@pytest.mark.parametrize("instances", [False, True])
+def test_objects_of_mots_are_what_they_were(instances, seed, names, tmp_path_factory):
+    """Stuff goes, crowds and ignore regions become regions to ignore; every other pixel is of its object."""
+    dataset = draw(seed, names, instances=instances)
+    target = tmp_path_factory.mktemp("map") / "out"
+    report = segbench.convert(dataset, target, target_format="mots", dry_run=True)
+    counts = {loss.feature: loss.count for loss in report.losses}
+    load_format("mots").write(dataset, target, images="none")
+    (before,), read = dataset, segbench.open_dataset(target, format="mots")
+    (after,) = read
+    renumbered, kept = 0, set()
+    for place, others in pairs(before, after).items():
+        segment = None if place < 0 else before.segments[place]
+        if segment is None or dataset.categories[segment.category_id].isthing is False:
+            assert others == {-1}
+            continue
+        (other,) = others
+        twin = after.segments[other]
+        assert twin.ignore == (segment.ignore or segment.iscrowd)
+        assert twin.ignore or read.id2label[twin.category_id] == names[segment.category_id]
+        assert other not in kept
+        kept.add(other)
+        renumbered += twin.id != segment.id
+    assert bool(counts.get("ids")) == bool(renumbered)
+    hidden = {i for i in range(len(before.segments)) if i + 1 not in before.places.ids().tolist()}
+    things = (before.segments[i] for i in hidden if not before.segments[i].ignore)
+    stuff = {c.id for c in dataset.categories if c.isthing is False}
+    assert counts.get("instances", 0) == sum(s.category_id not in stuff for s in things)
