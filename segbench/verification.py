@@ -14,6 +14,7 @@ from segbench.errors import SegbenchError, UsageError
 from segbench.evaluate import score
 from segbench.formats import open_dataset
 from segbench.models import code_sha256, load_model
+from segbench.protocols import PROTOCOLS
 from segbench.record_tables import TABLES, hash_tables
 from segbench.recount import metric_of
 from segbench.results import RunRecord, read_content, read_record, saved_predictions
@@ -128,6 +129,13 @@ def _counted(folder: Path) -> Iterator[Check]:
     if record.images is None:
         return
     yield from _images(record)
+    name, version = record.protocol["name"], record.protocol["version"]
+    if name in PROTOCOLS and version != PROTOCOLS[name].version:
+        ours = PROTOCOLS[name].version
+        yield Check(
+            "metrics", "unknown", f"they are of version {version} of {name}; this segbench has {ours}"
+        )
+        return
     try:
         scores = metric_of(record).compute()
     except SegbenchError as error:

@@ -139,6 +139,14 @@ def test_a_record_that_does_not_follow_the_schema(record, changes, message):
     assert any(message in check.text for check in checks), checks
 
 
+def test_a_protocol_of_another_version(record):
+    forged = replace(record, protocol={**record.protocol, "version": "0"})
+    path = change(record, protocol=forged.protocol, run_id=forged.run_id)
+    assert differing(path) == []
+    texts = {check.what: str(check) for check in segbench.verify(path)}
+    assert texts["metrics"].startswith("unknown  metrics: they are of version 0 of panopticapi; ")
+
+
 def test_an_unknown_protocol(record):
     protocol = {**record.protocol, "name": "best"}
     assert differing(change(record, protocol=protocol)) == ["run_id", "metrics"]
