@@ -84,7 +84,7 @@ def pairs(before, after, name):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_what_is_not_announced_is_read_as_it_was(name, seed, tmp_path_factory):
     dataset = draw(seed, name)

@@ -6,7 +6,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from formats import mutations, shapes, tiny
+from formats import shapes, tiny
 from formats.spoilt import bomb
 from hypothesis import given
 from hypothesis import strategies as st
@@ -363,7 +363,3 @@ def test_files_are_checked(fields, message, tmp_path):
 def test_classes_are_checked(classes, message, tmp_path):
     with pytest.raises(DataError, match=message):
         segbench.open_dataset(put(tmp_path / "set", meta={"classes": classes}))
-
-
-def test_spoilt_files_are_refused_or_read(tmp_path):
-    assert mutations.check(lambda root: put(root / "set"), tmp_path, format_name="supervisely") > 10
