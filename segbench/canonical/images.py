@@ -30,6 +30,7 @@ from segbench.kernels import (
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 _GREY, _RGB, _PALETTE, _RGBA = 0, 2, 3, 6
+_PLAIN_COLORS = ("RGB", "YCbCr", "Gray")
 _PIXELS_A_RUN = 8
 """Maps of shorter runs are packed by their pixels, in which more repeats than these show."""
 
@@ -71,6 +72,10 @@ def image_size(data: bytes, **where: Any) -> tuple[int, int, int]:
     DataError
         When the bytes are no picture, or declare more than ``MAX_PIXELS``.
     """
+    plain = _plain_jpeg_size(data)
+    if plain is not None:
+        _check_size(plain[1], plain[0], where)
+        return *plain, 1
     from segbench.canonical import pillow
 
     has_exif = True
@@ -84,6 +89,20 @@ def image_size(data: bytes, **where: Any) -> tuple[int, int, int]:
     _check_size(width, height, where)
     orientation = stated if isinstance(stated, int) and 1 <= stated <= 8 else 1
     return (width, height, orientation) if orientation >= 5 else (height, width, orientation)
+
+
+def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Height and width of a JPEG that says nothing of its orientation; None where Pillow has to look.
+
+    Pillow looks for it in EXIF and in XMP.
+    """
+    if not data.startswith(JPEG_SIGNATURE) or b"Exif" in data or b"ns.adobe.com/xap" in data:
+        return None
+    try:
+        height, width, color_space, _ = simplejpeg.decode_jpeg_header(data)
+    except ValueError:  # damaged or rare
+        return None
+    return (height, width) if color_space in _PLAIN_COLORS else None
 
 
 def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -320,7 +339,7 @@ def _decode_rgb(data: bytes) -> NDArray[np.uint8]:
     """Decode to [H, W, 3], as stored: plain JPEGs with libjpeg-turbo directly, the rest with Pillow."""
     if data.startswith(JPEG_SIGNATURE):
         with contextlib.suppress(ValueError):  # damaged or rare: Pillow tells which
-            if simplejpeg.decode_jpeg_header(data)[2] in ("RGB", "YCbCr", "Gray"):
+            if simplejpeg.decode_jpeg_header(data)[2] in _PLAIN_COLORS:
                 return simplejpeg.decode_jpeg(data, "RGB")
     from segbench.canonical import pillow
 

@@ -153,7 +153,7 @@ def _image_ids(groups: list[_Group]) -> list[str]:
 def _reading(file: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"cannot read the Parquet file: {error}", file=file) from None
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from segbench.kernels import CocoReader, MaskStore
 
 _BLOCK = 1 << 20
-_SMALL = 1 << 23
+_SMALL = 1 << 22
 """Bytes of a file whose masks are kept in any case."""
 
 

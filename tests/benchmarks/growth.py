@@ -27,6 +27,7 @@ WORKS = (
     Work("mIoU", "semantic", "small", "150"),
     Work("PQ", "panoptic", "panoptic", "-"),
     Work("COCO to png", "to_png", "pictures", "-"),
+    Work("COCO to VOC", "to_voc", "pictures", "-"),
     Work("COCO to the canonical form", "to_canonical", "pictures", "-"),
 )
 

@@ -29,6 +29,7 @@ REFERENCES = {
     "to-png": "pycocotools",
     "to-voc": "pycocotools",
     "to-cityscapes": "pycocotools",
+    "voc-workers": "one-worker",
     "panoptic-to-voc": "script",
 }
 
@@ -149,7 +150,9 @@ def test_publish_replaces_only_the_table(speed, tmp_path):
 def test_growth(tmp_path):
     done = bench("--growth", 2, 4, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
-    works = ("mask AP", "mIoU", "PQ", "COCO to png", "COCO to the canonical form")
+    works = (
+        "mask AP", "mIoU", "PQ", "COCO to png", "COCO to VOC", "COCO to the canonical form",
+    )  # fmt: skip
     lines = (tmp_path / "growth.md").read_text("utf-8").splitlines()
     assert [line.split(" | ")[:2] for line in lines[2:]] == [
         [f"| {work}", n] for work in works for n in ("2", "4")

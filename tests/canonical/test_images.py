@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 
@@ -284,3 +285,22 @@ def test_what_is_no_picture_is_refused():
     for data in (b"", b"hello", images.JPEG_SIGNATURE, images.PNG_SIGNATURE):
         with pytest.raises(DataError, match="image 7: is "):
             images.decode_image(data, image_id=7)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("orientation", [None, 1, 6])
+@pytest.mark.parametrize("how", ["exif", "xmp"])
+def test_the_size_of_a_jpeg_is_what_pillow_says_of_it(mode, orientation, how):
+    buffer, options = io.BytesIO(), {}
+    if orientation is not None and how == "exif":
+        options["exif"] = Image.Exif()
+        options["exif"][0x0112] = orientation
+    elif orientation is not None:
+        tag = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><d tiff:Orientation="{orientation}"/></x:xmpmeta>'
+        options["xmp"] = tag.encode()
+    Image.new(mode, (7, 5)).save(buffer, format="JPEG", **options)
+    found = images.image_size(buffer.getvalue())
+    assert found == ((7, 5, 6) if orientation == 6 else (5, 7, 1))
+    for cut in (3, 20, 100, 300):
+        with pytest.raises(DataError):
+            images.image_size(buffer.getvalue()[:cut])
