@@ -56,6 +56,15 @@ def test_every_protocol_has_a_board_of_its_own(results, tmp_path):
     assert '"classScore":"Boundary IoU"' in page
 
 
+def test_runs_are_compared_and_analysed(results, tmp_path):
+    _, records = results
+    for board in build_leaderboard(results[0], tmp_path, n_boot=100, formats=()).boards:
+        found = segbench.compare_runs(*(record.path for record in records[board.protocol]), n_boot=100)
+        assert found.score.low <= found.score.difference <= found.score.high
+        assert bool(found.classes) == (board.protocol != "boundary-f1")
+        assert ("amount" in board.analyses) == (board.task != "semantic")
+
+
 def test_detections_and_images_give_boundary_ap(results):
     for record in results[1]["boundary-ap"]:
         found = read_evidence(record).pooled.scores(np.ones((1, N)))[0]

@@ -10,6 +10,7 @@ import numpy as np
 
 from segbench.leaderboard.analyses.table import Column, share
 from segbench.leaderboard.analyses.tables_of import RunTables
+from segbench.leaderboard.evidence import primary
 from segbench.leaderboard.plan import Plan
 from segbench.leaderboard.pooled import Ints
 from segbench.leaderboard.subsets import only
@@ -36,7 +37,12 @@ def rows(run: RunTables, plan: Plan) -> Iterator[tuple[Any, ...]]:
 
 
 def _parts(run: RunTables) -> Iterator[tuple[Any, ...]]:
-    """Cells of image and class by the share of the image's pixels that the class truly has."""
+    """Cells of image and class by the share of the image's pixels that the class truly has.
+
+    Protocols of boundaries do not count these pixels.
+    """
+    if primary(run.record) != "miou":
+        return
     images = run.flat("category_ids")[0]
     tp, fp, fn = (run.flat(name)[1] for name in ("tp", "fp", "fn"))
     whole = np.bincount(images, tp + fn, len(run.images))[images]
