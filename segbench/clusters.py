@@ -22,6 +22,9 @@ from segbench.workers import Job, R, Raised, S, Spent, T, Turns, open_job, pickl
 PATIENCE = 60.0
 """Seconds that a scheduler, or the first of its workers, may be away."""
 
+_CONNECT = 10.0
+"""Seconds in which a scheduler must answer at first."""
+
 _PAUSE = 2.0
 """Seconds between two looks at the workers."""
 
@@ -79,7 +82,7 @@ class DaskEngine:
             When there is none.
         """
         try:
-            return _distributed().Client(self.scheduler, timeout=self.patience)
+            return _distributed().Client(self.scheduler, timeout=min(_CONNECT, self.patience))
         except (OSError, ValueError) as error:
             raise WorkerError(f"there is no scheduler at {self.scheduler}: {error}") from None
 

@@ -119,7 +119,7 @@ class Collector:
             provenance=provenance,
             warnings=[*self._missing(n_scored), *truth.notes, *warnings, *self.metric.warnings],
             images=self._table,
-            detections=self._detections.table if protocol.task == "instance" else None,
+            detections=self._detections.table if protocol.task == "instance" and n_scored else None,
         )
 
     def _table(self) -> pa.Table:

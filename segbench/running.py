@@ -173,6 +173,8 @@ def run(
     started = time.perf_counter()
     opener = Opener(model, dataset, asked, stages)
     with gathered(opener, crew) as team, team.bench.store(out, shard_size) as found:
+        if merge and not found.store.numbers():
+            raise UsageError(f"there are no shards of this run below {out}: run it without merge")
         if not merge:
             fill(team, found, share, progress, resume)
         with share.merging(found):

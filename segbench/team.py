@@ -8,6 +8,7 @@ then image by image: in the end the one image that is to blame fails.
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from segbench.bench import Asked, Bench
 from segbench.canonical.dataset import Dataset
 from segbench.engines import Engine, Job, LocalEngine, Spent, engine
-from segbench.errors import DataError, PluginError, SegbenchError, UsageError
+from segbench.errors import DataError, PluginError, SegbenchError, UsageError, WorkerError
 from segbench.evaluate import Data
 from segbench.formats import open_dataset
 from segbench.loading import Card, Loaded
@@ -133,6 +134,12 @@ def gathered(opener: Opener, crew: Crew) -> Iterator[Team]:
     if not crew.is_hired:
         yield Alone(opener())
         return
+    try:
+        pickle.dumps(opener)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise WorkerError(
+            f"cannot be sent to workers ({error}): give the data set by its path and the model by its spec"
+        ) from None
     with crew.hire().open() as at_work:
         (card,) = at_work.run(Job(opener, _card), [None])  # a process that ends, with all that it loaded
         yield Together(Bench.of(card, opener.truth(), opener.asked, opener.stages), opener, at_work)

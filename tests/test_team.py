@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from dasks import cluster
 from runs import same_result, write_data, write_model
 
 import segbench
+from segbench.demo import STUFF, draw
 
 N = 30
 unix = pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
@@ -43,6 +45,47 @@ def test_the_record_is_that_of_one(data, spec, whole, tmp_path, options):
     assert same_result(record, whole)
     assert record.env["workers"] == options["workers"]
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+FAILING = """
+from segbench.demo_models import PixelColor
+
+class Failing(PixelColor):
+    def predict(self, batch):
+        raise RuntimeError("out of luck")
+"""
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn")
+    sources = draw(folder, n_images=5)
+    for task, source in [("instance", sources.instances), ("panoptic", sources.panoptic)]:
+        segbench.convert(source, folder / "set" / task)
+    instance, panoptic = folder / "set" / "instance", folder / "set" / "panoptic"
+    return {"instance": instance, "panoptic": panoptic, "semantic": panoptic}
+
+
+@pytest.mark.filterwarnings("ignore:no segment of any category")
+@pytest.mark.parametrize("task", ["semantic", "instance", "panoptic"])
+def test_every_task_is_spread_and_may_fail(drawn, tmp_path, task):
+    how = {"task": task, "shard_size": 2, "ignore": STUFF if task == "instance" else ()}
+    spec = "module:segbench.demo_models:PixelColor"
+    one, two = (segbench.run(spec, drawn[task], out=tmp_path / str(n), workers=n, **how) for n in (None, 2))
+    assert same_result(one, two)
+    (tmp_path / "failing.py").write_text(FAILING)
+    spec = f"file:{tmp_path / 'failing.py'}:Failing"
+    with pytest.raises(segbench.PluginError, match="no image could be scored"):
+        segbench.run(spec, drawn[task], out=tmp_path / "none", on_error="skip", **how)
+    (path,) = (tmp_path / "none").rglob("run.json")
+    record = segbench.read_record(path.parent)
+    assert (record.status, record.images.num_rows) == ("failed", 5)
+
+
+def test_what_cannot_be_sent_to_workers_is_told(data, spec):
+    with pytest.raises(segbench.WorkerError, match="give the data set by its path and the model by its spec"):
+        segbench.run(SimpleNamespace(info=segbench.load_model(spec).info, predict=lambda batch: []), data,
+                     out=None, workers=2)  # fmt: skip
 
 
 def test_any_number_of_workers_goes_on_where_another_one_stopped(data, spec, whole, tmp_path, fault):
@@ -200,6 +243,8 @@ def test_processes_of_a_launcher_share_a_run(data, spec, whole, tmp_path, size):
 
 
 def test_what_a_share_lacks_is_run_or_left_out(data, spec, whole, tmp_path, fault, monkeypatch):
+    with pytest.raises(segbench.UsageError, match="there are no shards of this run below"):
+        segbench.run(spec, data, out=tmp_path, shard_size=4, merge=True)
     monkeypatch.setenv("WORLD_SIZE", "3")
     monkeypatch.setenv("RANK", "1")
     with pytest.raises(segbench.UnfinishedError, match="process 1 of 3: its share is done; the last one"):
