@@ -54,9 +54,11 @@ class Saver:
         LossError
             When some of them have what the format cannot carry; nothing is written.
         """
-        self._refuse_losses(preds)
         target = folder / self.file
-        write = getattr(self._module, "write_predictions", None) or self._module.write
+        write = getattr(self._module, "write_predictions", None)  # which itself refuses what it cannot carry
+        if write is None:
+            self._refuse_losses(preds)
+            write = self._module.write
         write(preds, target, images="none")
         return target
 

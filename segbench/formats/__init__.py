@@ -83,7 +83,12 @@ FORMATS = {
     "cvat": Entry("segbench.formats.cvat", files=(".xml",), folders=("*.xml",)),
     "cityscapes": Entry(
         "segbench.formats.cityscapes",
-        folders=("gtFine", "gtCoarse", *(f"{split}/*/*_gt[FC]*" for split in ("train*", "val", "test"))),
+        folders=(
+            "gtFine",
+            "gtCoarse",
+            *(f"{split}/*/*_gt[FC]*" for split in ("train*", "val", "test")),
+            "*.txt",
+        ),
     ),
     "voc": Entry(
         "segbench.formats.voc",

@@ -28,13 +28,13 @@ from segbench.formats.cityscapes_labels import (
     train_categories,
 )
 from segbench.formats.cityscapes_polygons import digest, draw_objects
-from segbench.formats.cityscapes_results import read_predictions
+from segbench.formats.cityscapes_results import lists_masks, read_predictions
+from segbench.formats.cityscapes_results_write import write_predictions
 from segbench.formats.cityscapes_write import EXTRA, LOSES, UNNUMBERED, write
 from segbench.formats.drawn import separate
 from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
 from segbench.formats.labelled_maps import LabelReader
 from segbench.formats.plain_json import read_object
-from segbench.formats.png_write import write as write_predictions
 from segbench.formats.split_names import folder_split
 from segbench.formats.value_maps import read_segments
 
@@ -54,7 +54,7 @@ __all__ = [
 
 TITLE = "Cityscapes (maps of labels and of objects)"
 TASKS = ("panoptic", "semantic")
-PREDICTIONS = {"semantic": "predictions"}
+PREDICTIONS = {"semantic": "predictions", "instance": "predictions"}
 CARRIES = frozenset(
     {
         "stuff", "instances", "holes", "parts", "crowd", "ignore", "ids", "repeated_ids", "category_ids",
@@ -82,9 +82,13 @@ _FOLDERS = ("gtFine", "gtCoarse")
 
 
 def sniff(path: Path) -> bool:
-    """Tell whether a folder has a map of Cityscapes' name two folders down, below ``gtFine`` or by itself."""
+    """Tell whether a folder has a map of Cityscapes' name two folders down, below ``gtFine`` or by itself.
+
+    Or it has text files that list masks with their scores.
+    """
     folder, quality = _annotations(path)
-    return any(next(folder.glob(f"*/*/*_{quality}_{ending}"), None) is not None for ending in KINDS.values())
+    endings = (f"*/*/*_{quality}_{ending}" for ending in KINDS.values())
+    return any(next(folder.glob(ending), None) is not None for ending in endings) or lists_masks(path)
 
 
 def read(

@@ -7,6 +7,7 @@ Source: cityscapesScripts 2.3.0: a prediction is found by its name, ``<city>_<se
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 from math import isfinite
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
@@ -27,6 +28,7 @@ from segbench.formats.pictures import read_text
 from segbench.formats.value_maps import Meaning, Numbering, read_segments
 
 _WORDS = 3
+_LOOKED_AT = 16
 
 
 def read_predictions(path: Path, truth: Dataset) -> Dataset:
@@ -41,6 +43,16 @@ def read_predictions(path: Path, truth: Dataset) -> Dataset:
         When a prediction is missing, or one image has two.
     """
     return open_results(path, truth, NUMBERING, "cityscapes")
+
+
+def lists_masks(path: Path) -> bool:
+    """Tell whether the first text file of a folder that has content lists masks with their scores."""
+    for file in islice(sorted(path.glob("*.txt")), _LOOKED_AT):
+        with file.open("rb") as handle:
+            words = handle.readline(1 << 12).split()
+        if words:
+            return len(words) == _WORDS and words[0].endswith(b".png")
+    return False
 
 
 def open_results(
@@ -64,7 +76,7 @@ def open_results(
             raise DataError(f"{what} this image", file=found[0] if found else path, image_id=image_id)
     frames = [Frame(name=i, files={"prediction": found[0]}) for i, found in files.items()]
     tasks: tuple[str, ...] = ("instance",)
-    read: Any = partial(_read_text, path, truth.categories)
+    read: Any = partial(_read_text, path, truth)
     if files is not texts:
         objects = _has_objects(frames[0])
         read = partial(_read_map, numbering if objects else None, truth.categories)
@@ -139,8 +151,8 @@ def _dense(categories: Categories, where: dict[str, Any], value: int) -> int:
     return categories.ignore_index if category is None else category.id
 
 
-def _read_text(root: Path, categories: Categories, frame: Frame) -> Sample:
-    file = frame.files["prediction"]
+def _read_text(root: Path, truth: Dataset, frame: Frame) -> Sample:
+    file, categories = frame.files["prediction"], truth.categories
     segments: list[Segment] = []
     size = None
     for number, line in enumerate(read_text(file, frame.name).splitlines(), 1):
@@ -157,8 +169,9 @@ def _read_text(root: Path, categories: Categories, frame: Frame) -> Sample:
         category_id, score = _label_and_score(words, categories, where)
         rle = Rle.from_mask(mask.astype(np.bool_))
         segments.append(Segment(id=number, category_id=category_id, rle=rle, source_kind="rle", score=score))
-    if size is None:
-        raise DataError("names no mask, so that the size of the image is not known", file=file)
+    if size is None:  # nothing was found there
+        image = truth.by_id(frame.name)
+        size = image.height, image.width
     return Sample(
         image_id=frame.name,
         height=size[0],

@@ -18,12 +18,12 @@ from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError, UsageError, did_you_mean
 from segbench.formats.cityscapes_labels import LABELS, Label, categories_of, read_labels
 from segbench.formats.cityscapes_results import open_results
+from segbench.formats.cityscapes_results_write import write_predictions
 from segbench.formats.drawn import separate
 from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
 from segbench.formats.kitti_write import LABELS_FILE, LOSES, NUMBERING, PICTURES, write
 from segbench.formats.label_maps import MAP
 from segbench.formats.labelled_maps import LabelReader
-from segbench.formats.png_write import write as write_predictions
 from segbench.formats.value_maps import read_segments
 
 __all__ = [
@@ -42,7 +42,7 @@ __all__ = [
 
 TITLE = "KITTI semantic and instance segmentation (maps of labels and of objects)"
 TASKS = ("panoptic", "semantic")
-PREDICTIONS = {"semantic": "predictions"}
+PREDICTIONS = {"semantic": "predictions", "instance": "predictions"}
 CARRIES = frozenset(
     {
         "stuff", "instances", "holes", "parts", "crowd", "ignore", "ids", "repeated_ids", "category_ids",

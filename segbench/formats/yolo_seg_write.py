@@ -13,6 +13,7 @@ from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample, Segment
+from segbench.errors import LossError
 from segbench.formats.drawn import drawn_segments, renumbered, stated_beside
 from segbench.formats.pictures import Names, in_splits, picture_name, place_picture
 from segbench.formats.yolo_seg_lines import LineWriter, outline, to_box, to_pixels
@@ -93,6 +94,8 @@ def write_predictions(
 
     Raises
     ------
+    LossError
+        When an instance has no pixel.
     DataError
         When two files would have one name.
     """
@@ -104,6 +107,12 @@ def write_predictions(
 
 def _put_lines(folder: Path, categories: Categories, writer: LineWriter, _: int, sample: Sample) -> str:
     label = f"{sample.image_id}.txt"
+    if n := count_unseen(sample, categories):
+        raise LossError(
+            f"{n} of its instances have no pixel, and no line of a label file; save them as segbench",
+            image_id=sample.image_id,
+            field="segments",
+        )
     place(folder / label, _text(sample, categories, writer).encode())
     return label
 

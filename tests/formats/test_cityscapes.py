@@ -229,6 +229,20 @@ def test_predicted_masks_are_read_as_its_evaluation_reads_them(tmp_path):
     assert record.metrics["ap"].value > 0
 
 
+def test_a_text_file_without_lines_finds_nothing(tmp_path):
+    truth = segbench.open_dataset(put(tmp_path), options={"instances": True})
+    place(tmp_path / f"pred/{NAME}.txt", b"\n")
+    (sample,) = cityscapes.read_predictions(tmp_path / "pred", truth)
+    assert (sample.segments, sample.height, sample.width) == ([], *VALUES.shape)
+
+
+def test_text_files_that_list_masks_are_recognised(tmp_path):
+    place(tmp_path / "pred/a.txt", b"")
+    assert not cityscapes.lists_masks(tmp_path / "pred")
+    place(tmp_path / "pred/b.txt", b"masks/b.png 26 0.5\n")
+    assert segbench.formats.sniff(tmp_path / "pred") == "cityscapes"
+
+
 def test_predicted_objects_are_panoptic(tmp_path):
     truth = segbench.open_dataset(put(tmp_path))
     place(tmp_path / f"pred/{NAME}.png", encode_labels(VALUES))
@@ -263,7 +277,6 @@ def test_predictions_are_checked(files, message, tmp_path):
         ("m.png 99 0.5", "line 1: unknown category id 99"),
         ("../m.png 26 0.5", "line 1: the path '../m.png' leads out of its folder"),
         ("n.png 26 0.5", "n.png: image .*: cannot read the file"),
-        ("", "names no mask"),
     ],
 )
 def test_lines_of_predictions_are_checked(line, message, tmp_path):
