@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 MOST = 64
@@ -18,6 +19,9 @@ _LONGEST = 120
 _DEPTH = 4
 _PROBATION = 1000
 _OF_CITYSCAPES = re.compile(r"([A-Za-z-]+)_\d{6}_\d{6}")
+_OF_PEOPLE = re.compile(
+    r"(?i)mail|user|login|author|annotator|label+er|owner|creator|review|_by$|person|phone|token|secret|password"
+)
 _SKIPPED = ("attributes", "tags", "flags")
 """Names of dicts that hold attributes: they are no part of an attribute's own name."""
 
@@ -27,7 +31,8 @@ def attributes_of(image_id: str, video_id: str | None, extra: Mapping[str, Any])
 
     ``folder`` is that of its id, ``city`` that of an id as Cityscapes gives it, ``video_id`` its video;
     whatever words, flags and whole numbers the source says of it go by their names, those of dicts within
-    dicts joined by dots. The outermost dict of a dict is the format's own, and gives no name.
+    dicts joined by dots. The outermost dict of a dict is the format's own, and gives no name. Records are
+    published: what is named as if it told of people, such as who annotated an image, is left out.
 
     >>> attributes_of("val/a/1", "a", {"license": 4, "bdd100k": {"attributes": {"weather": "rainy"}}})
     {'folder': 'val/a', 'video_id': 'a', 'license': '4', 'weather': 'rainy'}
@@ -44,18 +49,30 @@ def attributes_of(image_id: str, video_id: str | None, extra: Mapping[str, Any])
         if isinstance(value, Mapping):
             for name, text in _leaves(value, "", _DEPTH):
                 found.setdefault(name, text)
-        elif isinstance(value, str | int) and 0 < len(str(value)) <= _LONGEST:
+        elif _is_kept(key, value):
             found.setdefault(key, str(value))
     return found
 
 
 def _leaves(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
-        for key, item in value.items() if depth else ():
+        for key, item in value.items() if depth and not _tells_of_people(name) else ():
             own = key if key not in _SKIPPED or not isinstance(item, Mapping) else ""
             yield from _leaves(item, ".".join(filter(None, (name, own))), depth - 1)
-    elif isinstance(value, str | int) and name and 0 < len(str(value)) <= _LONGEST:
+    elif name and _is_kept(name, value):
         yield name, str(value)
+
+
+def _is_kept(name: str, value: Any) -> bool:
+    if not isinstance(value, str | int) or _tells_of_people(name):
+        return False
+    text = str(value)
+    return 0 < len(text) <= _LONGEST and "@" not in text  # as in an address
+
+
+@lru_cache(maxsize=1024)
+def _tells_of_people(name: str) -> bool:
+    return _OF_PEOPLE.search(name) is not None
 
 
 class AttributeColumns:

@@ -30,6 +30,14 @@ def test_words_flags_and_whole_numbers_have_names():
     assert attributes_of("aachen_000001_000019", None, {}) == {"city": "aachen"}
 
 
+def test_who_annotated_an_image_is_not_published():
+    extra = {
+        "annotator": "kim", "completed_by": 7, "contact": "kim@example.org", "weather": "rainy",
+        "label-studio": {"created_username": "kim", "owner": {"city": "Ulm"}, "user": {"id": 3}},
+    }  # fmt: skip
+    assert attributes_of("7", None, extra) == {"weather": "rainy"}
+
+
 def test_columns_that_tell_no_images_apart_are_not_kept():
     columns = AttributeColumns()
     for i in range(3000):
