@@ -22,7 +22,8 @@ def order_notes(board: Board) -> Iterator[str]:
         tau, *ends = [
             f"{value:.2f}".replace("-", "−") for value in (stable.tau, stable.tau_low, stable.tau_high)
         ]
-        yield f"Kendall’s τ between this order and that on resamples: {tau} ({' to '.join(ends)})."
+        most = ends[0] if ends[0] == ends[1] else " to ".join(ends)
+        yield f"Kendall’s τ between this order and that on resamples: {tau} on average, {most} for 95 %."
     if not any(row.classes for row in board.rows):
         return
     if not stable.deciding:

@@ -174,6 +174,7 @@ def test_drill_down_to_an_overlay(visit, picture_file):
     assert viewer.locator(".legend").inner_text().endswith("another category than the truth")
     viewer.locator("select").nth(0).select_option(label="far")
     assert viewer.locator(".over").nth(0).get_attribute("alt") == "Mistakes of far"
+    assert viewer.locator(".legend").inner_text() == "another category than the truth"  # no class is shown
     wait_for_pictures(page)
 
 

@@ -43,7 +43,9 @@ const setUpViewer = () => {
 
   const drawLegend = (picture) => {
     const { classes, colors, task } = at.board();
-    const items = picture.classes.map((id) => {
+    const shown = panes.map((pane) => pane.querySelector("select").value);
+    const colored = shown.some((choice) => choice === TRUTH || (choice !== ALONE && layer() === "prediction"));
+    const items = (colored ? picture.classes : []).map((id) => {
       const made = swatch(classes.find(([one]) => one === id)?.[1] ?? String(id), { class: "swatch" });
       made.firstChild.style.background = colors[id];
       return made;
