@@ -10,7 +10,7 @@ no others: it is read as an image without lists, and written so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -42,6 +42,7 @@ __all__ = [
     "read",
     "read_ahead",
     "read_predictions",
+    "scan",
     "sniff",
     "write",
     "write_predictions",
@@ -87,9 +88,18 @@ def read(path: Path, *, images: Path | None = None) -> Dataset:
     DataError
         As :func:`segbench.formats.coco.read`.
     """
+    return _read(path, images, coco.read)
+
+
+def scan(path: Path, *, images: Path | None = None) -> Dataset:
+    """Open as :func:`read` does, but with no masks in memory, to read one sample after the other."""
+    return _read(path, images, coco.scan)
+
+
+def _read(path: Path, images: Path | None, read_coco: Callable[..., Dataset]) -> Dataset:
     if path.is_dir():
-        return layout.read_layout(path, KIND, partial(read, images=images))
-    dataset = coco.read(path, images=images)
+        return layout.read_layout(path, KIND, partial(_read, images=images, read_coco=read_coco))
+    dataset = read_coco(path, images=images)
     names = [_url_name(dataset[i]) for i in range(min(_LOOKED_AT, len(dataset)))]
     urls = all(names)
     pictures = _Pictures(path, images, [name for name in names if name]) if urls else None

@@ -24,12 +24,13 @@ def put(kind, root):
     return tiny.put_instances(root, content)
 
 
+@pytest.mark.parametrize("name", ["coco", "lvis"])
 @pytest.mark.parametrize("kind", ["plain", "shuffled", "odd", "out of the ordinary"])
-def test_the_samples_are_those_of_a_file_that_is_held(kind, tmp_path, monkeypatch):
+def test_the_samples_are_those_of_a_file_that_is_held(kind, name, tmp_path, monkeypatch):
     monkeypatch.setattr(coco_index, "_SMALL", 0)
     source = put(kind, tmp_path)
-    held = segbench.open_dataset(source, format="coco")
-    scanned = segbench.open_dataset(source, format="coco", scan=True)
+    held = segbench.open_dataset(source, format=name)
+    scanned = segbench.open_dataset(source, format=name, scan=True)
     assert [sample.segments for sample in scanned] == [sample.segments for sample in held]
     assert [sample.record_sha256 for sample in scanned] == [sample.record_sha256 for sample in held]
     assert (scanned.image_ids, scanned.extra, scanned.notes) == (held.image_ids, held.extra, held.notes)
