@@ -174,6 +174,16 @@ def _forked(function):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) * -1
 
 
+def test_workers_save_what_one_process_does(data, spec, tmp_path):
+    records = [
+        segbench.run(spec, data, out=tmp_path / name, save_predictions="png", shard_size=8, **how)
+        for name, how in (("alone", {}), ("two", {"workers": 2}))
+    ]
+    one, two = (saved_predictions(record.path) / "masks" for record in records)
+    assert {f.name: f.read_bytes() for f in one.iterdir()} == {f.name: f.read_bytes() for f in two.iterdir()}
+    assert same_result(*records)
+
+
 def test_images_that_fail_have_no_prediction(data, spec, tmp_path, monkeypatch):
     fault(monkeypatch, kind="raise", images=["00003", "00029"])
     record = segbench.run(spec, data, out=tmp_path, on_error="skip", save_predictions="png", shard_size=4)

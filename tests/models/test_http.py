@@ -274,7 +274,7 @@ def test_nobody_there():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    with pytest.raises(segbench.PluginError, match="cannot be asked: Connection refused"):
+    with pytest.raises(segbench.PluginError, match="cannot be asked: "):
         load_model(f"http://127.0.0.1:{port}")
 
 
