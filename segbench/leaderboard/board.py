@@ -15,13 +15,25 @@ from segbench.leaderboard.evidence import RunEvidence, primary
 from segbench.leaderboard.paired import bootstrap_p_values, permutation_p_values
 from segbench.leaderboard.plan import Plan
 from segbench.leaderboard.pooled import Floats, Ints
-from segbench.leaderboard.rank import FEW_IMAGES, Ranking, Scored, rank_models, score_on, together
+from segbench.leaderboard.rank import (
+    FEW_IMAGES,
+    FEW_OF_CLASS,
+    Ranking,
+    Scored,
+    class_units,
+    rank_models,
+    score_on,
+    together,
+)
 from segbench.leaderboard.resample import Draws
 from segbench.leaderboard.runs import Entry
 from segbench.leaderboard.stability import Stability, stability
 from segbench.results import RunRecord
 
 N_WORST_BY_CATEGORY = 8
+
+MOST_RARE = 0.1
+"""Share of the classes that may be rare without a warning."""
 
 
 def make_board(entries: Sequence[Entry], plan: Plan) -> Board:
@@ -50,7 +62,7 @@ def make_board(entries: Sequence[Entry], plan: Plan) -> Board:
         n_images=draws.n_images,
         rows=_rows(entries, scored, ranking, stable),
         p_values=np.round(ranking.p_values, 9).tolist(),
-        warnings=list(_warnings(draws, records, plan.cluster)),
+        warnings=list(_warnings(draws, entries, plan)),
         n_units=draws.n_units,
         cluster=plan.cluster,
         stability=stable if len(entries) > 1 else None,
@@ -125,12 +137,19 @@ def _order(record: RunRecord, metric: str) -> tuple[float, str, str]:
     return -record.metrics[metric].value, record.model["name"], record.run_id
 
 
-def _warnings(draws: Draws, records: Sequence[RunRecord], cluster: str | None) -> Iterator[str]:
+def _warnings(draws: Draws, entries: Sequence[Entry], plan: Plan) -> Iterator[str]:
+    noun = "image" if plan.cluster is None else "cluster"
+    first = entries[0].evidence
+    rare = class_units(first.pooled, draws)[1:] < FEW_OF_CLASS
     if draws.n_units < FEW_IMAGES:
-        noun = "image" if cluster is None else "cluster"
         units = noun if draws.n_units == 1 else f"{noun}s"
         yield f"Only {draws.n_units} {units}: below {FEW_IMAGES}, bootstrap intervals tend to be too narrow."
-    if len({record.dataset["name"] for record in records}) > 1:
+    elif first.by_class and np.count_nonzero(rare) > MOST_RARE * len(rare):
+        n_rare, instance = np.count_nonzero(rare), entries[0].run.record.task == "instance"
+        helps = " (--interval bca is better for AP)" if instance and plan.interval == "percentile" else ""
+        few = f"fewer than {FEW_OF_CLASS} {noun}s"
+        yield f"{n_rare} of {len(rare)} classes are in {few}: intervals tend to be too narrow{helps}."
+    if len({entry.run.record.dataset["name"] for entry in entries}) > 1:
         yield "The runs call this data set by different names; the fingerprint says that it is the same."
 
 

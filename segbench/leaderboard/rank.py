@@ -22,6 +22,11 @@ from segbench.leaderboard.resample import Draws
 ALPHA = 0.05
 FEW_IMAGES = 50
 
+FEW_OF_CLASS = 30
+"""Images of a class: fewer make the interval of a mean too narrow where more than a tenth of the classes have
+so few. Of 40 classes, half of them in fewer than 30 of 300 drawn images, percentile intervals held the true
+AP in 86 % and BCa in 94 %, the true mIoU in 96 % and 93 %; of 100 images 79 % and 91 %, and 91 % and 86 %."""
+
 
 class Evidence(Protocol):
     """What can be scored on weighted images."""
@@ -140,12 +145,12 @@ def resample(model: Evidence, draws: Draws, how: How, method: str) -> Resampled:
     return Resampled(
         values=_with_mean(model, everything)[0],
         replicates=np.round(_with_mean(model, classes), 12),
-        n_units=_units(model, draws),
+        n_units=class_units(model, draws),
         jackknife=jackknife,
     )
 
 
-def _units(model: Evidence, draws: Draws) -> Ints:
+def class_units(model: Evidence, draws: Draws) -> Ints:
     """How many units there are, and how many of them have each category: int64 [1 + C]."""
     images, column = model.class_images
     unit = images if draws.clusters is None else draws.clusters[images]

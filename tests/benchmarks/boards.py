@@ -171,12 +171,22 @@ def read(folder: str) -> dict[str, float]:
     return {"seconds": time.perf_counter() - started, "runs": n}
 
 
-def simulate(name: str, method: str, test: str, n_images: str, sets: str, seed: str) -> dict[str, Any]:
+def simulate(
+    name: str, method: str, test: str, n_images: str, sets: str, seed: str, rates: str = "COMMON"
+) -> dict[str, Any]:
     """See ``tests/leaderboard/simulate.py``."""
     sys.path.insert(0, str(HERE.parent))
     from leaderboard import simulate as module
 
-    found = module.simulate(name, method, test, n_images=int(n_images), sets=int(sets), seed=int(seed))
+    found = module.simulate(
+        name,
+        method,
+        test,
+        n_images=int(n_images),
+        sets=int(sets),
+        seed=int(seed),
+        rates=getattr(module, rates),
+    )
     return asdict(found)
 
 

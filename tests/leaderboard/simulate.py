@@ -16,14 +16,16 @@ from segbench.leaderboard.precision import Detections
 from segbench.leaderboard.rank import score_on, together
 from segbench.leaderboard.resample import Draws
 
-CATEGORIES = 4
+COMMON, RARE = np.full(4, 1.5), 2 / np.arange(1, 41)
+"""Objects of each category in an image, on average."""
+
 LEVELS = (0.5, 0.75)
 POPULATION = 200_000
 
 
-def scenes(rng, n):
+def scenes(rng, n, rates=COMMON):
     """What all models see alike: how hard each image is, and how many objects of each category it holds."""
-    return rng.normal(0, 0.6, n), rng.poisson(1.5, (n, CATEGORIES))
+    return rng.normal(0, 0.6, n), rng.poisson(rates, (n, len(rates)))
 
 
 def _chance(logit):
@@ -31,22 +33,24 @@ def _chance(logit):
 
 
 def _cells(hard, counts):
-    return (*np.nonzero(counts), hard[np.nonzero(counts)[0]], counts[np.nonzero(counts)])
+    """Images and categories that meet; how hard image and category are, and how many objects there are."""
+    images, categories = np.nonzero(counts)
+    return images, categories, hard[images], 0.8 / counts.shape[1] * categories, counts[images, categories]
 
 
 def miou(rng, scene, skill):
     """Pixels: images hard and easy, areas small and large, errors that come in lumps."""
-    images, categories, hard, counts = _cells(*scene)
+    images, categories, hard, rank, counts = _cells(*scene)
     area = np.ceil(rng.gamma(1.0, 400.0, len(images)) * counts)
-    share = rng.beta(*(8 * np.stack([p := _chance(skill + 1 - 0.2 * categories - hard), 1 - p])))
+    share = rng.beta(*(8 * np.stack([p := _chance(skill + 1 - rank - hard), 1 - p])))
     hit = np.floor(area * share)
     return Ratios(len(scene[0]), images, categories, hit, area + np.floor(0.5 * (area - hit)))
 
 
 def pq(rng, scene, skill):
     """Segments: matched with an IoU above 0.5, missed, or made up."""
-    images, categories, hard, counts = _cells(*scene)
-    tp = rng.binomial(counts, _chance(skill + 0.8 - 0.2 * categories - hard))
+    images, categories, hard, rank, counts = _cells(*scene)
+    tp = rng.binomial(counts, _chance(skill + 0.8 - rank - hard))
     fp = rng.poisson(0.3 * np.exp(hard - skill))
     iou = tp * (0.5 + 0.5 * rng.beta(5, 2, len(images)))
     return Ratios(len(scene[0]), images, categories, iou, tp + fp / 2 + (counts - tp) / 2)
@@ -54,9 +58,9 @@ def pq(rng, scene, skill):
 
 def ap(rng, scene, skill):
     """Detections: objects found more or less well, and false ones of lower score."""
-    images, categories, hard, counts = _cells(*scene)
+    images, categories, hard, rank, counts = _cells(*scene)
     found = np.repeat(np.arange(len(images)), counts)
-    logit = skill + 0.8 - 0.2 * categories[found] - hard[found] + rng.normal(0, 0.8, len(found))
+    logit = skill + 0.8 - rank[found] - hard[found] + rng.normal(0, 0.8, len(found))
     iou = _chance(logit + 0.5)
     matched = sum((iou >= level).astype(np.uint64) << np.uint64(t) for t, level in enumerate(LEVELS))
     false = np.repeat(np.arange(len(images)), rng.poisson(0.6 * counts))
@@ -91,10 +95,10 @@ class Outcome:
     mean_width: float
 
 
-def simulate(name, method, test, *, n_images=200, sets=200, n_boot=1000, skill=0.0, seed=0):
+def simulate(name, method, test, *, n_images=200, sets=200, n_boot=1000, skill=0.0, seed=0, rates=COMMON):
     """Draw data sets with two models of equal skill; hold one's interval and their test against the truth."""
     draw = SCORES[name]
-    population = scenes(np.random.default_rng([seed, 0]), POPULATION)
+    population = scenes(np.random.default_rng([seed, 0]), POPULATION, rates)
     true = draw(np.random.default_rng([seed, 1]), population, skill).scores(
         np.ones((1, POPULATION), np.uint16)
     )[0]
@@ -102,7 +106,7 @@ def simulate(name, method, test, *, n_images=200, sets=200, n_boot=1000, skill=0
     width = 0.0
     for k in range(sets):
         rng = np.random.default_rng([seed, 2, k])
-        scene = scenes(rng, n_images)
+        scene = scenes(rng, n_images, rates)
         models = [draw(rng, scene, skill) for _ in range(2)]
         draws = Draws(n_images, n_boot, seed + k)
         scored = [score_on(models[0], draws, method=method), score_on(models[1], draws)]

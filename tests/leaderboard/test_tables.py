@@ -12,7 +12,7 @@ import sys
 
 import pyarrow as pa
 import pytest
-from leaderboard.synth import NAMES, SETTINGS, make_record
+from leaderboard.synth import NAMES, SETTINGS, draw, make_record
 
 from segbench.errors import DataError, UsageError
 from segbench.leaderboard import build_leaderboard
@@ -64,7 +64,25 @@ def test_incomplete_runs_are_listed_not_ranked(built):
 
 
 def test_few_images_are_warned_of(built):
-    assert [bool(board.warnings) for board in built.boards] == [False, False, True]
+    assert [any("Only" in warning for warning in board.warnings) for board in built.boards] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_rare_classes_are_warned_of(built, tmp_path):
+    for board in built.boards:
+        images = draw(board.task, 0.8, board.n_images, 0, "alpha")
+        key = "truths" if board.task == "instance" else "counts"
+        ids = {category for image in images for category in image[key]}
+        rare = sum(sum(category in image[key] for image in images) < 30 for category in ids)
+        expected = board.n_images >= 50 and rare > len(ids) / 10
+        assert (
+            any(f"{rare} of {len(ids)} classes are in fewer than 30 images" in w for w in board.warnings)
+            == expected
+        )
+        assert any("--interval bca" in w for w in board.warnings) == (expected and board.task == "instance")
 
 
 def test_the_same_records_give_the_same_bytes(results, built, tmp_path):
