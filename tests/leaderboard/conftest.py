@@ -114,8 +114,8 @@ def axe():
         "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
     )
 
-    def found(page, **options):
-        violations = checker.Axe().run(page, options=options).response["violations"]
+    def found(page, context=None, **options):
+        violations = checker.Axe().run(page, context=context, options=options).response["violations"]
         return [(one["impact"], one["id"], [node["html"] for node in one["nodes"]]) for one in violations]
 
     return found
