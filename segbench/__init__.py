@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         SegbenchWarning,
         ThresholdError,
         UnfinishedError,
+        UnpairedError,
         UsageError,
         WorkerError,
     )
@@ -71,6 +72,7 @@ _HOMES = {
     "SemanticPrediction": "segbench.models",
     "ThresholdError": "segbench.errors",
     "UnfinishedError": "segbench.errors",
+    "UnpairedError": "segbench.errors",
     "UsageError": "segbench.errors",
     "WorkerError": "segbench.errors",
     "__version__": "segbench._version",
@@ -117,6 +119,7 @@ __all__ = [
     "SemanticPrediction",
     "ThresholdError",
     "UnfinishedError",
+    "UnpairedError",
     "UsageError",
     "WorkerError",
     "__version__",

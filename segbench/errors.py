@@ -5,7 +5,8 @@
     SegbenchError                       1
     ├── UsageError (ValueError)         2   a call or option that cannot be right, whatever the data
     ├── DataError (ValueError)          3   a file, an image or a field that is not as it must be
-    │   └── LossError                   3   a conversion would lose what the target cannot carry
+    │   ├── LossError                   3   a conversion would lose what the target cannot carry
+    │   └── UnpairedError               3   an image lacks its prediction, or a prediction its image
     ├── PluginError                     4   a model plugin raised, or returned what it must not
     ├── PartialError                    5   only a part could be done
     ├── ThresholdError                  6   a score is below the threshold asked for
@@ -67,6 +68,10 @@ class DataError(SegbenchError, ValueError):
 
 class LossError(DataError):
     """A conversion would lose pixels, instances or ids, and that was not allowed."""
+
+
+class UnpairedError(DataError):
+    """An image without its prediction, or a prediction for an image that the truth does not have."""
 
 
 class PluginError(SegbenchError):

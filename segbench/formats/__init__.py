@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.options import checked_options
 from segbench.errors import DataError, UsageError, did_you_mean
-from segbench.formats.aligned import in_order_of
+from segbench.formats.aligned import in_categories_of, in_order_of, paired
 
 
 class Entry(NamedTuple):
@@ -274,12 +274,16 @@ def open_predictions(
     name = format or sniff(path)
     module = load_format(name)
     if not hasattr(module, "read_predictions"):
-        return _align(open_dataset(path, format=name, options=options), truth)
-    known = () if ahead is None or not hasattr(module, "read_ahead") else (ahead,)
-    predictions: Dataset = module.read_predictions(
-        Path(path), truth, *known, **_checked(module.read_predictions, options)
-    )
-    return predictions
+        found = open_dataset(path, format=name, options=options)
+        return paired(lambda named: _align(found, named), truth)
+    known = [] if ahead is None or not hasattr(module, "read_ahead") else [ahead]
+    given = _checked(module.read_predictions, options)
+
+    def open_against(named: Dataset) -> Dataset:
+        found: Dataset = module.read_predictions(Path(path), named, *known, **given)
+        return found
+
+    return paired(open_against, truth)
 
 
 def read_ahead(path: str | Path, format: str | None = None) -> Any:  # noqa: A002 - the field's word
@@ -295,12 +299,8 @@ def read_ahead(path: str | Path, format: str | None = None) -> Any:  # noqa: A00
 
 
 def _align(predictions: Dataset, truth: Dataset) -> Dataset:
-    """Put predictions in the canonical form into the order of their truth."""
-    if predictions.id2label != truth.id2label:
-        raise DataError(
-            "the categories are not those of the truth", file=predictions.path, field="categories"
-        )
-    return in_order_of(truth, predictions, notes=predictions.notes)
+    """Put predictions that are a data set of their own beside their truth: its order, its categories."""
+    return in_order_of(truth, in_categories_of(truth, predictions), notes=predictions.notes)
 
 
 def _checked(function: Any, options: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from segbench.canonical.dataset import Dataset
-from segbench.errors import DataError
+from segbench.canonical.maps import mask_dtype
+from segbench.canonical.sample import Sample
+from segbench.errors import DataError, UnpairedError, did_you_mean
+from segbench.formats.pictures import picture_name
+from segbench.kernels import LabelRuns
 
 
 def in_order_of(truth: Dataset, predictions: Dataset, *, notes: Sequence[str] = ()) -> Dataset:
@@ -13,19 +23,21 @@ def in_order_of(truth: Dataset, predictions: Dataset, *, notes: Sequence[str] = 
 
     Raises
     ------
-    DataError
+    UnpairedError
         When a prediction is missing, or is for an image that the truth does not have.
     """
     for image_id in predictions.image_ids:
         if not truth.has(image_id):
-            raise DataError(
+            raise UnpairedError(
                 "the prediction is for an image that the truth does not have",
                 file=predictions.path,
                 image_id=image_id,
             )
     for image_id in truth.image_ids:
         if not predictions.has(image_id):
-            raise DataError("there is no prediction for this image", file=predictions.path, image_id=image_id)
+            raise UnpairedError(
+                "there is no prediction for this image", file=predictions.path, image_id=image_id
+            )
     return Dataset(
         name=predictions.name,
         categories=truth.categories,
@@ -36,3 +48,111 @@ def in_order_of(truth: Dataset, predictions: Dataset, *, notes: Sequence[str] = 
         path=predictions.path,
         notes=notes,
     )
+
+
+def in_categories_of(truth: Dataset, predictions: Dataset) -> Dataset:
+    """Return predictions with the truth's ids of categories, which are found by name; some may be lacking.
+
+    Raises
+    ------
+    DataError
+        When a category is none of the truth, or the truth has two of one name.
+    """
+    if predictions.id2label == truth.id2label:
+        return predictions
+    ids = {c.name: c.id for c in truth.categories}
+    where: dict[str, Any] = {"file": predictions.path, "field": "categories"}
+    if len(ids) < len(truth.categories):
+        raise DataError("the categories are not those of the truth, which has two of one name", **where)
+    for category in predictions.categories:
+        if category.name not in ids:
+            hint = did_you_mean(category.name, ids)
+            raise DataError(f"the category {category.name!r} is none of the truth.{hint}", **where)
+    void = truth.ignore_index
+    lookup = np.full(65_536, void, mask_dtype(void))
+    lookup[[c.id for c in predictions.categories]] = [ids[c.name] for c in predictions.categories]
+    return Dataset(
+        name=predictions.name,
+        categories=truth.categories,
+        image_ids=predictions.image_ids,
+        load=lambda index: _recategorised(predictions[index], lookup, void),
+        tasks=predictions.tasks,
+        format=predictions.format,
+        path=predictions.path,
+        notes=predictions.notes,
+    )
+
+
+def paired(open_against: Callable[[Dataset], Dataset], truth: Dataset) -> Dataset:
+    """Return predictions that ``open_against`` opens: by the ids of images, else by the names of pictures.
+
+    A data set whose ids are numbers has predictions in files that are called like its pictures. Names are
+    taken where they pair all that there is; else the error is that of the ids.
+
+    Raises
+    ------
+    DataError
+        As ``open_against``.
+    """
+    try:
+        return open_against(truth)
+    except UnpairedError as error:
+        first = error
+    for names in _namings(truth):
+        if not truth.has(first.image_id or "") and first.image_id not in names:
+            continue
+        try:
+            found = open_against(_renamed(truth, truth, names))
+        except UnpairedError:
+            continue
+        return _renamed(found, truth, truth.image_ids)
+    raise first
+
+
+def _namings(truth: Dataset) -> Iterator[list[str]]:
+    """Other names of the images, in order of preference, each that tells them apart and is none before it."""
+    stems = [PurePosixPath(picture_name(sample)).with_suffix("").as_posix() for sample in truth]
+    splits = [split for split, n in truth.splits.items() for _ in range(n)]
+    last = [stem.rpartition("/")[2] for stem in stems]
+    seen = [list(truth.image_ids)]
+    for names in (stems, last, [image_id.rpartition("/")[2] for image_id in truth.image_ids]):
+        below = [f"{split}/{name}" for split, name in zip(splits, names, strict=True)]
+        for naming in (names, below):
+            if naming not in seen and len(set(naming)) == len(naming):
+                seen.append(naming)
+                yield naming
+
+
+def _renamed(dataset: Dataset, truth: Dataset, names: Sequence[str]) -> Dataset:
+    """Return a data set in the truth's order whose images have other names."""
+    return Dataset(
+        name=dataset.name,
+        categories=dataset.categories,
+        image_ids=names,
+        load=lambda index: replace(dataset[index], image_id=names[index]),
+        size=truth.size,
+        tasks=dataset.tasks,
+        format=dataset.format,
+        path=dataset.path,
+        splits=truth.splits,
+        extra=dataset.extra,
+        notes=dataset.notes,
+    )
+
+
+def _recategorised(sample: Sample, lookup: NDArray[np.integer], void: int) -> Sample:
+    segments = tuple(replace(s, category_id=int(lookup[s.category_id])) for s in sample.segments)
+    load = sample.load_mask and _Looked(sample, lookup)
+    return replace(sample, segments=segments, load_mask=load, ignore_index=void)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """Reads a label map through a table."""
+
+    sample: Sample
+    lookup: NDArray[np.integer]
+
+    def __call__(self) -> LabelRuns:
+        runs = self.sample.mask_runs
+        return runs.renamed(self.lookup[runs.values])

@@ -15,7 +15,7 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import PNG_SIGNATURE
 from segbench.canonical.paths import files_below
 from segbench.canonical.sample import Sample
-from segbench.errors import DataError
+from segbench.errors import DataError, UnpairedError
 from segbench.formats.bdd100k_bitmasks import Bitmasks, read_bitmask
 from segbench.formats.folders import Frame
 from segbench.formats.label_maps import MAP
@@ -48,7 +48,7 @@ def read_bitmasks(path: Path, truth: Dataset, files: Mapping[str, Path]) -> Data
     """
     for image_id in truth.image_ids:
         if image_id not in files:
-            raise DataError("there is no prediction for this image", file=path, image_id=image_id)
+            raise UnpairedError("there is no prediction for this image", file=path, image_id=image_id)
     task = "pan_seg" if "panoptic" in truth.tasks else "ins_seg"
     scores = {k: v for file in sorted(path.glob("*.json")) for k, v in _scores(file).items()}
     frames = [Frame(name=i, files={MAP: files[i]}) for i in truth.image_ids]

@@ -21,7 +21,7 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.paths import files_below, inside
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample, Segment
-from segbench.errors import DataError
+from segbench.errors import DataError, UnpairedError
 from segbench.formats.cityscapes_labels import NUMBERING
 from segbench.formats.folders import Frame, Frames, read_file
 from segbench.formats.pictures import read_text
@@ -73,7 +73,7 @@ def open_results(
     for image_id, found in files.items():
         if len(found) != 1:
             what = "there are two predictions for" if found else "there is no prediction for"
-            raise DataError(f"{what} this image", file=found[0] if found else path, image_id=image_id)
+            raise UnpairedError(f"{what} this image", file=found[0] if found else path, image_id=image_id)
     frames = [Frame(name=i, files={"prediction": found[0]}) for i, found in files.items()]
     tasks: tuple[str, ...] = ("instance",)
     read: Any = partial(_read_text, path, truth)

@@ -25,12 +25,12 @@ from segbench.formats import coco_common as common
 from segbench.formats import coco_fields as fields
 from segbench.formats import coco_layout as layout
 from segbench.formats import coco_write as out
+from segbench.formats.aligned import in_categories_of, in_order_of
 from segbench.formats.coco_groups import Groups
 from segbench.formats.coco_index import Annotations, CocoIndex, read_index
-from segbench.formats.coco_index import read_index as read_ahead
 from segbench.formats.coco_piecewise import PiecewiseSegments
 from segbench.formats.coco_quick import QuickSegments
-from segbench.formats.coco_results import read_predictions
+from segbench.formats.coco_results import read_results
 from segbench.formats.coco_results_write import write_predictions
 from segbench.formats.coco_segment import read_segment, write_segments
 from segbench.formats.coco_table import truth_table
@@ -102,6 +102,36 @@ def read(path: Path, *, images: Path | None = None) -> Dataset:
 def scan(path: Path, *, images: Path | None = None) -> Dataset:
     """Open as :func:`read` does, but with no masks in memory, to read one sample after the other."""
     return _read(path, images, held=False)
+
+
+def read_ahead(path: Path) -> CocoIndex | None:
+    """Index a file of results, which :func:`read_predictions` takes; None where it is none."""
+    return None if path.is_dir() else read_index(path)
+
+
+def read_predictions(
+    path: Path, truth: Dataset, ahead: Callable[[], CocoIndex | None] | None = None
+) -> Dataset:
+    """Open results against their truth: COCO's list of them, or a data set whose annotations have scores.
+
+    Raises
+    ------
+    DataError
+        As :func:`segbench.formats.coco_results.read_results`; of a data set as :func:`read`, and when its
+        images or categories are not the truth's.
+    """
+    return predictions_by(read, path, truth, ahead)
+
+
+def predictions_by(
+    read: Callable[[Path], Dataset], path: Path, truth: Dataset, ahead: Callable[[], CocoIndex | None] | None
+) -> Dataset:
+    """Open predictions as :func:`read_predictions`, where ``read`` opens a data set."""
+    index = None if path.is_dir() else ahead() if ahead else read_index(path)
+    if path.is_dir() or (index is not None and {"images", "categories"} <= index.lists.keys()):
+        found = read(path)
+        return in_order_of(truth, in_categories_of(truth, found), notes=found.notes)
+    return read_results(path, truth, index)
 
 
 def _read(path: Path, images: Path | None, *, held: bool) -> Dataset:

@@ -21,10 +21,11 @@ from segbench.canonical.images import decode_segment_runs
 from segbench.canonical.paths import inside, read_bytes
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.sample import Sample, Segment
-from segbench.errors import DataError
+from segbench.errors import DataError, UnpairedError
 from segbench.formats import coco_common as common
 from segbench.formats import coco_fields as fields
 from segbench.formats import coco_layout as layout
+from segbench.formats.aligned import in_categories_of, in_order_of
 from segbench.formats.coco_merge import SEGMENT_IDS, count_hidden, count_renumbered, count_restated
 from segbench.formats.coco_panoptic_write import KNOWN, outputs, write_json
 from segbench.formats.coco_write import PANOPTIC, count_text_ids, png_name
@@ -133,13 +134,16 @@ def read(path: Path, *, images: Path | None = None, maps: Path | None = None) ->
 
 
 def read_predictions(path: Path, truth: Dataset, *, maps: Path | None = None) -> Dataset:
-    """Open predictions against their truth: the same JSON, of which ``annotations`` is enough.
+    """Open predictions against their truth: the same JSON, of which ``annotations`` is enough, or a folder.
 
     Raises
     ------
     DataError
         When the JSON is damaged, a key is missing, or an image is unknown or has no or two predictions.
     """
+    if path.is_dir():
+        found = read(path, maps=maps)
+        return in_order_of(truth, in_categories_of(truth, found), notes=found.notes)
     position, annotations = _index_predictions(path, truth)
     reader = _Reader(annotations, truth.categories, _map_folder(path, maps), strict=True)
 
@@ -193,7 +197,7 @@ def _index_predictions(path: Path, truth: Dataset) -> tuple[dict[str, int], Item
         image_id = str(fields.need_id(item, "image_id", **where))
         where["image_id"] = image_id
         if not truth.has(image_id):
-            raise DataError("the prediction is for an image that the truth does not have", **where)
+            raise UnpairedError("the prediction is for an image that the truth does not have", **where)
         if image_id in position:
             raise DataError("the image has two predictions", **where)
         position[image_id] = index
@@ -201,7 +205,7 @@ def _index_predictions(path: Path, truth: Dataset) -> tuple[dict[str, int], Item
     annotations = JsonFile(path, visit).require("annotations")
     for image_id in truth.image_ids:
         if image_id not in position:
-            raise DataError("there is no prediction for this image", file=path, image_id=image_id)
+            raise UnpairedError("there is no prediction for this image", file=path, image_id=image_id)
     return position, annotations
 
 

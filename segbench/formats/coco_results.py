@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,29 +13,26 @@ from numpy.typing import NDArray
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import Sample
-from segbench.errors import DataError
+from segbench.errors import DataError, UnpairedError
 from segbench.formats import coco_fields as fields
 from segbench.formats.coco_groups import Groups
-from segbench.formats.coco_index import Annotations, CocoIndex, read_index
+from segbench.formats.coco_index import Annotations, CocoIndex
 from segbench.formats.coco_segment import read_segment
 from segbench.formats.coco_table import dense_ids, pred_table
 from segbench.formats.jsonfile import Items, JsonFile
 
 
-def read_predictions(
-    path: Path, truth: Dataset, ahead: Callable[[], CocoIndex | None] | None = None
-) -> Dataset:
+def read_results(path: Path, truth: Dataset, index: CocoIndex | None) -> Dataset:
     """Open a results file against its truth; images without a result have no segments.
 
     Results of a category that the truth lacks are left out, as COCOeval does, and counted in ``notes``.
-    ``ahead`` gives the index of the file, where that has been read.
+    ``index`` is that of the file, None where it is out of the ordinary.
 
     Raises
     ------
     DataError
         When the JSON is damaged, a key is missing, a score is no finite number, or an image is unknown.
     """
-    index = ahead() if ahead else read_index(path)
     found = _visited(path, truth) if index is None or "" not in index.lists else _indexed(index, truth)
     groups = Groups(found.owners, len(truth))
     boxes = bool(found.boxed[:1].any())  # as in loadRes, the first result says it for all
@@ -110,7 +106,7 @@ def _indexed(index: CocoIndex, truth: Dataset) -> _Found:
 
 
 def _unknown_image(**where: Any) -> DataError:
-    return DataError("the prediction is for an image that the truth does not have", **where)
+    return UnpairedError("the prediction is for an image that the truth does not have", **where)
 
 
 @dataclass(frozen=True, slots=True)

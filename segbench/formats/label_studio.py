@@ -18,7 +18,7 @@ from typing import Any
 
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import ImageFile, Sample, Segment
-from segbench.errors import DataError
+from segbench.errors import DataError, UnpairedError
 from segbench.formats import pictures
 from segbench.formats.coco_fields import read_optional
 from segbench.formats.jsonfile import Items, starts_with
@@ -150,7 +150,7 @@ def read_predictions(path: Path, truth: Dataset) -> Dataset:
     for place, image_id in enumerate(seen.image_ids()):
         where: dict[str, Any] = {"file": seen.file, "image_id": image_id}
         if not truth.has(image_id):
-            raise DataError("the prediction is for an image that the truth does not have", **where)
+            raise UnpairedError("the prediction is for an image that the truth does not have", **where)
         if places.setdefault(image_id, place) != place:
             raise DataError("this image has two tasks", **where)
     source = _Source(seen.file, seen.items, [], list(truth.image_ids), [], known)

@@ -25,8 +25,9 @@ from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError
 from segbench.formats import coco
 from segbench.formats import coco_layout as layout
-from segbench.formats.coco import read_ahead, read_predictions, write_predictions
+from segbench.formats.coco import read_ahead, write_predictions
 from segbench.formats.coco_common import split_name
+from segbench.formats.coco_index import CocoIndex
 from segbench.formats.coco_write import URL_NAMES, count_text_ids, file_name
 from segbench.formats.jsonfile import starts_with
 from segbench.formats.plain_json import head_has
@@ -118,6 +119,13 @@ def _read(path: Path, images: Path | None, read_coco: Callable[..., Dataset]) ->
         instances=dataset.instances,
         about=dataset.about,
     )
+
+
+def read_predictions(
+    path: Path, truth: Dataset, ahead: Callable[[], CocoIndex | None] | None = None
+) -> Dataset:
+    """Open predictions; see :func:`segbench.formats.coco.read_predictions`."""
+    return coco.predictions_by(read, path, truth, ahead)
 
 
 def write(dataset: Dataset, target: Path, *, images: str = "link", pen: Pen = PLAIN) -> None:

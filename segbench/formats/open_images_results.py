@@ -14,7 +14,7 @@ from typing import Any
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample, Segment
-from segbench.errors import DataError, did_you_mean
+from segbench.errors import DataError, UnpairedError, did_you_mean
 from segbench.formats.open_images_tables import RESULTS, Row, Table, read_number, resample
 from segbench.formats.patches import from_base64, inflate
 from segbench.formats.plain_json import check_size
@@ -42,7 +42,7 @@ def read_predictions(path: Path, truth: Dataset) -> Dataset:
     table = Table(path, RESULTS)
     for image_id in sorted(table.image_ids):
         if not truth.has(image_id):
-            raise DataError(
+            raise UnpairedError(
                 "the prediction is for an image that the truth does not have", file=path, image_id=image_id
             )
     fields = truth.extra.get("category_fields", {})

@@ -16,7 +16,7 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.label_table import LabelTable
 from segbench.canonical.paths import files_below
 from segbench.canonical.sample import ImageFile, Sample
-from segbench.errors import DataError, UsageError
+from segbench.errors import DataError, UnpairedError, UsageError
 from segbench.formats.png_ids import IdReader, colors_from_file, labels_from_file, read_file
 from segbench.formats.png_write import list_renumbered, write
 from segbench.formats.split_names import folder_split
@@ -152,12 +152,12 @@ def read_predictions(
     files = _list(masks, (".png",))
     for name in truth.image_ids:
         if name not in files:
-            raise DataError(
+            raise UnpairedError(
                 "there is no prediction for this image", file=masks / f"{name}.png", image_id=name
             )
     if len(files) > len(truth):
         unknown = min(files.keys() - set(truth.image_ids))
-        raise DataError(
+        raise UnpairedError(
             "the prediction is for an image that the truth does not have",
             file=files[unknown],
             image_id=unknown,

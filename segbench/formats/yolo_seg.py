@@ -19,7 +19,7 @@ from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.paths import check_name, inside
 from segbench.canonical.sample import ImageFile, Sample, Segment
-from segbench.errors import DataError, UsageError
+from segbench.errors import DataError, UnpairedError, UsageError
 from segbench.formats import pictures
 from segbench.formats.yolo_seg_lines import read_lines
 from segbench.formats.yolo_seg_write import LOSES, write, write_predictions
@@ -137,7 +137,7 @@ def read_predictions(path: Path, truth: Dataset, *, ids: str | None = None) -> D
     owners = _owners(truth, files)
     for name, file in files.items():
         if name not in owners:
-            raise DataError(
+            raise UnpairedError(
                 "the prediction is for an image that the truth does not have", file=file, image_id=name
             )
     by_image = {owners[name]: file for name, file in files.items()}
