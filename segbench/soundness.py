@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.images import image_size
+from segbench.canonical.images import decode_image, image_size
 from segbench.canonical.sample import Sample
 from segbench.canonical.views import select
 from segbench.errors import DataError
@@ -41,7 +41,7 @@ def leave_out_invalid(dataset: Dataset, *, pictures: bool) -> tuple[Dataset, lis
 
 
 def check_sample(sample: Sample, *, pictures: bool) -> None:
-    """Read all of a sample that is written: masks, maps and the size of its picture.
+    """Read all of a sample that is written: masks, maps and its picture, to their ends.
 
     Raises
     ------
@@ -72,7 +72,9 @@ def _check_picture(sample: Sample) -> None:
     if image is None:
         return
     where: dict[str, Any] = {"file": image.path or image.name, "image_id": sample.image_id}
-    height, width, orientation = image_size(image.read(sample.image_id), **where)
+    data = image.read(sample.image_id)
+    decode_image(data, **where)
+    height, width, orientation = image_size(data, **where)
     if orientation < 5 or (sample.height, sample.width) != (width, height):
         sample.check_size(height, width, **where)
 

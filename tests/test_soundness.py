@@ -73,6 +73,17 @@ def test_a_broken_image_is_refused_or_left_out(spoil, tmp_path):
     assert segbench.open_dataset(tmp_path / "out").image_ids == ["2"]
 
 
+def test_pictures_whose_end_is_damaged_are_found_where_that_is_asked_for(tmp_path):
+    """Pictures are taken over as bytes: that one can be decoded is seen with ``skip_invalid`` alone."""
+    source = tiny.put_instances(tmp_path / "in")
+    picture = tmp_path / "in/val/1.png"
+    picture.write_bytes(picture.read_bytes()[:45])
+    assert segbench.convert(source, tmp_path / "all").n_images == 2
+    report = segbench.convert(source, tmp_path / "out", skip_invalid=True)
+    assert report.n_images == 1
+    assert "1.png: image 1: cannot decode the image" in report.left_out[0]
+
+
 def test_a_sound_data_set_is_left_as_it_is(tmp_path):
     dataset = segbench.open_dataset(tiny.put_instances(tmp_path))
     assert leave_out_invalid(dataset, pictures=True) == (dataset, [])
