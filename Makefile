@@ -47,7 +47,9 @@ leaderboards: $(VENV)/.package ## make the boards in leaderboards/ anew
 	$(BIN)/segbench demo --out build/demo
 	rm -rf leaderboards/demo
 	mkdir leaderboards/demo
-	cp -r build/demo/results build/demo/leaderboard/. leaderboards/demo/
+	cp -r build/demo/results leaderboards/demo/
+	$(BIN)/python -c 'from pathlib import Path; from segbench.demo import tour; \
+	    tour.board_of(*map(Path, ("build/demo", "build/demo/results", "leaderboards/demo")), tour.COMMITTED_MB)'
 	find leaderboards/demo/results -name 'predictions*' -prune -exec rm -rf {} +
 	$(BIN)/python tests/benchmarks/speed_page.py
 	$(BIN)/python tests/boards_index.py

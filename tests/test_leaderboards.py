@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from boards_index import index
 
-from segbench.demo.tour import MARK, MODELS, TASKS, board_of, tour
+from segbench.demo.tour import COMMITTED_MB, MARK, MODELS, TASKS, board_of, tour
 from segbench.errors import UsageError
 from segbench.results import find_records, read_record
 
@@ -30,7 +30,7 @@ def demo(tmp_path_factory):
 def rebuilt(demo, tmp_path_factory):
     """The boards of the committed records, with pictures of the predictions that the demo made anew."""
     out = tmp_path_factory.mktemp("board")
-    board_of(demo[0], DEMO / "results", out)
+    board_of(demo[0], DEMO / "results", out, COMMITTED_MB)
     return out
 
 

@@ -25,8 +25,8 @@ TASKS = {"semantic": "png", "instance": "coco", "panoptic": "coco-panoptic"}
 SETTINGS = {"instance": {"keep_errors": True}}
 """Settings of the protocols: the board tells what kinds of errors instances have."""
 
-PAGE_MB = 0.8
-"""Megabytes of pictures within the page."""
+COMMITTED_MB = 0.8
+"""Megabytes of pictures within the page of ``leaderboards/demo``."""
 
 
 def tour(out: Path, say: Callable[[str], None]) -> Path:
@@ -69,14 +69,14 @@ def tour(out: Path, say: Callable[[str], None]) -> Path:
     return next(path for path in board.paths if path.suffix == ".html")
 
 
-def board_of(demo: Path, results: Path, out: Path) -> Leaderboard:
+def board_of(demo: Path, results: Path, out: Path, page_mb: float = 16) -> Leaderboard:
     """Make the boards of records of the demo; pictures show the data and the predictions of ``demo``."""
     words = [
         f"{demo / 'data' / record.task}={saved}"
         for record in map(read_record, find_records(demo / "results"))
         if record.path is not None and (saved := saved_predictions(record.path)) is not None
     ]
-    return build_leaderboard(results, out, pictures=Pictures(words), page_mb=PAGE_MB)
+    return build_leaderboard(results, out, pictures=Pictures(words), page_mb=page_mb)
 
 
 def _make_room(out: Path) -> None:

@@ -109,6 +109,7 @@ def _before(board: Board, leaderboard: Leaderboard, columns: Sequence[Column]) -
     )
     yield r"\begin{table}"
     yield r"\centering"
+    yield r"\renewcommand{\arraystretch}{1.2}"  # else the two ends of an interval touch those of the next row
     yield rf"\caption{{{about}}}"
     yield rf"\begin{{tabular}}{{rlr{'r' * (len(columns) - 2)}}}"
     yield r"\toprule"

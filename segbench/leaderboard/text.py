@@ -20,6 +20,7 @@ LABELS = {
     "mean_dice": "Dice",
     "mean_precision": "Precision",
     "mean_recall": "Recall",
+    "mean_fscore": "F-score",
     "ap": "AP",
     "ap50": "AP50",
     "ap75": "AP75",

@@ -9,9 +9,9 @@ from typing import Any
 from segbench.leaderboard import text
 from segbench.leaderboard.badges import BADGES
 from segbench.leaderboard.boards import Board, Row
-from segbench.leaderboard.order import order_notes, without_category
+from segbench.leaderboard.order import on_front, order_notes, without_category
 from segbench.leaderboard.plots import MOST_INTERVALS, interval_plot, speed_plot
-from segbench.leaderboard.tables import HIDDEN
+from segbench.leaderboard.tables import HIDDEN, best_of
 
 WITHOUT = "Places without a class"
 
@@ -87,14 +87,20 @@ def _cells(board: Board, columns: Mapping[str, object]) -> dict[str, list[dict[s
         ],
         "rank_interval": [_cell(text.span(row.rank_low, row.rank_high), row.rank_low) for row in rows],
         "p_best": [_cell(text.probability(row.p_best), row.p_best) for row in rows],
-        "speed": [_cell(text.speed_text(text.speed(row)), text.speed(row)) for row in rows],
+        "speed": [
+            _cell(text.speed_text(text.speed(row)), text.speed(row), best=bool(best))
+            for row, best in zip(rows, on_front(board), strict=True)
+        ],
         "without": [_cell(text.span(*ends), ends[0]) for ends in without_category(board) or ()],
         "badge": [_cell(row.badge, list(BADGES).index(row.badge)) for row in rows],
     }
     for key in columns:
         if key not in shown:
             values = [row.record.metrics[key].value if key in row.record.metrics else None for row in rows]
-            shown[key] = _marked([_cell(text.percent(value, digits), value) for value in values])
+            marked = best_of([text.percent(value, digits) for value in values])
+            shown[key] = [
+                _cell(cell.text, value, best=cell.best) for cell, value in zip(marked, values, strict=True)
+            ]
     return {key: shown[key] for key in columns}
 
 
@@ -107,11 +113,6 @@ def _classes(column: Mapping[str, Any], cell: Mapping[str, Any]) -> str:
     """A large page has tens of thousands of cells: most have no class."""
     kinds = (column["kind"] if column["kind"] != "number" else "", "best" if cell["best"] else "")
     return " ".join(filter(None, kinds))
-
-
-def _marked(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    best = max((float(cell["text"]) for cell in cells if cell["value"]), default=None)
-    return [{**cell, "best": bool(cell["value"]) and float(cell["text"]) == best} for cell in cells]
 
 
 def _bars(rows: Sequence[Row]) -> list[dict[str, str] | None]:

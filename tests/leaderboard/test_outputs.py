@@ -11,11 +11,12 @@ import jsonschema
 import pytest
 from leaderboard.synth import make_record
 
-from segbench.leaderboard import build_leaderboard
+from segbench.leaderboard import build_leaderboard, tables, text
 from segbench.leaderboard.badges import BADGES
 from segbench.leaderboard.json_file import leaderboard_schema
 from segbench.leaderboard.tables import MOST_RUNS, best_of
 from segbench.leaderboard.text import percent
+from segbench.leaderboard.view import board_view
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +120,18 @@ def test_the_best_is_marked_and_equals_share_it():
     assert [cell.best for cell in best_of(["0.0", "0.0"])] == [False, False]
     assert [cell.best for cell in best_of(["3.0"])] == [True]
     assert [cell.best for cell in best_of(["–"])] == [False]
+
+
+def test_the_page_marks_what_tables_mark(results, tmp_path):
+    for board in build_leaderboard(results, tmp_path, formats=("csv",), n_boot=100).boards:
+        keys = [key for key in text.metric_keys(board.rows) if key != board.metric]
+        columns = [*tables.metric_columns(board, keys), *tables.speed_column(board)]
+        marked = {column.head: [cell.best for cell in column.cells] for column in columns}
+        view = board_view(board, "board")
+        assert marked.keys() <= {column["label"] for column in view["columns"]}
+        for head, expected in marked.items():
+            place = [column["label"] for column in view["columns"]].index(head)
+            assert [row["cells"][place]["best"] for row in view["rows"]] == expected, (board.task, head)
 
 
 def test_tables_of_classes_have_the_best_runs_alone(tmp_path):

@@ -132,6 +132,8 @@ def test_the_page_never_scrolls_sideways(visit, page_file, hostile_file, width):
     for file in (page_file, hostile_file):
         page = visit(file, width=width)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        ends = "[...document.querySelectorAll('caption')].map((one) => one.getBoundingClientRect().right)"
+        assert max(page.evaluate(ends)) <= width  # what a table is can be read without scrolling it
 
 
 def test_the_policy_is_at_work(browser, page_file):
