@@ -22,6 +22,13 @@ class Gates:
     baseline: Path | None
     junit: Path | None
 
+    def look_ahead(self) -> None:
+        """Refuse a baseline that is no record before the run, which may take hours, and not after it."""
+        from segbench.gates import read_baseline
+
+        if self.baseline is not None:
+            read_baseline(self.baseline)
+
     def pass_through(self, records: Sequence[Any]) -> None:
         """Say which gates the records pass.
 
@@ -101,6 +108,7 @@ def gate_options(command: Callable[..., None]) -> Callable[..., None]:
     def called(*, fail_under: Any, baseline: Path | None, junit: Path | None, **options: Any) -> None:
         gates = Gates(fail_under, baseline, junit)
         try:
+            gates.look_ahead()
             command(gates=gates, **options)
         except SegbenchError as error:
             gates.fail(command.__name__, error)

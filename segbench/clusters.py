@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import signal
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -64,6 +65,7 @@ class DaskEngine:
             threads_per_worker=1,
             dashboard_address=None,
             resources=dict(self.resources) or None,
+            preload=[__name__],
             silence_logs=logging.ERROR,
         ) as cluster:
             yield replace(self, scheduler=cluster.scheduler_address)
@@ -85,6 +87,14 @@ class DaskEngine:
             return _distributed().Client(self.scheduler, timeout=min(_CONNECT, self.patience))
         except (OSError, ValueError) as error:
             raise WorkerError(f"there is no scheduler at {self.scheduler}: {error}") from None
+
+
+def dask_setup(_: Any) -> None:
+    """Leave Ctrl-C, which every process of a terminal hears, to the one that closes the cluster.
+
+    Workers of this machine call it as they start: Dask looks for it by its name in what they preload.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class _Session:

@@ -106,11 +106,19 @@ class SegbenchWarning(UserWarning):
     """Something in the data that a reader of the score should know."""
 
 
+def raised(error: BaseException) -> str:
+    """Return ``raised KeyError: 'x'``, in one line, for a message about what a stranger's code raised."""
+    text = " ".join(str(error).split())
+    return f"raised {type(error).__name__}" + (f": {text}" if text else "")
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'? Known: a, b, c."`` for a message about an unknown name."""
     import difflib
 
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    if not names:
+        return " There are none."
+    close = difflib.get_close_matches(name.lower(), [known.lower() for known in names], n=1)
+    hint = next((f" Did you mean {known!r}?" for known in names if known.lower() in close), "")
     return f"{hint} Known: {', '.join(names)}."

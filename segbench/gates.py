@@ -62,16 +62,27 @@ def _reached(records: Sequence[RunRecord], key: str, least: float) -> Iterator[O
         yield Outcome(record, f"{key} ≥ {least:g}", passed, "undefined" if value is None else f"{value:.6g}")
 
 
+def read_baseline(baseline: Path) -> tuple[Path, RunRecord]:
+    """Return the folder of the one record that a baseline is, and this record without its tables.
+
+    Raises
+    ------
+    DataError
+        When it is no record, or several.
+    """
+    folders = find_records(baseline)
+    if len(folders) > 1:
+        raise DataError(f"holds {len(folders)} run records: name one of them as the baseline", file=baseline)
+    folder = folders[0] if folders else baseline
+    return folder, read_record(folder, tables=False)
+
+
 def _held(records: Sequence[RunRecord], baseline: Path) -> Outcome:
     """Whether the record of the baseline's protocol is not significantly worse."""
     from segbench.leaderboard import compare_runs
     from segbench.leaderboard.rank import ALPHA
 
-    folders = find_records(baseline)
-    if len(folders) > 1:
-        raise DataError(f"holds {len(folders)} run records: name one of them as the baseline", file=baseline)
-    folder = folders[0] if folders else baseline
-    old = read_record(folder, tables=False)
+    folder, old = read_baseline(baseline)
     record = next((r for r in records if r.protocol["name"] == old.protocol["name"]), None)
     if record is None or record.path is None:
         raise UsageError(f"the baseline {folder} is of protocol {old.protocol['name']}, which was not run")

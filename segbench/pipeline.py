@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import Sample
-from segbench.errors import PluginError, SegbenchError
+from segbench.errors import PluginError, SegbenchError, raised
 from segbench.models.asking import Asking
 from segbench.panel import Panel
 from segbench.patience import Caller, UnansweredError
@@ -206,10 +206,10 @@ class Pipeline:
             answers = self._caller(partial(self._model.predict, batch))
         except UnansweredError as error:
             raise UnansweredError(f"{where} {error}") from None
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # whatever a stranger's code raises
             if self._stages.expendable and _out_of_memory(error):
                 raise UnansweredError(f"{where} ran out of memory: {error}", passing=True) from None
-            raise PluginError(f"{where} raised {type(error).__name__}: {error}") from error
+            raise PluginError(f"{where} {raised(error)}") from error
         count = len(answers) if isinstance(answers, Sequence | np.ndarray) else None
         if count != len(batch):
             what = type(answers).__name__ if count is None else f"{count} predictions"
@@ -255,7 +255,7 @@ class Pipeline:
         return _Noting(item, self._stages.skip_errors)
 
 
-def _out_of_memory(error: Exception) -> bool:
+def _out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # that of torch
 
 

@@ -48,7 +48,9 @@ class Model:
         kind = self.fault.get("kind") if image_id in self.fault.get("images", [image_id]) else None
         mask = (image[0] + (image[1] > 200)) % 3
         if kind == "raise":
-            raise RuntimeError("out of luck")
+            raise RuntimeError("out of\\nluck")
+        if kind == "exit":
+            raise SystemExit(0)
         if kind == "hang":
             time.sleep(3600)
         if kind == "kill" and once(self.fault.get("once"), image_id):

@@ -121,6 +121,14 @@ def test_the_command_holds_a_run_against_itself(files):
     assert "passed  not worse than m " in done.stderr
 
 
+def test_a_baseline_that_is_none_is_told_before_the_run(files):
+    done = run(files, "--baseline", files[2] / "none")
+    assert done.exit_code == 3
+    assert "cannot read the record" in done.stderr
+    assert not (files[2] / "out").exists()
+    assert [one.get("type") for one in report(files)[0].iter("error")] == ["DataError"]
+
+
 @pytest.mark.parametrize(
     ("kind", "options", "code", "error"),
     [

@@ -157,6 +157,14 @@ def test_a_mask_that_cannot_be_read_leaves_the_fingerprint_open(spec, tmp_path):
     assert segbench.read_record(record.path).status == "partial"
 
 
+@pytest.mark.parametrize("options", [[], ["--timeout", "60"], ["--workers", "1"]])
+def test_a_model_that_ends_its_process_has_failed(data, spec, tmp_path, fault, options):
+    fault(kind="exit", images=["00009"])
+    done = CliRunner().invoke(main, ["run", spec, str(data), "--out", str(tmp_path), *options])
+    assert done.exit_code == 4
+    assert done.stderr.splitlines()[-1] == "error: m: image 00009: predict raised SystemExit: 0"
+
+
 @pytest.mark.parametrize("on_error", ["stop", "skip"])
 def test_a_model_that_hangs_is_given_up(data, spec, tmp_path, fault, on_error):
     fault(kind="hang", images=["00009"])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -193,6 +195,25 @@ def test_dask_starts_a_cluster_where_none_is_named(data, spec, whole, tmp_path):
     record = segbench.run(spec, data, out=tmp_path, shard_size=7, engine="dask", workers=2)
     assert same_result(record, whole)
     assert (record.env["engine"], record.env["workers"]) == ("dask", 2)
+
+
+@pytest.mark.parametrize("engine", ["local", "dask"])
+def test_an_interrupt_of_a_terminal_ends_all_with_one_line(data, spec, whole, tmp_path, fault, engine):
+    """Ctrl-C is heard by each process of a terminal's foreground."""
+    pytest.importorskip("distributed")
+    fault(seconds=0.2)
+    words = [spec, data, "--out", tmp_path, "--shard-size", 1, "--workers", 2, "--engine", engine]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "segbench", "run", *map(str, words)],
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    while process.poll() is None and not list(tmp_path.glob(".shards/*/*.npz")):
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, told.strip()) == (130, "error: interrupted")
+    fault()
+    assert same_result(segbench.run(spec, data, out=tmp_path, shard_size=1), whole)
 
 
 def test_workers_of_a_scheduler(data, whole, tmp_path):

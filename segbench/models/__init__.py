@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from segbench.canonical.options import checked_options
-from segbench.errors import DataError, PluginError, UsageError, did_you_mean
+from segbench.errors import DataError, PluginError, UsageError, did_you_mean, raised
 from segbench.models.class_map import ClassMap
 from segbench.models.prompts import OpenVocabulary, is_open
 from segbench.models.setup import Setup
@@ -135,7 +135,7 @@ def load_model(spec: str, setup: Setup | None = None) -> SegModel:
     except (UsageError, PluginError, DataError):
         raise
     except (Exception, SystemExit) as error:  # whatever a stranger's code raises
-        raise PluginError(f"{spec}: raised {type(error).__name__} while loading: {error}") from error
+        raise PluginError(f"{spec}: while loading: {raised(error)}") from error
     fault = _fault(model)
     if fault:
         raise PluginError(f"{spec}: {fault}")

@@ -85,7 +85,7 @@ class ClassMap:
         if gaps:
             raise UsageError(
                 f"model {info.name!r} has classes that the data set has not: {', '.join(gaps)}. "
-                "Say what the data set calls them in a file of synonyms, or ignore them by name"
+                "Say what the data set calls them in a file of --synonyms, or --ignore them by name"
             )
         missing = tuple(name for i, name in enumerate(names) if i not in ids.values())
         return cls(info.name, ids, dict(info.id2label), missing)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from segbench.canonical.images import decode_image, encode_labels
 from segbench.canonical.sample import Sample
-from segbench.errors import PluginError
+from segbench.errors import PluginError, raised
 from segbench.models.class_map import ClassMap
 from segbench.models.predictions import prediction_sample
 from segbench.models.types import Batch, SegModel, Task
@@ -123,8 +123,8 @@ def _answers(model: SegModel, task: Task, images: Sequence[NDArray[np.uint8]]) -
     try:
         answers = model.predict(Batch(images=list(images), image_ids=ids, task=task))
         n = len(answers)
-    except Exception as error:  # whatever a stranger's code raises
-        raise PluginError(f"predict raised {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever a stranger's code raises
+        raise PluginError(f"predict {raised(error)}") from error
     if n != len(images):
         raise PluginError(f"predict returned {n} predictions for {len(images)} images")
     info = model.info

@@ -143,7 +143,10 @@ class _Reader:
             return array.astype(np.int64 if "i" in kinds else np.float64)
         if array.ndim != ndim or array.dtype.kind not in kinds:
             wanted = {"iu": "integers", "f": "floats", "b": "bool"}[kinds]
-            self.fail(field, f"expected {wanted} of {ndim} dimensions, got {array.dtype} {list(array.shape)}")
+            logits = field == "mask" and array.dtype.kind == "f" and array.ndim == 3
+            hint = "; logits are to come as SemanticPrediction(logits=…)" if logits else ""
+            found = f"{array.dtype} {list(array.shape)}{hint}"
+            self.fail(field, f"expected {wanted} of {ndim} dimensions, got {found}")
         return array
 
     def check_size(self, field: str, shape: tuple[int, ...]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeGuard
 
 from segbench.canonical.categories import Categories
-from segbench.errors import DataError, PluginError, UsageError, did_you_mean
+from segbench.errors import DataError, PluginError, UsageError, did_you_mean, raised
 from segbench.models.types import SegModel
 
 NAMES = "categories"
@@ -91,7 +91,7 @@ def told(model: SegModel, prompts: str | Path | None, categories: Categories) ->
     texts = read_prompts(prompts, categories)
     try:
         model.set_prompts(texts)
-    except Exception as error:  # whatever a stranger's code raises
-        raise PluginError(f"{info.name}: set_prompts raised {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever a stranger's code raises
+        raise PluginError(f"{info.name}: set_prompts {raised(error)}") from error
     model.info = replace(info, id2label={category.id: category.name for category in categories})
     return texts

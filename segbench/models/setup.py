@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypedDict
 
-from segbench.errors import PluginError, UsageError
+from segbench.errors import PluginError, UsageError, raised
 from segbench.models.asking import Asking
 
 DTYPES = ("float32", "float16", "bfloat16")
@@ -125,8 +125,8 @@ def place(model: object, setup: Setup) -> Placement:
     configure_torch(setup)
     try:
         to(device, None if setup.dtype is None else getattr(import_module("torch"), setup.dtype))
-    except Exception as error:  # whatever a stranger's code raises
-        raise PluginError(f"to({device!r}) raised {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever a stranger's code raises
+        raise PluginError(f"to({device!r}) {raised(error)}") from error
     return Placement(device, setup.dtype)
 
 

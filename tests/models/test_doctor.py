@@ -68,7 +68,12 @@ class Short(Bright):
         return []
 
 
-@pytest.mark.parametrize("model", [WrongSize, UnknownId, NotANumber, WrongTask, Short])
+class Exits(Bright):
+    def predict(self, batch):
+        raise SystemExit(0)
+
+
+@pytest.mark.parametrize("model", [Exits, WrongSize, UnknownId, NotANumber, WrongTask, Short])
 def test_answers_that_are_not_as_they_must_be(model):
     assert verdicts(model())["semantic", "plain picture"] == "fault"
 

@@ -116,6 +116,7 @@ def test_tensors_are_brought_to_the_host():
         (np.zeros((H, W + 1), int), "mask", r"is \[4, 7\], the image \[4, 6\]"),
         (np.zeros((1, H, W), int), "mask", "expected integers of 2 dimensions"),
         (np.zeros((H, W)), "mask", "expected integers of 2 dimensions, got float64"),
+        (np.zeros((2, H, W)), "mask", r"got float64 \[2, 4, 6\]; logits are to come as SemanticPrediction"),
         (np.full((H, W), 3), "mask", "category id 3 is not in the model's id2label"),
         (np.full((H, W), 255, np.uint8), "mask", "category id 255"),
         (np.full((H, W), -1), "mask", "category id -1"),
