@@ -10,10 +10,9 @@ if TYPE_CHECKING:
     from segbench.canonical.categories import Categories, Category
     from segbench.canonical.dataset import Dataset
     from segbench.canonical.rle import Rle
-    from segbench.canonical.sample import Sample, Segment
-    from segbench.comparison import Comparison
-    from segbench.conversion import ConversionReport, convert
-    from segbench.curves import operating_points, precision_recall
+    from segbench.canonical.sample import Sample
+    from segbench.canonical.segment import Segment
+    from segbench.conversions.conversion import ConversionReport, convert
     from segbench.errors import (
         DataError,
         LossError,
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
         UsageError,
         WorkerError,
     )
-    from segbench.evaluate import score
     from segbench.formats import open_dataset
     from segbench.leaderboard import Leaderboard, build_leaderboard, compare_runs
     from segbench.models import (
@@ -39,36 +37,39 @@ if TYPE_CHECKING:
         SemanticPrediction,
         load_model,
     )
-    from segbench.results import MetricValue, RunRecord, read_record
-    from segbench.running import run
-    from segbench.suites import JobResult, run_suite
-    from segbench.verification import Check, verify
+    from segbench.records.results import MetricValue, RunRecord, read_record
+    from segbench.runs.running import run
+    from segbench.runs.suites import JobResult, run_suite
+    from segbench.scoring.comparison import Comparison
+    from segbench.scoring.curves import operating_points, precision_recall
+    from segbench.scoring.evaluate import score
+    from segbench.scoring.verification import Check, verify
 
 _HOMES = {
     "Batch": "segbench.models",
     "Categories": "segbench.canonical.categories",
     "Category": "segbench.canonical.categories",
-    "Check": "segbench.verification",
-    "Comparison": "segbench.comparison",
-    "ConversionReport": "segbench.conversion",
+    "Check": "segbench.scoring.verification",
+    "Comparison": "segbench.scoring.comparison",
+    "ConversionReport": "segbench.conversions.conversion",
     "DataError": "segbench.errors",
     "Dataset": "segbench.canonical.dataset",
     "InstancePrediction": "segbench.models",
-    "JobResult": "segbench.suites",
+    "JobResult": "segbench.runs.suites",
     "Leaderboard": "segbench.leaderboard",
     "LossError": "segbench.errors",
-    "MetricValue": "segbench.results",
+    "MetricValue": "segbench.records.results",
     "ModelInfo": "segbench.models",
     "PanopticPrediction": "segbench.models",
     "PartialError": "segbench.errors",
     "PluginError": "segbench.errors",
     "Rle": "segbench.canonical.rle",
-    "RunRecord": "segbench.results",
+    "RunRecord": "segbench.records.results",
     "Sample": "segbench.canonical.sample",
     "SegModel": "segbench.models",
     "SegbenchError": "segbench.errors",
     "SegbenchWarning": "segbench.errors",
-    "Segment": "segbench.canonical.sample",
+    "Segment": "segbench.canonical.segment",
     "SemanticPrediction": "segbench.models",
     "ThresholdError": "segbench.errors",
     "UnfinishedError": "segbench.errors",
@@ -78,16 +79,16 @@ _HOMES = {
     "__version__": "segbench._version",
     "build_leaderboard": "segbench.leaderboard",
     "compare_runs": "segbench.leaderboard",
-    "convert": "segbench.conversion",
+    "convert": "segbench.conversions.conversion",
     "load_model": "segbench.models",
     "open_dataset": "segbench.formats",
-    "operating_points": "segbench.curves",
-    "precision_recall": "segbench.curves",
-    "read_record": "segbench.results",
-    "run": "segbench.running",
-    "run_suite": "segbench.suites",
-    "score": "segbench.evaluate",
-    "verify": "segbench.verification",
+    "operating_points": "segbench.scoring.curves",
+    "precision_recall": "segbench.scoring.curves",
+    "read_record": "segbench.records.results",
+    "run": "segbench.runs.running",
+    "run_suite": "segbench.runs.suites",
+    "score": "segbench.scoring.evaluate",
+    "verify": "segbench.scoring.verification",
 }
 """Public name -> module; imported when first used, so that ``import segbench`` costs nothing."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from segbench.results import RunRecord
+from segbench.records.results import RunRecord
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ import os
 import signal
 import time
 
+from segbench.engines.workers import Spent
 from segbench.errors import DataError
-from segbench.workers import Spent
 
 
 def three():

@@ -19,7 +19,7 @@ import pyarrow.parquet  # noqa: F401 - a child that is killed while it imports t
 import segbench
 import segbench.metrics.semantic
 import segbench.models.predictions
-import segbench.running
+import segbench.runs.running
 
 
 def run(spec, data, out, workers):

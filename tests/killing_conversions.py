@@ -17,9 +17,9 @@ import pyarrow.parquet  # noqa: F401 - a child that is killed while it imports t
 
 import segbench
 import segbench.canonical.writer
-import segbench.conversion
+import segbench.conversions.conversion
 from segbench.canonical import pen
-from segbench.journal import Journal
+from segbench.conversions.journal import Journal
 
 source, target, name, workers, kills = sys.argv[1], Path(sys.argv[2]), *sys.argv[3:]
 pen.CHUNK = pen.FEW = 3

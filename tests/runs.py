@@ -13,8 +13,8 @@ import numpy as np
 
 import segbench
 from segbench.canonical.images import encode_image, encode_labels
-from segbench.results import read_content
-from segbench.schema import faults
+from segbench.records.results import read_content
+from segbench.records.schema import faults
 
 MODEL = '''
 """Answers the truth with mistakes that depend on the picture alone; FAULT says how it misbehaves."""

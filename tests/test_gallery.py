@@ -16,11 +16,11 @@ from PIL import Image
 import segbench
 from segbench.canonical.categories import Category
 from segbench.cli import main
+from segbench.conversions.health import summarize
 from segbench.errors import UsageError
 from segbench.gallery import page, write_gallery
 from segbench.gallery.bars import bars, size_bars
 from segbench.gallery.overlay import color_of, draw_overlay, draw_picture
-from segbench.health import summarize
 
 
 def put_hostile(root):

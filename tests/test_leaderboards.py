@@ -11,7 +11,7 @@ from boards_index import index
 
 from segbench.demo.tour import COMMITTED_MB, MARK, MODELS, TASKS, board_of, tour
 from segbench.errors import UsageError
-from segbench.results import find_records, read_record
+from segbench.records.results import find_records, read_record
 
 BOARDS = Path(__file__).resolve().parent.parent / "leaderboards"
 DEMO = BOARDS / "demo"

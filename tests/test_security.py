@@ -25,18 +25,19 @@ from leaderboard.synth import make_record
 from runs import write_data, write_model
 
 import segbench
-from segbench import record_tables
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_image
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import ImageFile, Sample, Segment
+from segbench.canonical.sample import ImageFile, Sample
+from segbench.canonical.segment import Segment
 from segbench.cli import main
-from segbench.environment import redact, redact_values
 from segbench.formats import FORMATS
 from segbench.leaderboard import build_leaderboard
 from segbench.models.class_map import ClassMap
 from segbench.models.predictions import prediction_sample
+from segbench.records import tables as record_tables
+from segbench.records.environment import redact, redact_values
 
 
 @pytest.fixture

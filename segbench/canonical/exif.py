@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from segbench.canonical.images import upright
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.kernels import LabelRuns
 
 

@@ -14,7 +14,7 @@ from segbench.errors import DataError
 from segbench.kernels import LabelRuns
 
 if TYPE_CHECKING:
-    from segbench.canonical.sample import Segment
+    from segbench.canonical.segment import Segment
 
 OVERLAP_POLICIES = ("area", "score", "order")
 """Which of overlapping instances is on top: the smaller, that of higher score, or the later in the source.

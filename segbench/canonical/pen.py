@@ -2,7 +2,8 @@
 
 A format says what is written of one sample, by a function that can be sent to another process; it returns
 what is needed of the sample when all are written: names, or its part of a file that they share. The pen here
-writes in this process; :mod:`segbench.spread` has one that lets several do it, and goes on after a kill.
+writes in this process; :mod:`segbench.conversions.spread` has one that lets several do it, and goes on after
+a kill.
 """
 
 from __future__ import annotations

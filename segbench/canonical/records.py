@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from segbench.canonical.sample import Segment
+    from segbench.canonical.segment import Segment
     from segbench.kernels import LabelRuns
 
 _HEAD = struct.Struct("<6q")

@@ -12,7 +12,8 @@ import pyarrow as pa
 from segbench import kernels
 from segbench.canonical.categories import Categories
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import ImageFile, Sample, Segment
+from segbench.canonical.sample import ImageFile, Sample
+from segbench.canonical.segment import Segment
 
 SEGMENT = pa.struct(
     [

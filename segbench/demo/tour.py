@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from segbench.conversion import convert
+from segbench.conversions.conversion import convert
 from segbench.demo import STUFF, DemoSources, draw
 from segbench.errors import UsageError
 from segbench.formats import open_dataset
 from segbench.leaderboard import Leaderboard, build_leaderboard
 from segbench.pictures import Pictures
-from segbench.results import find_records, read_record, saved_predictions
-from segbench.running import run
+from segbench.records.results import find_records, read_record, saved_predictions
+from segbench.runs.running import run
 
 MODELS = ("PixelColor", "SmoothColor", "CoarseGrid")
 NAME = "demo-landscapes"

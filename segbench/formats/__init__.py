@@ -10,9 +10,9 @@ predictions, by task, where these are scored as what they were made of; they are
 ``write_predictions`` if there is one, else like truth. Where it depends on the data whether a feature is
 carried: ``LOSES``, feature -> function that counts what a sample would lose, or a class whose
 ``look(sample)`` returns what ``count`` of one instance a split adds up
-(:class:`segbench.losses.RepeatedIds`); of a feature of the data set as a whole (``LISTERS`` of
-:mod:`segbench.losses`), a function that names what the data set would lose. Where it writes beside its
-target, ``outputs(target)``.
+(:class:`segbench.conversions.losses.RepeatedIds`); of a feature of the data set as a whole (``LISTERS`` of
+:mod:`segbench.conversions.losses`), a function that names what the data set would lose. Where it writes
+beside its target, ``outputs(target)``.
 Adding one is a file, its test and a line in ``FORMATS``.
 
 A path is recognised in two steps, so that tens of formats cost no time: what an :class:`Entry` says of names

@@ -11,7 +11,8 @@ import numpy as np
 
 from segbench.canonical import images as codec
 from segbench.canonical.categories import Categories
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError
 from segbench.formats.bdd100k_labels import CROWD, FLAGS, IGNORE, TASKS
 from segbench.formats.drawn import separate

@@ -15,7 +15,8 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_labels, encode_words
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError
 from segbench.formats import label_maps, map_losses
 from segbench.formats.bdd100k_labels import (

@@ -20,7 +20,8 @@ from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.paths import files_below, inside
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, UnpairedError
 from segbench.formats.cityscapes_labels import NUMBERING
 from segbench.formats.folders import Frame, Frames, read_file

@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Mapping
 from typing import Any
 
-from segbench.canonical.sample import Box
+from segbench.canonical.segment import Box
 from segbench.errors import DataError
 
 

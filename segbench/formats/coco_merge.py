@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from segbench.canonical.categories import Categories
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.formats.coco_write import SOURCE_ID
 
 SEGMENT_IDS = range(1, 1 << 24)

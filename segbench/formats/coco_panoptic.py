@@ -20,7 +20,8 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import decode_segment_runs
 from segbench.canonical.paths import inside, read_bytes
 from segbench.canonical.pen import PLAIN, Pen
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, UnpairedError
 from segbench.formats import coco_common as common
 from segbench.formats import coco_fields as fields

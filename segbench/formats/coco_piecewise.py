@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from segbench.canonical.categories import Categories
-from segbench.canonical.sample import Segment
+from segbench.canonical.segment import Segment
 from segbench.formats.coco_index import CocoIndex, read_annotations
 from segbench.formats.coco_quick import QuickSegments
 

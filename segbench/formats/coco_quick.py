@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from segbench import kernels
 from segbench.canonical.categories import Categories
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Segment, SourceKind
+from segbench.canonical.segment import Segment, SourceKind
 from segbench.formats.coco_index import Annotations
 from segbench.formats.coco_table import dense_ids
 

@@ -10,7 +10,8 @@ from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.formats import coco_write as out
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from segbench import kernels
 from segbench.canonical.categories import Categories
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment, SourceKind
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment, SourceKind
 from segbench.errors import DataError
 from segbench.formats.coco_fields import need, need_int, read_box, read_flag, read_number, read_optional
 from segbench.formats.coco_write import short

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.formats.cvat_shapes import ATTRIBUTES, PLACES, SHAPES, Polygon, read_integer, read_shapes
 from segbench.formats.cvat_stack import OPEN
 from segbench.formats.patches import cut_out, row_runs

@@ -11,7 +11,7 @@ import numpy as np
 
 from segbench import kernels
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Box, Segment
+from segbench.canonical.segment import Box, Segment
 from segbench.errors import DataError
 from segbench.formats.patches import paste
 from segbench.formats.xml_file import Node

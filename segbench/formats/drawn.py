@@ -11,7 +11,8 @@ from segbench import kernels
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError
 
 

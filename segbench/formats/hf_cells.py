@@ -11,7 +11,8 @@ import numpy as np
 from segbench.canonical import images as codec
 from segbench.canonical.categories import Categories
 from segbench.canonical.paths import inside
-from segbench.canonical.sample import ImageFile, Segment
+from segbench.canonical.sample import ImageFile
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError
 from segbench.formats import coco_fields as fields
 from segbench.formats.png_ids import read_file

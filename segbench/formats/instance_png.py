@@ -20,7 +20,8 @@ from segbench.canonical.paths import check_name
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import ImageFile, Sample, Segment
+from segbench.canonical.sample import ImageFile, Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError
 from segbench.formats.drawn import drawn_segments
 from segbench.formats.folders import Frame, find_ending, open_frames, read_file

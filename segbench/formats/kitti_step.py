@@ -16,7 +16,8 @@ import numpy as np
 
 from segbench.canonical import images as codec
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.sample import ImageFile, Sample, Segment
+from segbench.canonical.sample import ImageFile, Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError
 from segbench.formats.cityscapes_labels import Label, categories_of, read_labels
 from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames

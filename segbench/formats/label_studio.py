@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.sample import ImageFile, Sample, Segment
+from segbench.canonical.sample import ImageFile, Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, UnpairedError
 from segbench.formats import pictures
 from segbench.formats.coco_fields import read_optional

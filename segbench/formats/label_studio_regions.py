@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Segment
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError
 from segbench.formats.brush import decode_brush
 from segbench.formats.coco_fields import read_number, read_optional

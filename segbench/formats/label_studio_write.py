@@ -16,7 +16,8 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.formats.brush import encode_brush
 from segbench.formats.coco_write import are_integers
 from segbench.formats.drawn import check_names, colored_fields, drawn_segments, stated_beside

@@ -13,7 +13,8 @@ import numpy as np
 
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError
 from segbench.formats import map_losses
 from segbench.formats.cityscapes_labels import NO_TRAIN_ID, UNLABELED, Chosen, Label

@@ -12,7 +12,8 @@ import numpy as np
 from segbench import kernels
 from segbench.canonical import images as codec
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, did_you_mean
 from segbench.formats.coco_fields import read_optional
 from segbench.formats.patches import cut_out, from_base64, paste, to_base64

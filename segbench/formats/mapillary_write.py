@@ -14,7 +14,8 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_labels
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.formats import label_maps, map_losses
 from segbench.formats.flatten import Flat, flatten
 from segbench.formats.mapillary_labels import NUMBERING, Numbers, config_of, number

@@ -17,7 +17,8 @@ from typing import Any
 from segbench.canonical import images as codec
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.sample import ImageFile, Sample, Segment
+from segbench.canonical.sample import ImageFile, Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, UsageError, did_you_mean
 from segbench.formats.drawn import separate
 from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames, read_list

@@ -16,7 +16,8 @@ from segbench.canonical.images import encode_labels
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError
 from segbench.formats import map_losses
 from segbench.formats.flatten import Flat, flatten

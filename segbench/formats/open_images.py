@@ -24,7 +24,8 @@ from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.paths import inside
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Box, ImageFile, Sample, Segment
+from segbench.canonical.sample import ImageFile, Sample
+from segbench.canonical.segment import Box, Segment
 from segbench.errors import DataError
 from segbench.formats.folders import Frame, find_pictures, open_frames, read_file
 from segbench.formats.open_images_results import is_results, read_predictions

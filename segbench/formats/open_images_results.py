@@ -13,7 +13,8 @@ from typing import Any
 
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, UnpairedError, did_you_mean
 from segbench.formats.open_images_tables import RESULTS, Row, Table, read_number, resample
 from segbench.formats.patches import from_base64, inflate

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from segbench.canonical.categories import Categories
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Segment
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError
 from segbench.formats.plain_json import check_size, need_items, need_points
 

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.paths import check_name
 from segbench.canonical.pen import Pen
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.formats.map_losses import Plan
 from segbench.formats.pictures import Names, in_splits, picture_name, picture_stem, place_picture
 from segbench.formats.value_maps import ZERO_ID, Numbering

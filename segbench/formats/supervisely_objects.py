@@ -17,7 +17,8 @@ from segbench import kernels
 from segbench.canonical import images as codec
 from segbench.canonical import pillow
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, did_you_mean
 from segbench.formats.coco_fields import read_number
 from segbench.formats.fill_poly import Ring, fill_poly

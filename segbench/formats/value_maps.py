@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segbench.canonical.sample import Segment
+from segbench.canonical.segment import Segment
 from segbench.kernels import LabelRuns
 
 ZERO_ID = (1 << 24) - 1

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.canonical.categories import Categories
-from segbench.canonical.sample import Segment
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError
 from segbench.formats.value_maps import ZERO_ID, Meaning, read_segments
 from segbench.formats.voc_labels import BACKGROUND, VOID

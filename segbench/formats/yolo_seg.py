@@ -18,7 +18,8 @@ from typing import Any
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.paths import check_name, inside
-from segbench.canonical.sample import ImageFile, Sample, Segment
+from segbench.canonical.sample import ImageFile, Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, UnpairedError, UsageError
 from segbench.formats import pictures
 from segbench.formats.yolo_seg_lines import read_lines

@@ -12,7 +12,8 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import LossError
 from segbench.formats.drawn import drawn_segments, renumbered, stated_beside
 from segbench.formats.pictures import Names, in_splits, picture_name, place_picture

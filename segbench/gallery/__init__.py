@@ -11,10 +11,10 @@ from typing import Any
 
 from segbench.canonical.atomic import replace_file
 from segbench.canonical.dataset import Dataset
+from segbench.conversions.health import Summary
 from segbench.errors import DataError, UsageError
 from segbench.gallery.bars import bars, size_bars
 from segbench.gallery.overlay import css_color, draw_overlay, draw_picture
-from segbench.health import Summary
 
 SHOWN = 24
 """Pictures of a page where no number is given."""
@@ -28,7 +28,7 @@ def write_gallery(dataset: Dataset, summary: Summary, target: Path, n_images: in
     dataset
         Whose pictures are shown: so many, evenly spaced.
     summary
-        Its counts: see :func:`segbench.health.summarize`.
+        Its counts: see :func:`segbench.conversions.health.summarize`.
     target
         The HTML file: it needs no other file and no network.
     n_images

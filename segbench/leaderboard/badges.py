@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from segbench.leaderboard.runs import Run
-from segbench.record_tables import hash_tables
+from segbench.records.tables import hash_tables
 
 BADGES = {
     "reproduced": "a second run, at another time and with its own timings, gave the very same scores",

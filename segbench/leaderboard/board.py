@@ -28,7 +28,7 @@ from segbench.leaderboard.rank import (
 from segbench.leaderboard.resample import Draws
 from segbench.leaderboard.runs import Entry
 from segbench.leaderboard.stability import Stability, stability
-from segbench.results import RunRecord
+from segbench.records.results import RunRecord
 
 N_WORST_BY_CATEGORY = 8
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.leaderboard.analyses.table import Analysis
 from segbench.leaderboard.stability import Stability
-from segbench.results import RunRecord
+from segbench.records.results import RunRecord
 
 if TYPE_CHECKING:
     import pandas as pd

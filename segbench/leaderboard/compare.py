@@ -17,7 +17,7 @@ from segbench.leaderboard.pooled import Floats, Ints
 from segbench.leaderboard.rank import Resampled, holm_steps, resample
 from segbench.leaderboard.resample import Draws
 from segbench.leaderboard.runs import Entry, Run, evidence_of, scoring_settings
-from segbench.results import RunRecord, find_records, read_record
+from segbench.records.results import RunRecord, find_records, read_record
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from segbench.leaderboard.precision import Detections
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from segbench.results import RunRecord
+    from segbench.records.results import RunRecord
 
 PRIMARY = {"semantic": "miou", "instance": "ap", "panoptic": "pq"}
 """The metric that each task is ranked by."""

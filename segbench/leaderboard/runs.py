@@ -12,7 +12,7 @@ from typing import Any
 from segbench.errors import DataError
 from segbench.leaderboard.boards import LeftOut
 from segbench.leaderboard.evidence import RunEvidence, rankable, read_evidence
-from segbench.results import RunRecord, find_records, read_record
+from segbench.records.results import RunRecord, find_records, read_record
 
 UNSCORED = ("keep_errors",)
 """Settings that say what a record keeps: no score depends on them."""

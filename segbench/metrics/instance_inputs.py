@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from segbench import kernels
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, UsageError, did_you_mean
 from segbench.metrics.inputs import as_array
 

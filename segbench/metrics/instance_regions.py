@@ -15,7 +15,8 @@ from segbench.errors import DataError
 if TYPE_CHECKING:
     from segbench.canonical.categories import Categories
     from segbench.canonical.rle import Rle
-    from segbench.canonical.sample import Sample, Segment
+    from segbench.canonical.sample import Sample
+    from segbench.canonical.segment import Segment
 
 IouType = Literal["segm", "bbox", "boundary"]
 Shapes = list[bytes] | NDArray[Any]

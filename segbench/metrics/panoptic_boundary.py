@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench import kernels
-from segbench.canonical.sample import Segment
+from segbench.canonical.segment import Segment
 from segbench.metrics.inputs import Labels, labels, pixels
 from segbench.metrics.panoptic_overlap import VOID
 

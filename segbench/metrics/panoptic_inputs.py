@@ -9,7 +9,7 @@ import numpy as np
 
 from segbench import kernels
 from segbench.canonical.categories import Categories
-from segbench.canonical.sample import Segment
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, UsageError
 from segbench.metrics.inputs import as_labels
 

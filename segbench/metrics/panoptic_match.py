@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench import kernels
-from segbench.canonical.sample import Segment
+from segbench.canonical.segment import Segment
 from segbench.metrics.confused import EMPTY, confused_pairs
 from segbench.metrics.doubts import Doubt
 from segbench.metrics.once import Once

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench import kernels
-from segbench.canonical.sample import Segment
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError
 from segbench.kernels import CROWD, IGNORED, STATED, STUFF, SegmentTable
 from segbench.metrics.doubts import Doubt

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from segbench import kernels
 from segbench.canonical.maps import mask_dtype
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, PluginError
 from segbench.kernels import LabelRuns
 from segbench.models.arrays import to_numpy

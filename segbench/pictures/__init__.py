@@ -24,7 +24,7 @@ from segbench.pictures.matching import Matches, match
 from segbench.pictures.mistakes import draw_mistakes
 from segbench.pictures.scene import SIDE, draw_scene, drawn_from
 from segbench.pictures.sources import Reading, open_sources
-from segbench.results import RunRecord
+from segbench.records.results import RunRecord
 
 __all__ = ["Pictures", "Reading"]
 

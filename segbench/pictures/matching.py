@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.views import select
-from segbench.curves import operating_points
 from segbench.errors import SegbenchError
-from segbench.evaluate import score
 from segbench.pictures.sources import Source
-from segbench.results import RunRecord, read_record, saved_predictions
+from segbench.records.results import RunRecord, read_record, saved_predictions
+from segbench.scoring.curves import operating_points
+from segbench.scoring.evaluate import score
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from segbench.canonical.categories import Categories
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.gallery.overlay import encode_overlay, paint, smaller
 
 SIDE = 640

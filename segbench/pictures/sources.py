@@ -10,7 +10,7 @@ from typing import Any
 from segbench.canonical.dataset import Dataset
 from segbench.errors import UsageError
 from segbench.formats import open_predictions
-from segbench.pairing import open_truth
+from segbench.scoring.pairing import open_truth
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from segbench.canonical.categories import Categories
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.canonical.segment_areas import areas_of
 
 FIELDS: dict[str, type] = {

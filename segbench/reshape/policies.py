@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from segbench import kernels
 from segbench.canonical.maps import OVERLAP_POLICIES
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import UsageError
 from segbench.reshape import Step
 from segbench.reshape.segments import with_segments, without

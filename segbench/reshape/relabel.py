@@ -11,7 +11,8 @@ import numpy as np
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.maps import mask_dtype
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.kernels import LabelRuns
 from segbench.reshape import Step
 from segbench.reshape.fields import values_of

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.kernels import LabelRuns
 
 

@@ -18,11 +18,11 @@ import numpy as np
 from measure import HERE
 
 from segbench import Categories, Category, MetricValue, RunRecord
-from segbench.columns import lists, numbers, strings, table
 from segbench.leaderboard import build_leaderboard
 from segbench.leaderboard.runs import comparable, entries_of, read_runs
 from segbench.metrics.ap_rules import Rules
-from segbench.recount import metric_of
+from segbench.records.columns import lists, numbers, strings, table
+from segbench.records.recount import metric_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

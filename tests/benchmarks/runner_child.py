@@ -23,9 +23,9 @@ import segbench
 from segbench.canonical.images import encode_image, encode_labels
 from segbench.models import Batch, ClassMap, load_model
 from segbench.models.predictions import prediction_sample
-from segbench.pairing import choose_protocols
-from segbench.panel import Panel
-from segbench.shards import Kept
+from segbench.runs.shards import Kept
+from segbench.scoring.pairing import choose_protocols
+from segbench.scoring.panel import Panel
 
 SPEC = f"file:{Path(__file__).parent / 'still_model.py'}:Still"
 DIFFERENT = 50

@@ -13,7 +13,8 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_image, encode_labels
 from segbench.canonical.reader import read_dataset
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import ImageFile, Sample, Segment
+from segbench.canonical.sample import ImageFile, Sample
+from segbench.canonical.segment import Segment
 from segbench.canonical.writer import write_dataset
 
 HEIGHT, WIDTH = 12, 17

@@ -7,7 +7,7 @@ import pytest
 
 from segbench.canonical import maps
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Segment
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError
 from segbench.kernels import LabelRuns
 

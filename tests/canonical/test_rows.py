@@ -22,7 +22,7 @@ from canonical.make import (
 )
 
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Segment
+from segbench.canonical.segment import Segment
 from segbench.canonical.writer import write_dataset
 from segbench.errors import DataError
 

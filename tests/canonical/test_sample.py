@@ -25,7 +25,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import ImageFile, Segment
+from segbench.canonical.sample import ImageFile
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError
 
 

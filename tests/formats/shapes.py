@@ -7,7 +7,8 @@ from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_image
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import ImageFile, Sample, Segment
+from segbench.canonical.sample import ImageFile, Sample
+from segbench.canonical.segment import Segment
 from segbench.formats.drawn import drawn_segments
 
 SIZE = (20, 31)

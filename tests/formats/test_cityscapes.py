@@ -12,7 +12,7 @@ from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import decode_labels, encode_labels
 from segbench.canonical.place import place
-from segbench.canonical.sample import Segment
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, LossError, UsageError
 from segbench.formats import cityscapes, sniff
 from segbench.formats.cityscapes_labels import LABELS

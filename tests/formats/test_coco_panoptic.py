@@ -13,11 +13,12 @@ from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import decode_segment_map
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
+from segbench.conversions.validation import validate
 from segbench.errors import DataError, UsageError
 from segbench.formats import coco_panoptic, open_predictions
 from segbench.formats.coco_merge import count_hidden, to_panoptic
-from segbench.validation import validate
 
 
 def rewrite(content, tmp_path):

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from compat import synth
 
-from segbench import stepping
 from segbench.errors import DataError
-from segbench.evaluate import score
 from segbench.formats import coco
 from segbench.formats.coco_index import read_index
 from segbench.metrics import MaskAP
+from segbench.scoring import stepping
+from segbench.scoring.evaluate import score
 
 
 def write(folder, truth, results):
@@ -105,7 +105,7 @@ def test_several_protocols_are_measured_by_tables_as_each_alone_is(sides, monkey
     monkeypatch.setattr(stepping, "_SPANS", dict.fromkeys(stepping._SPANS, 3))
     names = ["coco-bbox", "coco-instance"]
     with monkeypatch.context() as patched:
-        patched.setattr("segbench.panel.Panel.measure", None)  # no image is looked at by itself
+        patched.setattr("segbench.scoring.panel.Panel.measure", None)  # no image is looked at by itself
         together = score(truth, predictions, protocol=names, threads=threads)
     for record, name in zip(together, names, strict=True):
         alone = score(truth, predictions, protocol=name)

@@ -14,7 +14,7 @@ import segbench
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Segment
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, LossError
 from segbench.formats import cvat, sniff
 from segbench.formats.patches import row_runs

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 import segbench
 from segbench.canonical.maps import OVERLAP_POLICIES, paint_segments
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError
 from segbench.formats.flatten import count_hidden, flatten
 from segbench.kernels import LabelRuns

@@ -9,7 +9,7 @@ from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import decode_labels, encode_image, encode_labels
 from segbench.canonical.place import place
-from segbench.canonical.sample import Segment
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, LossError
 from segbench.formats import instance_png, sniff
 

@@ -9,7 +9,8 @@ from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import decode_colors, encode_image
 from segbench.canonical.place import place
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, LossError
 from segbench.formats import load_format, sniff
 from segbench.formats.value_maps import ZERO_ID

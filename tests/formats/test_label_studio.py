@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import segbench
 from segbench.canonical.categories import Categories, Category
-from segbench.canonical.sample import Segment
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, LossError
 from segbench.formats import label_studio, sniff
 from segbench.formats.brush import encode_brush

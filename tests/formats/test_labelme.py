@@ -8,7 +8,7 @@ from formats import mutations, shapes, tiny
 
 import segbench
 from segbench.canonical.images import encode_labels
-from segbench.canonical.sample import Segment
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, LossError
 from segbench.formats import labelme, sniff
 

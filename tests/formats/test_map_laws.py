@@ -9,7 +9,8 @@ import segbench
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.formats import load_format
 from segbench.formats.drawn import drawn_segments
 from segbench.formats.value_maps import ZERO_ID

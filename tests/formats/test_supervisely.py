@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import segbench
 from segbench.canonical.images import encode_labels
-from segbench.canonical.sample import Segment
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, LossError
 from segbench.formats import patches, sniff, supervisely
 from segbench.formats.fill_poly import fill_poly

@@ -16,7 +16,8 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import decode_labels, encode_image, encode_labels
 from segbench.canonical.place import place
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, LossError
 from segbench.formats import sniff, voc
 from segbench.formats.flatten import flatten

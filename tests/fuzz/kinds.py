@@ -84,5 +84,5 @@ def failure(case: Row) -> str | None:
 def _quick_records() -> Any:
     """Records without the machine and the commit, which take longer than a small case."""
     return mock.patch.multiple(
-        "segbench.evaluate", environment=lambda *_: {}, provenance=lambda *_: {"git_commit": None}
+        "segbench.scoring.evaluate", environment=lambda *_: {}, provenance=lambda *_: {"git_commit": None}
     )

@@ -7,7 +7,7 @@ import numpy as np
 from segbench.leaderboard.analyses import amount, confusion
 from segbench.leaderboard.analyses.table import Analysis, Column
 from segbench.leaderboard.boards import Board, Leaderboard, Row
-from segbench.results import MetricValue, RunRecord
+from segbench.records.results import MetricValue, RunRecord
 
 METRICS = (
     "miou",

@@ -13,7 +13,7 @@ from collections import defaultdict
 import numpy as np
 import pyarrow as pa
 
-from segbench.results import MetricValue, RunRecord
+from segbench.records.results import MetricValue, RunRecord
 
 NAMES = ["road", "building", "sky", "person", "car", "bicycle", "traffic sign", "vegetation"]
 N_THINGS = 4

@@ -15,7 +15,7 @@ import segbench
 from segbench.leaderboard import build_leaderboard
 from segbench.leaderboard.badges import BADGES, badge_of
 from segbench.leaderboard.runs import Run
-from segbench.results import read_content
+from segbench.records.results import read_content
 
 RECORD = make_record("semantic", n_images=5)
 SHA = "0123abc" * 8

@@ -14,7 +14,7 @@ from segbench.leaderboard import build_leaderboard
 from segbench.leaderboard.evidence import PRIMARY_OF_PROTOCOLS, rankable, read_evidence
 from segbench.leaderboard.text import class_key, label, metric_keys
 from segbench.protocols import PROTOCOLS
-from segbench.results import RunRecord
+from segbench.records.results import RunRecord
 
 HEADINGS = {
     "boundary-iou": ("Boundary mIoU", "Boundary IoU"),

@@ -21,7 +21,7 @@ from segbench.pictures import Pictures
 from segbench.pictures.mistakes import FOUND, MADE_UP, MISSED, label_mistakes, match_masks, segment_mistakes
 from segbench.pictures.scene import draw_scene
 from segbench.pictures.sources import split_word
-from segbench.results import find_records, read_record
+from segbench.records.results import find_records, read_record
 
 
 def test_predictions_are_those_of_the_run_whose_counts_they_give(drawn):

@@ -9,7 +9,8 @@ import together
 import segbench
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.leaderboard import build_leaderboard
 from segbench.leaderboard.evidence import MATCH, PRIMARY, primary, read_evidence
 from segbench.leaderboard.resample import resamples

@@ -18,7 +18,7 @@ from segbench.errors import DataError, UsageError
 from segbench.leaderboard import build_leaderboard
 from segbench.leaderboard.markdown import escape
 from segbench.leaderboard.text import decimals, percent, probability, settings_text, speed_text
-from segbench.results import MetricValue
+from segbench.records.results import MetricValue
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from metrics.boundary_oracles import boundary_pq
 from metrics.test_panoptic import ROWS, random_image
 
-from segbench.canonical.sample import Segment
+from segbench.canonical.segment import Segment
 from segbench.errors import SegbenchWarning, UsageError
 from segbench.metrics import PanopticQuality
 from segbench.metrics.panoptic_match import measure

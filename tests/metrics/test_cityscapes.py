@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from segbench.canonical.categories import Categories, Category
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import UsageError
 from segbench.metrics import MeanIoU
 from segbench.metrics.cityscapes import GROUPS, LABELS, Classes

@@ -13,7 +13,8 @@ from PIL import Image
 import segbench
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, SegbenchWarning, UsageError
 from segbench.leaderboard.evidence import read_evidence
 from segbench.leaderboard.resample import resamples

@@ -20,7 +20,8 @@ from pycocotools.cocoeval import COCOeval
 
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, SegbenchWarning, UsageError
 from segbench.metrics import MaskAP
 

@@ -19,7 +19,8 @@ from panopticapi.utils import id2rgb
 from PIL import Image
 
 from segbench.canonical.categories import Categories, Category
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import DataError, SegbenchWarning, UsageError
 from segbench.metrics import PanopticQuality
 from segbench.metrics.panoptic import measure, score

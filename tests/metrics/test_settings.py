@@ -15,7 +15,8 @@ import segbench
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import Sample, Segment
+from segbench.canonical.sample import Sample
+from segbench.canonical.segment import Segment
 from segbench.errors import UsageError
 from segbench.leaderboard.evidence import read_evidence
 from segbench.metrics import MaskAP

@@ -21,8 +21,9 @@ from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_image, encode_segment_map
 from segbench.canonical.rle import Rle
-from segbench.canonical.sample import ImageFile, Sample, Segment
-from segbench.results import saved_predictions
+from segbench.canonical.sample import ImageFile, Sample
+from segbench.canonical.segment import Segment
+from segbench.records.results import saved_predictions
 
 FORMATS = {"semantic": "png", "instance": "coco", "panoptic": "coco-panoptic"}
 """Those of the reference evaluators: in these predictions are saved."""

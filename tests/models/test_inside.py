@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import segbench
-from segbench.identity import model_identity
 from segbench.models import load_model
 from segbench.models.inside import imports_sha256, weights_inside_sha256
+from segbench.runs.identity import model_identity
 
 PLUGIN = """
 import numpy as np

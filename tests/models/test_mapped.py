@@ -6,7 +6,7 @@ import numpy as np
 from models import small_set
 
 import segbench
-from segbench.printed import class_map_text
+from segbench.cli.printed import class_map_text
 
 
 class Other:

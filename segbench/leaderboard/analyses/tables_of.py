@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from segbench.leaderboard.evidence import RunEvidence, flat, ordered_images
 from segbench.leaderboard.pooled import Ints
-from segbench.results import RunRecord, read_record
+from segbench.records.results import RunRecord, read_record
 
 if TYPE_CHECKING:
     import pyarrow as pa

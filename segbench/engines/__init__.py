@@ -1,0 +1,1 @@
+"""Engines: how work that is cut into tasks is spread over workers."""

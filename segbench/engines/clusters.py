@@ -1,0 +1,216 @@
+"""The engine ``dask``: tasks in the workers of a Dask cluster, one that is there or one of this machine.
+
+A worker that is lost costs the task that it was at, which the scheduler gives to another one; a scheduler
+that is lost and comes back is given all that it had.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import time
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from typing import Any
+
+from segbench.engines.workers import Job, R, Raised, S, Spent, T, Turns, open_job, pickled, work_at
+from segbench.errors import UsageError, WorkerError
+
+PATIENCE = 60.0
+"""Seconds that a scheduler, or the first of its workers, may be away."""
+
+_CONNECT = 10.0
+"""Seconds in which a scheduler must answer at first."""
+
+_PAUSE = 2.0
+"""Seconds between two looks at the workers."""
+
+_KILLED = ("KilledWorker",)
+_GONE = ("CancelledError", "FutureCancelledError", "FuturesCancelledError")
+
+
+@dataclass(frozen=True)
+class DaskEngine:
+    """The workers of a scheduler; where none is named, so many processes of this machine.
+
+    Attributes
+    ----------
+    workers
+        Of this machine, where no scheduler is named.
+    scheduler
+        Its address, such as ``tcp://10.0.0.1:8786``.
+    resources
+        What a worker must have to be given a task, and what a task takes of it: ``{"GPU": 1}``.
+    patience
+        Seconds that the scheduler, or all of its workers, may be away.
+    """
+
+    workers: int = 1
+    scheduler: str | None = None
+    resources: Mapping[str, float] = field(default_factory=dict)
+    patience: float = PATIENCE
+
+    @contextmanager
+    def open(self) -> Iterator[DaskEngine]:
+        """See :meth:`segbench.engines.engine.Engine.open`."""
+        if self.scheduler is not None:
+            yield self
+            return
+        with _distributed().LocalCluster(
+            n_workers=self.workers,
+            threads_per_worker=1,
+            dashboard_address=None,
+            resources=dict(self.resources) or None,
+            preload=[__name__],
+            silence_logs=logging.ERROR,
+        ) as cluster:
+            yield replace(self, scheduler=cluster.scheduler_address)
+
+    def run(self, job: Job[S, T, R], tasks: Iterable[T]) -> Generator[R]:
+        """See :meth:`segbench.engines.engine.Engine.run`."""
+        with self.open() as here, here.client() as client:
+            yield from _Session(client, here, job).run(tasks)
+
+    def client(self) -> Any:
+        """Connect to the scheduler.
+
+        Raises
+        ------
+        WorkerError
+            When there is none.
+        """
+        try:
+            return _distributed().Client(self.scheduler, timeout=min(_CONNECT, self.patience))
+        except (OSError, ValueError) as error:
+            raise WorkerError(f"there is no scheduler at {self.scheduler}: {error}") from None
+
+
+def dask_setup(_: Any) -> None:
+    """Leave Ctrl-C, which every process of a terminal hears, to the one that closes the cluster.
+
+    Workers of this machine call it as they start: Dask looks for it by its name in what they preload.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class _Session:
+    """A client, and the tasks that it has given away."""
+
+    def __init__(self, client: Any, engine: DaskEngine, job: Job[Any, Any, Any]) -> None:
+        self._client, self._engine, self._job, self._sent = client, engine, job, pickled(job)
+        self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._out: dict[str, tuple[Any, int, Any]] = {}
+        self._n_workers, self._looked = 0, 0.0
+
+    def run(self, tasks: Iterable[Any]) -> Iterator[Any]:
+        """Yield the result of each task."""
+        turns = Turns(tasks, self._job.ordered)
+        self._fill(turns)
+        while self._out:
+            for number, result in self._hear():
+                turns.put(number, result)
+            self._fill(turns)
+            yield from turns.due()
+            self._fill(turns)
+
+    def _fill(self, turns: Turns[Any]) -> None:
+        """Keep one task a worker given away: one that waits behind a slow one would be held up by it."""
+        self._look()
+        while len(self._out) < self._n_workers and (taken := turns.take(2 * self._n_workers)) is not None:
+            self._give(*taken)
+
+    def _give(self, number: int, task: Any) -> None:
+        how = {"pure": False, "resources": dict(self._engine.resources) or None}
+        future = self._client.submit(_work_here, self._sent, task, **how)
+        self._out[future.key] = future, number, task
+        future.add_done_callback(self._ended.put)
+
+    def _hear(self) -> Iterator[tuple[int, Any]]:
+        """Wait for the end of a task; look after the workers in the meantime."""
+        try:
+            future = self._ended.get(timeout=_PAUSE)
+        except queue.Empty:
+            self._look()
+            return
+        _, number, task = self._out.pop(future.key)
+        try:
+            result, address = future.result()
+        except Exception as error:  # noqa: BLE001 - what a task raised, or what became of it
+            yield from self._failed(number, task, error)
+            return
+        if isinstance(result, Spent):
+            self._replace(address)
+            result = result.result
+        yield number, result
+
+    def _failed(self, number: int, task: Any, error: Exception) -> Iterator[tuple[int, Any]]:
+        if type(error).__name__ in _GONE:  # with its scheduler
+            self._looked = 0.0
+            self._look()
+            self._give(number, task)
+        elif type(error).__name__ in _KILLED:
+            yield number, self._job.without(task, "its workers died (killed, or out of memory)")
+        else:
+            yield number, Raised(error)
+
+    def _replace(self, address: str) -> None:
+        try:
+            self._client.restart_workers([address], timeout=self._engine.patience)
+        except (ValueError, TimeoutError) as error:
+            raise WorkerError(
+                f"the worker {address} hangs, and cannot be replaced ({error}); start workers with a nanny"
+            ) from None
+
+    def _look(self) -> None:
+        """Count the workers, now and then; wait for the first, as long as there is none.
+
+        Raises
+        ------
+        WorkerError
+            When scheduler or workers are away for too long.
+        """
+        if time.monotonic() - self._looked < _PAUSE:
+            return
+        since = time.monotonic()
+        while not (n_workers := self._count()):
+            if time.monotonic() - since > self._engine.patience or self._client.status == "closed":
+                raise WorkerError(f"{self._where()} for {self._engine.patience:g} s")
+            time.sleep(_PAUSE / 10)
+        self._n_workers, self._looked = n_workers, time.monotonic()
+
+    def _count(self) -> int:
+        """How many workers have what a task takes; 0 without a connection to the scheduler."""
+        try:
+            workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        except (OSError, TimeoutError, RuntimeError):
+            return 0
+        needed = self._engine.resources.items()
+        return sum(all(w["resources"].get(name, 0) >= n for name, n in needed) for w in workers)
+
+    def _where(self) -> str:
+        needed = " and ".join(f"{name} {n:g}" for name, n in self._engine.resources.items())
+        return f"{self._engine.scheduler} is away, or has no worker{needed and f' with {needed}'},"
+
+
+def _work_here(sent: bytes, task: Any) -> tuple[Any, str]:
+    """Work at a task in a worker of Dask; return its address, too.
+
+    Of the workers that a cluster of this machine has numbered each takes another GPU.
+    """
+    from distributed import get_worker
+
+    worker = get_worker()
+    if isinstance(worker.name, int):
+        os.environ.setdefault("LOCAL_RANK", str(worker.name))
+    return work_at(open_job(sent), task), worker.address
+
+
+def _distributed() -> Any:
+    try:
+        return import_module("distributed")
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{error.name} is not installed: pip install 'segbench[dask]'") from None

@@ -1,0 +1,243 @@
+"""A pool of processes of this machine: one that dies is replaced, and its task is given to another one."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from multiprocessing.connection import Connection, wait
+from typing import Any, cast
+
+from segbench.engines.workers import Job, Raised, Spent, Turns, open_job, pickled, work_at
+from segbench.errors import SegbenchError, WorkerError
+
+ATTEMPTS = 2
+"""A task at which so many workers died is lost."""
+
+_GRACE = 5.0
+"""Seconds that workers have to end by themselves."""
+
+
+@dataclass
+class _Task:
+    number: int
+    content: Any
+    deaths: int = 0
+
+
+@dataclass
+class _Worker:
+    """A process, the pipe to it, and the task that it is at; of those at work each has a rank of its own."""
+
+    rank: int
+    process: Any
+    pipe: Connection
+    task: _Task | None = None
+    ready: bool = False
+
+    def end(self, grace: float = 0) -> None:
+        """Let it end by itself for so long, then kill it."""
+        self.pipe.close()
+        if grace:
+            self.process.join(grace)
+        self.process.kill()
+        self.process.join()
+
+
+class Pool:
+    """Processes, none of which outlives this one; to be run once.
+
+    Parameters
+    ----------
+    job
+        What they do.
+    size
+        How many of them.
+    """
+
+    def __init__(self, job: Job[Any, Any, Any], size: int) -> None:
+        self._job, self._size = job, size
+        self._forked = job.forked and _may_fork()
+        self._sent = job if self._forked else pickled(job)
+        self._context = multiprocessing.get_context("fork") if self._forked else _context(job)
+        self._workers: list[_Worker] = []
+        self._again: deque[_Task] = deque()
+        self._n_stillborn = 0
+
+    def run(self, tasks: Iterable[Any]) -> Iterator[Any]:
+        """Yield the result of each task; see :meth:`segbench.engines.engine.Engine.run`."""
+        turns, grace = Turns(tasks, self._job.ordered), 0.0
+        try:
+            self._fill(turns)
+            while self._at_work():
+                for number, result in self._wait():
+                    turns.put(number, result)
+                self._fill(turns)  # workers work while the results are looked at
+                yield from turns.due()
+                self._fill(turns)
+            grace = _GRACE
+        finally:
+            for worker in self._workers:
+                worker.end(grace)
+
+    def _at_work(self) -> list[_Worker]:
+        return [worker for worker in self._workers if worker.task is not None]
+
+    def _fill(self, turns: Turns[Any]) -> None:
+        """Give each worker a task, as long as there are tasks."""
+        while len(self._at_work()) < self._size and (task := self._next(turns)) is not None:
+            idle = [worker for worker in self._workers if worker.task is None]
+            worker = idle[0] if idle else self._hire()
+            worker.task = task
+            try:
+                worker.pipe.send(task.content)
+            except OSError:  # it died after its last result
+                self._dismiss(worker)
+                self._again.appendleft(task)
+
+    def _next(self, turns: Turns[Any]) -> _Task | None:
+        if self._again:
+            return self._again.popleft()
+        taken = turns.take(2 * self._size)
+        return None if taken is None else _Task(*taken)
+
+    def _hire(self) -> _Worker:
+        ranks = {worker.rank for worker in self._workers}
+        rank = next(i for i in count() if i not in ranks)
+        environ = {**os.environ, "LOCAL_RANK": str(rank)}
+        pipe, theirs = self._context.Pipe()
+        ours = [*(worker.pipe for worker in self._workers), pipe] if self._forked else []
+        process = self._context.Process(target=_serve, args=(theirs, self._sent, environ, ours))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of BLAS's threads, which are made for it
+            process.start()
+        theirs.close()
+        self._workers.append(_Worker(rank, process, pipe))
+        return self._workers[-1]
+
+    def _dismiss(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        worker.end()
+
+    def _wait(self) -> list[tuple[int, Any]]:
+        """Wait for a word of a worker; return results with the numbers of their tasks."""
+        by_handle = {h: w for w in self._at_work() for h in (w.pipe, w.process.sentinel)}
+        told = {worker.rank: worker for worker in map(by_handle.__getitem__, wait(list(by_handle)))}
+        return [result for worker in told.values() for result in self._hear(worker)]
+
+    def _hear(self, worker: _Worker) -> Iterator[tuple[int, Any]]:
+        try:
+            word, content = worker.pipe.recv() if worker.pipe.poll() else ("died", None)
+        except (EOFError, OSError):
+            word, content = "died", None
+        if word == "ready":
+            worker.ready, self._n_stillborn = True, 0
+            return
+        task, worker.task = cast("_Task", worker.task), None  # only workers that have one are heard
+        if word == "died":
+            yield from self._died(worker, task)
+            return
+        if isinstance(content, Spent):
+            self._dismiss(worker)
+            content = content.result
+        yield task.number, content
+
+    def _died(self, worker: _Worker, task: _Task) -> Iterator[tuple[int, Any]]:
+        self._dismiss(worker)
+        why = f"a worker process died ({_cause(worker.process.exitcode)})"
+        if worker.ready:
+            task.deaths += 1
+        else:
+            self._n_stillborn += 1
+        if self._n_stillborn > ATTEMPTS:
+            raise WorkerError(f"{why} before it could work, and so did those before it")
+        if task.deaths < ATTEMPTS:
+            self._again.append(task)
+        else:
+            yield task.number, self._job.without(task.content, why)
+
+
+def _cause(exit_code: int) -> str:
+    if exit_code == -signal.SIGKILL:
+        return "killed, or out of memory"
+    if exit_code < 0:
+        return f"signal {signal.Signals(-exit_code).name}"
+    return f"exit code {exit_code}"
+
+
+def _may_fork() -> bool:
+    """Whether a fork of this process can work: no other thread holds a lock, no GPU is in use."""
+    return sys.platform == "linux" and threading.active_count() == 1 and "torch" not in sys.modules
+
+
+def _context(job: Job[Any, Any, Any]) -> Any:
+    # Forked of this process, workers would have its locks, but none of the threads that hold them.
+    forked = "forkserver" in multiprocessing.get_all_start_methods()
+    context: Any = multiprocessing.get_context("forkserver" if forked else "spawn")
+    if forked:
+        functions = [getattr(f, "func", f) for f in (job.open, job.work)]
+        modules = [getattr(f, "__module__", __name__) for f in functions]
+        context.set_forkserver_preload([__name__, "numpy", *modules])
+    return context
+
+
+def _serve(
+    pipe: Connection,
+    sent: bytes | Job[Any, Any, Any],
+    environ: Mapping[str, str],
+    ours: Iterable[Connection],
+) -> None:
+    """The life of a worker: it ends when the pipe does, and with the process that made it.
+
+    Its environment is that of this process as it is now, not as it was when the first worker was made.
+    LOCAL_RANK is what launchers call the place of a process on its machine: models go to the GPU of that
+    number. An interruption is for the process that waits for the results, and so are its ends of pipes,
+    which a worker that was forked has too.
+    """
+    os.environ.clear()
+    os.environ.update(environ)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for connection in ours:
+        connection.close()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        opened = _told(open_job, sent)
+        pipe.send(("done", opened) if isinstance(opened, Raised) else ("ready", None))
+        while not isinstance(opened, Raised):
+            pipe.send(("done", _told(work_at, opened, pipe.recv())))
+    except (EOFError, OSError):
+        return
+
+
+def _told(function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except Exception as error:  # noqa: BLE001 - raised again where the results are waited for
+        return Raised(_portable(error))
+
+
+def _portable(error: Exception) -> Exception:
+    """An error that can be sent; with where it was raised, unless it is one that people are told."""
+    if not isinstance(error, SegbenchError):
+        error.add_note("In a worker:\n" + "".join(traceback.format_tb(error.__traceback__)))
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # noqa: BLE001 - a stranger's error may refuse in any way
+        return WorkerError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

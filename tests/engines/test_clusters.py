@@ -1,0 +1,97 @@
+"""The engine dask: real schedulers and workers, which are killed, replaced and started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import jobs
+import pytest
+from dasks import SCHEDULER, WORKER, cluster, free_port, start
+
+from segbench.engines.clusters import DaskEngine
+from segbench.engines.engine import Job, engine
+from segbench.errors import DataError, UsageError, WorkerError
+
+pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """A scheduler with two workers, which their nannies start again when they die."""
+    with cluster(tmp_path_factory.mktemp("dask"), 2, "--resources", "GPU=1") as where:
+        yield where
+
+
+def test_results_come_in_order(address):
+    results = list(engine("dask", scheduler=address).run(Job(jobs.three, jobs.times), range(12)))
+    assert [value for value, _ in results] == [3 * i for i in range(12)]
+    pids = {pid for _, pid in results}
+    assert os.getpid() not in pids
+    assert len(pids) <= 2
+
+
+def test_a_slow_task_holds_up_no_other_one(address):
+    results = list(DaskEngine(scheduler=address).run(Job(jobs.three, jobs.one_is_slow, False), range(20)))
+    assert sorted(results) == list(range(20))
+    assert results[-1] == 0
+
+
+def test_what_a_task_raises_is_raised(address):
+    with pytest.raises(DataError, match=r"^f\.json: image 4: x: is no good$"):
+        list(DaskEngine(scheduler=address).run(Job(jobs.three, jobs.refuse), range(9)))
+
+
+def test_a_worker_that_is_killed_costs_nothing(address, tmp_path):
+    job = Job(partial(Path, tmp_path), jobs.die_once)
+    assert list(DaskEngine(scheduler=address).run(job, range(9))) == list(range(9))
+
+
+def test_a_worker_that_is_spent_is_replaced(address):
+    pids = list(DaskEngine(scheduler=address).run(Job(jobs.three, jobs.spend), range(9)))
+    assert len(pids) == 9
+    assert not Path(f"/proc/{pids[4]}").exists()
+
+
+def test_workers_are_chosen_by_their_resources(address):
+    job = Job(jobs.three, jobs.times)
+    assert len(list(DaskEngine(scheduler=address, resources={"GPU": 1}).run(job, range(4)))) == 4
+    with pytest.raises(WorkerError, match="or has no worker with TPU 1, for 1 s"):
+        list(DaskEngine(scheduler=address, resources={"TPU": 1}, patience=1).run(job, range(4)))
+
+
+def test_a_scheduler_that_comes_back_is_given_the_work_again(tmp_path):
+    port = free_port()
+    where = f"tcp://127.0.0.1:{port}"
+    scheduler, worker = [*SCHEDULER, "--port", port], [*WORKER, where, "--local-directory", tmp_path]
+    first = [start(*scheduler), start(*worker)]
+    try:
+        results = DaskEngine(scheduler=where).run(Job(jobs.three, jobs.sleep), [0.05] * 30)
+        found = [next(results)]
+        for process in first:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        time.sleep(0.5)
+        first = [start(*scheduler), start(*worker)]
+        found += list(results)
+    finally:
+        for process in first:
+            process.kill()
+            process.wait()
+    assert len(found) == 30
+    assert len(set(found)) == 2, "of both lives"
+
+
+def test_where_there_is_no_scheduler():
+    with pytest.raises(WorkerError, match="there is no scheduler at tcp://127.0.0.1:9"):
+        list(DaskEngine(scheduler="tcp://127.0.0.1:9", patience=0.5).run(Job(jobs.three, jobs.times), [0]))
+
+
+def test_without_dask_it_is_told_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UsageError, match=r"pip install 'segbench\[dask\]'"):
+        list(DaskEngine().run(Job(jobs.three, jobs.times), [0]))
