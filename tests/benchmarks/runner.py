@@ -1,7 +1,7 @@
 """What ``segbench run`` costs beside decoding, the model and the metric: ``run.py --runner [N …]``.
 
-Each number is the median of some processes, each of which is measured alone; a model that answers at once, or
-after 20 ms, takes the part of a real one.
+Processor time is the least of some processes, since others on the machine only add to it. A model that
+answers at once, or after 20 ms, takes the part of a real one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _costs(root: Path, repeats: int, images: int) -> Iterator[tuple[str, str, st
 
     def cpu(what: str, **options: Any) -> tuple[float, float]:
         times = [
-            median(_child(what, folder, **options).answer["cpu"] for _ in range(repeats))
+            min(_child(what, folder, **options).answer["cpu"] for _ in range(repeats))
             for folder in (half, whole)
         ]
         slope = (times[1] - times[0]) / (sizes[1] - sizes[0])
