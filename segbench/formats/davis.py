@@ -100,7 +100,8 @@ def read(path: Path, *, resolution: str | None = None) -> Dataset:
 
 def _splits(path: Path, videos: set[str]) -> dict[str, str]:
     """The split of each video: that of the smallest list that names it; ``train`` without lists."""
-    lists = {file.stem: list(read_list(file)) for file in sorted((path / "ImageSets/2017").glob("*.txt"))}
+    files = sorted((path / "ImageSets/2017").glob("*.txt"))
+    lists = {file.stem: list(read_list(file, videos)) for file in files}
     splits: dict[str, str] = {}
     for split, names in sorted(lists.items(), key=lambda item: len(item[1])):
         for name in names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -154,8 +154,8 @@ def note_left_out(pictures: Mapping[str, ImageFile], names: Iterable[str]) -> tu
     return (f"pictures without annotation, which are left out: {len(lone)} ({some})",)
 
 
-def read_list(file: Path) -> Iterator[str]:
-    """Yield the first word of each line of a text file that is not empty.
+def read_list(file: Path, known: Container[str] = ()) -> Iterator[str]:
+    """Yield the first word of each line that is not empty, or all of the line where that is ``known``.
 
     Raises
     ------
@@ -164,4 +164,4 @@ def read_list(file: Path) -> Iterator[str]:
     """
     for line in read_text(file).splitlines():
         if words := line.split():
-            yield words[0]
+            yield name if (name := line.strip()) in known else words[0]

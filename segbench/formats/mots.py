@@ -96,8 +96,8 @@ def read(path: Path, *, annotation: str | None = None, classes: Path | None = No
         raise UsageError(f"annotation must be one of {', '.join(KINDS)}, not {annotation!r}.{hint}")
     categories = _categories(classes or path / CLASSES, needed=classes is not None)
     pictures = dict(_pictures(path))
-    splits = _splits(path)
     maps = {n: f for n, f in find_ending(_below(path, MAPS), ".png").items() if n.count("/") == 1}
+    splits = _splits(path, {name.partition("/")[0] for name in (*pictures, *maps)})
     if annotation == "txt" or (annotation is None and not maps):
         frames, reader = _of_texts(path, pictures), partial(_text_sample, categories, path)
     else:
@@ -162,9 +162,9 @@ def _pictures(path: Path) -> Iterator[tuple[str, ImageFile]]:
             yield f"{video}/{name}", ImageFile(name=f"{video}/{image.name}", path=image.path)
 
 
-def _splits(path: Path) -> dict[str, str]:
+def _splits(path: Path, videos: set[str]) -> dict[str, str]:
     """The split of each video that a list names: of the smallest that does."""
-    lists = {file.stem: list(read_list(file)) for file in sorted(path.glob("*.seqmap"))}
+    lists = {file.stem: list(read_list(file, videos)) for file in sorted(path.glob("*.seqmap"))}
     splits: dict[str, str] = {}
     for split, names in sorted(lists.items(), key=lambda item: len(item[1])):
         for name in names:

@@ -142,7 +142,7 @@ def _files(name: str, classes: Mapping[str, Path], objects: Mapping[str, Path]) 
 
 def _splits(folder: Path, files: Mapping[str, Path]) -> tuple[dict[str, str], list[str]]:
     """The split of each picture: that of the smallest list that names it; and what is to be noted."""
-    lists = {file.stem: [*read_list(file)] for file in sorted(folder.glob("*.txt"))}
+    lists = {file.stem: [*read_list(file, files)] for file in sorted(folder.glob("*.txt"))}
     splits: dict[str, str] = {}
     notes: list[str] = []
     for split, names in sorted(lists.items(), key=lambda item: len(item[1])):

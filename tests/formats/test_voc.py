@@ -166,6 +166,13 @@ def test_lists_are_splits(lists, splits, left, tmp_path):
     assert re.match(left or "$", "".join(dataset.notes))
 
 
+def test_names_with_spaces_stand_in_lists(tmp_path):
+    """Lists of VOC may say more behind a name; a line that is a picture's name is that."""
+    put(tmp_path, name="a b", lists={"train": ["a b"]})
+    put(tmp_path, name="c", lists={"val": ["c 1"]})
+    assert segbench.open_dataset(tmp_path).splits == {"train": 1, "val": 1}
+
+
 def test_a_list_that_names_what_is_not_there_is_refused(tmp_path):
     with pytest.raises(DataError, match="train.txt: names 2007_2, of which there is no map"):
         segbench.open_dataset(put(tmp_path, lists={"train": ["2007_1", "2007_2"]}))
