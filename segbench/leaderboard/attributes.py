@@ -116,7 +116,7 @@ def clusters(name: str, evidence: RunEvidence, attributes: Attributes) -> Ints:
     lacking = [image for image, value in zip(evidence.image_ids, values, strict=True) if value is None]
     if lacking:
         raise DataError(
-            f"{len(lacking)} images have no {name}, the first of them {lacking[0]}",
+            f"{len(lacking)} of {len(values)} images have none, the first of them {lacking[0]}",
             file=attributes.path,
             field=name,
         )

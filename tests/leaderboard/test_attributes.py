@@ -31,7 +31,7 @@ def test_files(tmp_path, name, text):
     found = read_attributes(write(tmp_path, name, text))
     assert found.of(["00001", "other"]) == {"video_id": ["a", None], "note": ["x", None]}
     np.testing.assert_array_equal(clusters("video_id", EVIDENCE, found), [1, 0, 1, 0])
-    with pytest.raises(DataError, match="3 images have no note, the first of them 00000"):
+    with pytest.raises(DataError, match="note: 3 of 4 images have none, the first of them 00000"):
         clusters("note", EVIDENCE, found)
 
 
