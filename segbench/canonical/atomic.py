@@ -92,6 +92,8 @@ def replace_folder(target: Path, key: str | None = None) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     with _workspace(target, key) as work:
         new, old = work / "new", work / "old"
+        if old.exists() and not target.exists():  # a writer was killed between the two
+            old.replace(target)
         new.mkdir(exist_ok=True)
         yield new
         _sync_below(new)

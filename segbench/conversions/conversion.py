@@ -185,7 +185,7 @@ def _write(
     pen.end()
     report.n_segments = pen.n_segments
     report.written = True
-    report.write(place.report)
+    report.write(place.report, pen)
     place.end()
 
 

@@ -28,6 +28,7 @@ class Journal:
 
     def __init__(self, file: Path) -> None:
         file.touch()
+        self._path = file
         self._file: BufferedRandom = file.open("r+b")
         self._at: int | None = 0
 
@@ -36,6 +37,10 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+    def drop(self) -> None:
+        """Forget everything."""
+        self._path.unlink(missing_ok=True)
 
     def read(self, part: int, indices: range) -> Chunk | None:
         """Return the chunk of these samples of a part of the work; None from the first that is not there."""

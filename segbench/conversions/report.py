@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from segbench.canonical.atomic import replace_file
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.conversions.losses import Loss
 
 _SHOWN = 5
@@ -73,9 +73,9 @@ class ConversionReport:
         losses = [{**asdict(loss), "grave": loss.grave} for loss in self.losses]
         return {**asdict(self), "losses": losses}
 
-    def write(self, file: Path) -> None:
+    def write(self, file: Path, pen: Pen = PLAIN) -> None:
         """Write it as JSON; its name does not end so, lest it be taken for data."""
-        with replace_file(file) as part:
+        with pen.file(file) as part:
             part.write_text(json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def _labels_text(self) -> list[str]:

@@ -68,14 +68,17 @@ class SpreadPen(Pen):
 
     @contextmanager
     def _noted(self, new: Path) -> Iterator[None]:
-        """Keep a journal beside what is written first."""
+        """Keep a journal beside what is written first, until any of it takes its place."""
         if self._key is None or self._journal is not None:
             yield
-            return
-        with Journal(new.with_name("journal")) as self._journal:
-            self._root = new
-            yield
-        self._root = self._journal = None
+        else:
+            with Journal(new.with_name("journal")) as self._journal:
+                self._root = new
+                yield
+            self._root = None
+        if self._journal is not None:
+            self._journal.drop()
+            self._journal = None
 
     def _written(
         self, dataset: Dataset, put: Put[T], pack: Callable[[list[T]], bytes], parts: Sequence[range]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ import segbench
 from segbench.canonical import pen
 from segbench.canonical.pen import Chunk
 from segbench.conversions.journal import Journal
+from segbench.errors import DataError
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="folders cannot be locked there")
 
@@ -60,10 +62,10 @@ def test_it_goes_on_where_it_was_killed(name, target, workers, tmp_path):
     source = put_source(tmp_path / "in")
     (tmp_path / "killed").mkdir()
     script = Path(__file__).parent.parent / "killing_conversions.py"
-    command = [sys.executable, script, source, tmp_path / "killed" / target, name, str(workers), "8"]
+    command = [sys.executable, script, source, tmp_path / "killed" / target, name, str(workers), "5"]
     run = subprocess.run(command, check=True, capture_output=True, text=True)
     said = json.loads(run.stdout)
-    assert (said["killed"], said["left"]) == (8, [])
+    assert (said["killed"], said["left"]) == (5, [])
     segbench.convert(source, tmp_path / "whole" / target, target_format=name, allow_loss=True)
     assert tree(tmp_path / "killed") == tree(tmp_path / "whole")
 
@@ -129,6 +131,53 @@ def test_another_source_or_option_begins_anew(change, tmp_path, monkeypatch):
         settings = {"max_images": 59}
     assert chunks_written(monkeypatch, source, target, **settings) == 6
     assert sorted(path.name for path in tmp_path.iterdir()) == ["aside", "in", "out", "out.report"]
+
+
+@posix_only
+@pytest.mark.parametrize("name", ["out", "out.json"])
+def test_what_has_taken_its_place_is_written_again(name, tmp_path, monkeypatch):
+    """A writer that is killed when all is done leaves no journal, which would tell of files that are gone."""
+    source, target = put_source(tmp_path / "in", 4), tmp_path / name
+    settings = {"target_format": "coco-panoptic", "allow_loss": True}
+    (tmp_path / "aside").mkdir()
+    replace = Path.replace
+
+    def killed(path, to):
+        found = replace(path, to)
+        if path.name == "new":
+            for work in tmp_path.glob(".*.part"):
+                work.rename(tmp_path / "aside" / work.name)
+            raise Killed
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(Killed):
+            segbench.convert(source, target, **settings)
+    for work in (tmp_path / "aside").iterdir():
+        work.rename(tmp_path / work.name)
+    for path in (tmp_path / "out", tmp_path / "out.json"):
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    segbench.convert(source, target, **settings)
+    segbench.convert(source, tmp_path / "whole" / name, **settings)
+    whole = tree(tmp_path / "whole")
+    assert {key: value for key, value in tree(tmp_path).items() if key in whole} == whole
+    assert not list(tmp_path.glob(".*.part"))
+
+
+@posix_only
+def test_what_was_moved_aside_comes_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(pen, "CHUNK", 10)
+    source, target = put_source(tmp_path / "in"), tmp_path / "out"
+    segbench.convert(source, target, images="none")
+    before = tree(target)
+    killed_after(4, source, target, tmp_path, monkeypatch, overwrite=True)
+    work = next(tmp_path.glob(".out.*.part"))
+    target.rename(work / "old")
+    (tmp_path / "in/images/059.png").unlink()
+    with pytest.raises(DataError):
+        segbench.convert(source, target, overwrite=True)
+    assert tree(target) == before
 
 
 def test_a_journal_is_read_up_to_what_is_not_whole(tmp_path):
