@@ -127,21 +127,31 @@ def bind(labels: LabelMap, dataset: Dataset) -> Binding:
             rules[category.id].append((source, target))
         if not meant:
             unknown.append(str(source.category))
+    _check_coverage([c for c in dataset.categories if not rules[c.id]], labels, dataset)
     for category in dataset.categories:
         _check_rules(rules[category.id], category, labels, dataset)
     categories = Categories(_made(i, t, rules, dataset) for i, t in enumerate(labels.targets))
     return Binding(rules=tuple(map(tuple, rules)), categories=categories, unknown=tuple(unknown))
 
 
+def _check_coverage(unnamed: Sequence[Category], labels: LabelMap, dataset: Dataset) -> None:
+    if not unnamed:
+        return
+    first, *others = unnamed
+    rest = ", ".join(repr(c.name) for c in others[:5]) + ", …" * (len(others) > 5)
+    raise DataError(
+        f"labels {labels.name} say nothing of it (id {first.key})"
+        + (f", nor of {len(others)} more ({rest})" if others else "")
+        + "; name it in from, ignore or drop",
+        file=dataset.path,
+        field=f"categories: {first.name!r}",
+    )
+
+
 def _check_rules(
     rules: Sequence[tuple[Source, int]], category: Category, labels: LabelMap, dataset: Dataset
 ) -> None:
     where: dict[str, Any] = {"file": dataset.path, "field": f"categories: {category.name!r}"}
-    if not rules:
-        raise DataError(
-            f"labels {labels.name} say nothing of it (id {category.key}); name it in from, ignore or drop",
-            **where,
-        )
     if any(source.where is None for source, _ in rules[:-1]):
         raise DataError(f"labels {labels.name} name it twice without a rule", **where)
     if rules[-1][0].where is not None:
