@@ -16,7 +16,7 @@ from segbench.cli.data import formats, inspect, validate
 from segbench.cli.gate_options import Gates, gate_options
 from segbench.cli.leaderboard import compare, leaderboard
 from segbench.cli.models import asking, doctor, models
-from segbench.cli.options import PATH, pairs, print_json, progress
+from segbench.cli.options import PATH, pairs, print_json, progress, stdout_kept
 from segbench.cli.records import show, verify
 from segbench.cli.suite import suite_options
 from segbench.errors import SegbenchError
@@ -167,7 +167,8 @@ def run(model: str, dataset: Path, as_json: bool, gates: Gates, **options: Any) 
     from segbench.cli import printed
     from segbench.runs.running import run as run_model
 
-    result = run_model(model, dataset, progress=progress("run"), **options)
+    with stdout_kept():
+        result = run_model(model, dataset, progress=progress("run"), **options)
     click.echo(printed.class_map_text(result), err=True)
     _print_result(result, as_json, gates)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,20 @@ import click
 from segbench.errors import UsageError
 
 PATH = click.Path(path_type=Path)
+
+
+@contextmanager
+def stdout_kept() -> Iterator[None]:
+    """Send to stderr what strangers' code prints within, natively or in processes of its own, too."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 class _Location(click.Path):

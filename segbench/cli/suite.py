@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from segbench.cli.gate_options import report
-from segbench.cli.options import PATH, print_json
+from segbench.cli.options import PATH, print_json, stdout_kept
 from segbench.errors import PartialError, UsageError
 
 _OWN = ("suite", "dry_run", "out", "as_json", "junit")
@@ -70,7 +70,8 @@ def _run_suite(file: Path, out: Path | None, dry_run: bool, as_json: bool, junit
         n_seen += 1
         click.echo(f"[{n_seen}/{n_jobs}] {_line(result)}", err=True)
 
-    results = run_suite(file, out=out, dry_run=dry_run, progress=tell)
+    with stdout_kept():
+        results = run_suite(file, out=out, dry_run=dry_run, progress=tell)
     if as_json:
         print_json([_plain(result) for result in results])
     elif not dry_run:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -119,6 +122,22 @@ def test_the_command_holds_a_run_against_itself(files):
     done = run(files, "--baseline", file.parent, "--protocol", "exact,mmseg")
     assert done.exit_code == 0
     assert "passed  not worse than m " in done.stderr
+
+
+@pytest.mark.parametrize("options", [[], ["--workers", "1"]])
+def test_what_a_model_prints_is_not_on_stdout(files, options):
+    model, dataset, folder = files
+    words = ["run", model, dataset, "--out", folder / "out", "--json", *options]
+    done = subprocess.run(
+        [sys.executable, "-m", "segbench", *map(str, words)],
+        env={**os.environ, "FAULT": json.dumps({"kind": "print"})},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["status"] == "complete"
+    assert "found: 00003" in done.stderr
+    assert "by a program" in done.stderr
 
 
 def test_a_baseline_that_is_none_is_told_before_the_run(files):
