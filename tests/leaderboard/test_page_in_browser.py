@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from segbench.leaderboard import build_leaderboard
+
 
 def _near(page, board=0):
     """Wait for what a board draws when it comes near the window."""
@@ -107,6 +109,18 @@ def test_heat_map_sorts(visit, page_file):
     page.locator("#board-0 .heat thead button").nth(1).click()
     shown = [float(text) for text in page.locator("#board-0 .heat tbody td:nth-child(2)").all_inner_texts()]
     assert shown == sorted(shown, reverse=True)
+
+
+def test_heat_map_marks_the_best_of_each_class_unless_all_are_equal(visit, drawn, tmp_path):
+    built = build_leaderboard(drawn["results"], tmp_path, formats=("html", "csv"), n_boot=100)
+    page = visit(next(path for path in built.paths if path.suffix == ".html"))
+    _near(page)
+    rows = "#board-0 .heat tbody tr"
+    for row in page.locator(rows).all():
+        numbers = [float(text) for text in row.locator("td").all_inner_texts() if text != "–"]
+        marked = [float(text) for text in row.locator("td.best").all_inner_texts()]
+        highest = max(numbers, default=None)
+        assert marked == ([one for one in numbers if one == highest] if len({*numbers}) > 1 else [])
 
 
 def _paper(page):

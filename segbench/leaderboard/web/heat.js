@@ -29,14 +29,15 @@ const setUpHeat = (section, board) => {
 
   const line = ([category, name], row, places, scores, withBounds) => {
     const values = places.map((place) => scores[place][row]);
-    const best = Math.max(...values.filter((value) => value !== null));
+    const known = values.filter((value) => value !== null);
+    const best = new Set(known).size > 1 ? Math.max(...known) : null; // none where all are equal
     const label = element("button", { type: "button", class: "link", dir: "auto", "data-category": category, text: name });
     return element(
       "tr",
       {},
       element("th", { scope: "row" }, label),
       ...values.map((value, i) => {
-        const mark = places.length > 1 && value === best ? " best" : "";
+        const mark = best !== null && value === best ? " best" : "";
         return element("td", {
           class: levelOf(value) + mark, "data-value": value ?? "", "data-run": places[i], "data-category": category,
         }, percentText(value), withBounds ? ends(places[i], row) : "");
