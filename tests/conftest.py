@@ -28,7 +28,7 @@ def data_dir() -> Path:
 @pytest.fixture(autouse=True, scope="session")
 def records_follow_the_schema():
     """Hold every record that a score or a run leaves in any test against the schema, one of each shape."""
-    import runs
+    import tiny_runs
 
-    with runs.checked():
+    with tiny_runs.checked():
         yield

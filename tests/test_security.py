@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from leaderboard.synth import make_record
-from runs import write_data, write_model
+from tiny_runs import write_data, write_model
 
 import segbench
 from segbench.canonical.categories import Categories, Category

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from leaderboard.hostile import HOSTILE
 from leaderboard.synth import make_record
-from runs import write_data, write_model
+from tiny_runs import write_data, write_model
 
 import segbench
 from segbench.cli.gates import judge

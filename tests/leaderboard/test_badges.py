@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from leaderboard.synth import make_record
-from runs import write_data, write_model
+from tiny_runs import write_data, write_model
 
 import segbench
 from segbench.leaderboard import build_leaderboard

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from leaderboard.test_protocol_evidence import dataset
-from test_evaluate import N, make
+from scoring.test_evaluate import N, make
 
 import segbench
 from segbench.leaderboard import build_leaderboard

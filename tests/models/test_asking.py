@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from models import small_set
-from runs import write_data, write_model
+from tiny_runs import write_data, write_model
 
 import segbench
 from segbench.cli import main

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 from models import small_set
-from runs import write_data
+from tiny_runs import write_data
 
 import segbench
 from segbench.canonical.images import decode_image, encode_labels, encode_segment_map

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from models import small_set, tiny_hf
-from runs import write_data
+from tiny_runs import write_data
 
 import segbench
 from segbench.cli import main

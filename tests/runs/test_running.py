@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from runs import same_result, write_data, write_model
+from tiny_runs import same_result, write_data, write_model
 
 import segbench
 from segbench.canonical.views import select

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from models import small_set
-from runs import same_result, write_data, write_model
+from tiny_runs import same_result, write_data, write_model
 
 import segbench
 from segbench.canonical.sample import Sample

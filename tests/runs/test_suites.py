@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
-from runs import same_result, write_data, write_model
+from tiny_runs import same_result, write_data, write_model
 
 import segbench
 from segbench.cli.main import main

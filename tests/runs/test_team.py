@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from dasks import cluster
-from runs import same_result, write_data, write_model
+from tiny_runs import same_result, write_data, write_model
 
 import segbench
 from segbench.demo import STUFF, draw

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 from models import small_set, tiny_files, tiny_hf
-from runs import write_data
+from tiny_runs import write_data
 
 import segbench
 from segbench.models import ModelInfo

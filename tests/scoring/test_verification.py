@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from runs import write_data, write_model
+from tiny_runs import write_data, write_model
 from together import data, instance, panoptic
 
 import segbench
