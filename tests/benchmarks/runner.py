@@ -51,9 +51,8 @@ def _costs(root: Path, repeats: int, images: int) -> Iterator[tuple[str, str, st
         slope = (times[1] - times[0]) / (sizes[1] - sizes[0])
         return slope, times[1] - slope * sizes[1]
 
-    bare, _ = cpu("bare")
     for threads in (1, 2):
-        image, once = cpu("run", threads=threads)
+        (bare, _), (image, once) = (cpu(what, threads=threads) for what in ("bare", "run"))
         what = f"CPU of the runner an image of 640 × 480, threads: {threads}"
         yield what, f"{1e3 * (image - bare):.2f} ms", f"{LIMITS['overhead']} ms"
         yield f"CPU of the runner a run, threads: {threads}", f"{once:.2f} s", ""
