@@ -41,7 +41,7 @@ def test_predictions_in_the_canonical_form(tmp_path):
     assert predictions.image_ids == truth.image_ids
     assert segbench.score(truth, predictions).metrics["miou"].value == 1.0
     less = segbench.open_dataset(tiny.put_panoptic(tmp_path / "other"))
-    with pytest.raises(DataError, match="pred: categories: the categories are not those of the truth"):
+    with pytest.raises(DataError, match="pred: categories: the category .road. is none of the truth"):
         open_predictions(tmp_path / "pred", less)
 
 

@@ -5,7 +5,6 @@ The original is pycocotools or, of boundaries, boundary-iou-api.
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -118,9 +117,7 @@ def _from_tables(record: segbench.RunRecord) -> Row:
 
 def _same_records(record: segbench.RunRecord, files: Files) -> None:
     """Hold a record made by columns, where it was, to one whose files are read item by item."""
-    with contextlib.ExitStack() as stack:
-        for module in ("coco", "coco_results"):
-            stack.enter_context(mock.patch(f"segbench.formats.{module}.read_index", return_value=None))
+    with mock.patch("segbench.formats.coco.read_index", return_value=None):
         truth = segbench.open_dataset(files.truth, format="coco")
         results = open_predictions(files.results, truth, format="coco")
         rules = {"protocol": record.protocol["name"], "settings": record.protocol["settings"]}
