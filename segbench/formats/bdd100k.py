@@ -22,8 +22,8 @@ from segbench.formats.bdd100k_labels import TASKS as BDD_TASKS
 from segbench.formats.bdd100k_labels import Task, categories_of
 from segbench.formats.bdd100k_results import find_bitmasks, read_bitmasks
 from segbench.formats.bdd100k_write import LOSES, write
-from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
-from segbench.formats.label_maps import MAP, Values
+from segbench.formats.folders import find_ending, find_pictures, note_left_out, open_frames
+from segbench.formats.label_maps import Values, frames_of
 
 __all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
 
@@ -80,15 +80,7 @@ def read(path: Path, *, annotation: str | None = None) -> Dataset:
     else:
         reader = partial(read_bitmask, Bitmasks(name, categories), path)
     return open_frames(
-        (
-            Frame(
-                name=below.partition("/")[2],
-                split=below.partition("/")[0],
-                files={MAP: file},
-                picture=pictures.get(below),
-            )
-            for below, file in files.items()
-        ),
+        frames_of(files, pictures),
         reader,
         path=path,
         format="bdd100k",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from segbench.canonical.categories import Categories, Category
 from segbench.errors import DataError
-from segbench.formats.plain_json import read_json
+from segbench.formats.plain_json import dump_json, read_json
 from segbench.formats.value_maps import Numbering
 from segbench.formats.voc_labels import COLORS
 
@@ -133,14 +133,6 @@ def _is_color(color: Iterable[int]) -> bool:
     return all(0 <= v <= 255 for v in color)
 
 
-def to_rows(labels: Iterable[Label]) -> list[dict[str, Any]]:
-    """Inverse of :func:`read_labels`."""
-    return [
-        {theirs: getattr(label, ours) for theirs, (ours, _) in _FIELDS.items()} | {"color": list(label.color)}
-        for label in labels
-    ]
-
-
 def categories_of(labels: Iterable[Label]) -> Categories:
     """Return the labels that are drawn as categories, by rising id."""
     drawn = sorted((label for label in labels if label.id >= 0), key=lambda label: label.id)
@@ -181,6 +173,16 @@ class Chosen:
 
     labels: tuple[Label | None, ...]
     own: bool
+
+    def to_json(self) -> bytes:
+        """The file that tells them, as :func:`read_labels` reads it."""
+        rows = [
+            {theirs: getattr(label, ours) for theirs, (ours, _) in _FIELDS.items()}
+            | {"color": list(label.color)}
+            for label in self.labels
+            if label is not None
+        ]
+        return dump_json(rows, indent=1)
 
 
 def choose_labels(

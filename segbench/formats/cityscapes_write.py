@@ -24,7 +24,6 @@ from segbench.formats.cityscapes_labels import (
     UNLABELED,
     Chosen,
     choose_labels,
-    to_rows,
 )
 from segbench.formats.cityscapes_polygons import digest
 from segbench.formats.flatten import flatten
@@ -64,8 +63,7 @@ def write(
         put = _Put(folder, in_splits(dataset.splits), images, chosen)
         Names().take_all(pen.each(dataset, put), dataset.image_ids)
         if not chosen.own:
-            rows = to_rows(label for label in chosen.labels if label is not None)
-            place(folder / "labels.json", dump_json(rows, indent=1))
+            place(folder / "labels.json", chosen.to_json())
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from segbench.formats.cityscapes_results_write import write_predictions
 from segbench.formats.drawn import separate
 from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
 from segbench.formats.kitti_write import LABELS_FILE, LOSES, NUMBERING, PICTURES, write
-from segbench.formats.label_maps import MAP
+from segbench.formats.label_maps import MAP, frames_of
 from segbench.formats.labelled_maps import LabelReader
 from segbench.formats.value_maps import read_segments
 
@@ -104,15 +104,7 @@ def read(
     reader = _reader(kind, _labels(path, labels), scored_only)
     pictures = _pictures(path, files)
     return open_frames(
-        (
-            Frame(
-                name=name.partition("/")[2],
-                split=name.partition("/")[0],
-                files={MAP: file},
-                picture=pictures.get(name),
-            )
-            for name, file in files.items()
-        ),
+        frames_of(files, pictures),
         partial(_instances if instances else _sample, reader, path),
         path=path,
         format="kitti",

@@ -32,7 +32,7 @@ from segbench.formats.kitti_step_write import (
     VOID,
     write,
 )
-from segbench.formats.label_maps import MAP
+from segbench.formats.label_maps import MAP, frames_of
 from segbench.formats.labelled_maps import LabelReader
 from segbench.formats.sequences import frame_number
 from segbench.formats.value_maps import ZERO_ID, read_segments
@@ -83,15 +83,7 @@ def read(path: Path, *, labels: Path | None = None, motchallenge: bool = False) 
     reader = LabelReader("panoptic map", table, categories_of(table), NUMBERING, False, VOID)
     pictures = _pictures(path, {name.partition("/")[0] for name in files})
     return open_frames(
-        (
-            Frame(
-                name=name.partition("/")[2],
-                split=name.partition("/")[0],
-                files={MAP: file},
-                picture=pictures.get(name),
-            )
-            for name, file in files.items()
-        ),
+        frames_of(files, pictures),
         partial(_sample, reader, path),
         path=path,
         format="kitti-step",

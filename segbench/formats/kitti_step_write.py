@@ -22,11 +22,9 @@ from segbench.formats.cityscapes_labels import (
     Chosen,
     Label,
     choose_labels,
-    to_rows,
 )
 from segbench.formats.flatten import flatten
 from segbench.formats.labelled_maps import LabelWriter
-from segbench.formats.plain_json import dump_json
 from segbench.formats.sequences import InVideo, count_tracks, put_videos, value_of_track
 from segbench.formats.value_maps import Numbering
 
@@ -78,8 +76,7 @@ def write(
     with pen.folder(target) as folder:
         deque(put_videos(dataset, pen, partial(_put, folder, images, chosen)), maxlen=0)
         if not chosen.own:
-            rows = to_rows(label for label in chosen.labels if label is not None)
-            place(folder / LABELS_FILE, dump_json(rows, indent=1))
+            place(folder / LABELS_FILE, chosen.to_json())
 
 
 def _put(folder: Path, images: str, chosen: Chosen, at: InVideo) -> None:

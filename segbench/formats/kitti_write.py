@@ -16,10 +16,9 @@ from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
 from segbench.formats import label_maps
-from segbench.formats.cityscapes_labels import LARGEST, UNLABELED, Chosen, Label, choose_labels, to_rows
+from segbench.formats.cityscapes_labels import LARGEST, UNLABELED, Chosen, Label, choose_labels
 from segbench.formats.flatten import flatten
 from segbench.formats.labelled_maps import LabelWriter
-from segbench.formats.plain_json import dump_json
 from segbench.formats.value_maps import Numbering
 
 NUMBERING = Numbering(base=256, first=1, bare="zero")
@@ -57,8 +56,7 @@ def write(
     with pen.folder(target) as folder:
         label_maps.put_all(dataset, pen, partial(_put, folder, images, chosen))
         if not chosen.own:
-            rows = to_rows(label for label in chosen.labels if label is not None)
-            place(folder / LABELS_FILE, dump_json(rows, indent=1))
+            place(folder / LABELS_FILE, chosen.to_json())
 
 
 def _put(folder: Path, images: str, chosen: Chosen, at: label_maps.Place) -> None:

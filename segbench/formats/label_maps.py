@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -97,6 +97,13 @@ def read_sample(values: Values, colors: Values | None, root: Path, frame: Frame)
         image_file=frame.picture,
         source_path=frame.files[MAP].relative_to(root).as_posix(),
     )
+
+
+def frames_of(files: Mapping[str, Path], pictures: Mapping[str, ImageFile]) -> Iterator[Frame]:
+    """Frames of maps ``{split/name: file}``, and of the pictures that are called so."""
+    for below, file in files.items():
+        split, _, name = below.partition("/")
+        yield Frame(name=name, split=split, files={MAP: file}, picture=pictures.get(below))
 
 
 def open_maps(
