@@ -15,6 +15,9 @@ from segbench.errors import UsageError
 if sys.platform != "win32":
     import fcntl
 
+PLACING = "placing"
+"""The file in a writer's hidden folder that says that parts of a target take their places, one by one."""
+
 _TRIES = 20
 """How often a folder is tried to be locked that a writer may have left, ten times a second."""
 _FEW = 100
@@ -166,13 +169,26 @@ def _taken_over(target: Path, key: str | None) -> tuple[Path, int] | None:
     return None
 
 
+def is_half_placed(target: Path) -> bool:
+    """Tell whether a writer was killed as parts of a target took their places, and this one did not yet."""
+    return not target.exists() and any((folder / PLACING).exists() for folder in _leftovers(target))
+
+
 def _remove_leftovers(target: Path) -> None:
-    """Remove what killed writers of ``target`` left: the folders that nobody holds a lock of."""
+    """Remove what killed writers of ``target`` left."""
+    for folder in _leftovers(target):
+        _remove(folder)
+
+
+def _leftovers(target: Path) -> Iterator[Path]:
+    """Yield the hidden folders beside a target that nobody holds a lock of, each locked meanwhile."""
     leftover = re.compile(re.escape(_stem(target)) + r"[0-9a-f]{16}\.part")
-    for folder in target.parent.iterdir():
+    for folder in target.parent.iterdir() if target.parent.is_dir() else ():
         if leftover.fullmatch(folder.name) and (lock := _lock(folder)) is not None:
-            _remove(folder)
-            _unlock(lock)
+            try:
+                yield folder
+            finally:
+                _unlock(lock)
 
 
 def _lock(folder: Path) -> int | None:

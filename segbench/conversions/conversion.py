@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from segbench.canonical.atomic import is_half_placed
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.pen import Pen, Progress
 from segbench.canonical.place import check_mode
@@ -281,12 +282,16 @@ def _check_tasks(dataset: Dataset, module: ModuleType, target_format: str) -> No
 
 
 def _check_target(module: ModuleType, place: Place, overwrite: bool) -> None:
-    """Refuse to replace what is there unless that is asked for, and a source itself in any case."""
+    """Refuse to replace what is there unless that is asked for, and a source itself in any case.
+
+    Of a target of several parts, those that a killed writer had put in their places are no target yet.
+    """
     outputs = module.outputs(place.target) if hasattr(module, "outputs") else [place.target]
     place.check(outputs, overwrite=overwrite)
+    may_replace = overwrite or is_half_placed(place.target)
     for output in outputs:
         taken = output.is_file() or (output.is_dir() and any(output.iterdir()))
-        if taken and not overwrite:
+        if taken and not may_replace:
             raise UsageError(f"{output} is there already; pass --overwrite (overwrite=True) to replace it")
         for source in paths_of(place.source) if taken else ():
             if source.resolve().is_relative_to(output.resolve()):

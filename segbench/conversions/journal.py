@@ -11,6 +11,7 @@ import zlib
 from io import BufferedRandom
 from pathlib import Path
 
+from segbench.canonical.atomic import PLACING
 from segbench.canonical.pen import Chunk
 
 _HEAD = struct.Struct("<4s6I")
@@ -39,8 +40,8 @@ class Journal:
         self._file.close()
 
     def drop(self) -> None:
-        """Forget everything."""
-        self._path.unlink(missing_ok=True)
+        """Forget everything, and leave word that what was written takes its place."""
+        self._path.replace(self._path.with_name(PLACING))
 
     def read(self, part: int, indices: range) -> Chunk | None:
         """Return the chunk of these samples of a part of the work; None from the first that is not there."""

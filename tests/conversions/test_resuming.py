@@ -18,7 +18,7 @@ import segbench
 from segbench.canonical import pen
 from segbench.canonical.pen import Chunk
 from segbench.conversions.journal import Journal
-from segbench.errors import DataError
+from segbench.errors import DataError, UsageError
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="folders cannot be locked there")
 
@@ -133,12 +133,8 @@ def test_another_source_or_option_begins_anew(change, tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["aside", "in", "out", "out.report"]
 
 
-@posix_only
-@pytest.mark.parametrize("name", ["out", "out.json"])
-def test_what_has_taken_its_place_is_written_again(name, tmp_path, monkeypatch):
-    """A writer that is killed when all is done leaves no journal, which would tell of files that are gone."""
-    source, target = put_source(tmp_path / "in", 4), tmp_path / name
-    settings = {"target_format": "coco-panoptic", "allow_loss": True}
+def killed_as_it_takes_its_place(source, target, tmp_path, monkeypatch, **settings):
+    """Convert, and leave what a writer leaves that is killed when the first part is in its place."""
     (tmp_path / "aside").mkdir()
     replace = Path.replace
 
@@ -156,6 +152,15 @@ def test_what_has_taken_its_place_is_written_again(name, tmp_path, monkeypatch):
             segbench.convert(source, target, **settings)
     for work in (tmp_path / "aside").iterdir():
         work.rename(tmp_path / work.name)
+
+
+@posix_only
+@pytest.mark.parametrize("name", ["out", "out.json"])
+def test_what_has_taken_its_place_is_written_again(name, tmp_path, monkeypatch):
+    """A writer that is killed when all is done leaves no journal, which would tell of files that are gone."""
+    source, target = put_source(tmp_path / "in", 4), tmp_path / name
+    settings = {"target_format": "coco-panoptic", "allow_loss": True}
+    killed_as_it_takes_its_place(source, target, tmp_path, monkeypatch, **settings)
     for path in (tmp_path / "out", tmp_path / "out.json"):
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     segbench.convert(source, target, **settings)
@@ -163,6 +168,23 @@ def test_what_has_taken_its_place_is_written_again(name, tmp_path, monkeypatch):
     whole = tree(tmp_path / "whole")
     assert {key: value for key, value in tree(tmp_path).items() if key in whole} == whole
     assert not list(tmp_path.glob(".*.part"))
+
+
+@posix_only
+def test_a_part_that_is_in_its_place_alone_is_no_target(tmp_path, monkeypatch):
+    source, target = put_source(tmp_path / "in", 4), tmp_path / "out.json"
+    settings = {"target_format": "coco-panoptic", "allow_loss": True}
+    killed_as_it_takes_its_place(source, target, tmp_path, monkeypatch, **settings)
+    assert (tmp_path / "out").is_dir()
+    assert not target.exists()
+    segbench.convert(source, target, **settings)
+    segbench.convert(source, tmp_path / "whole" / "out.json", **settings)
+    whole = tree(tmp_path / "whole")
+    assert {key: value for key, value in tree(tmp_path).items() if key in whole} == whole
+    assert not list(tmp_path.glob(".*.part"))
+    target.unlink()
+    with pytest.raises(UsageError, match="out is there already"):  # nobody was killed
+        segbench.convert(source, target, **settings)
 
 
 @posix_only
