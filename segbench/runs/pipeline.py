@@ -21,12 +21,12 @@ from segbench.errors import PluginError, SegbenchError, raised
 from segbench.models.asking import Asking
 from segbench.runs.patience import Caller, UnansweredError
 from segbench.runs.predicted import pack_prediction
+from segbench.runs.relay import Relay
 from segbench.runs.shards import Outcome, Part
 from segbench.runs.store import Portion
 from segbench.runs.timing import DECODE, FLOPS, METRIC, MODEL, PEAKS, WARM_UP, WARMING, Times, new_times
 from segbench.runs.watching import Watched, peak_memory
 from segbench.scoring.panel import Panel
-from segbench.scoring.stepping import ordered_map
 
 if TYPE_CHECKING:
     from segbench.models import SegModel
@@ -44,7 +44,7 @@ class Stages:
     skip_errors
         Whether an image that fails is noted, and the run goes on.
     threads
-        Of decoding, and of measuring; with one, the stages follow each other.
+        That decode and measure; with one, the stages follow each other.
     timeout
         Seconds that the model may take for a batch; None for any.
     keep_predictions
@@ -132,11 +132,9 @@ class Pipeline:
         PluginError, DataError
             When an image fails and that is not to be noted, or the model hangs.
         """
-        threads = self._stages.threads
-        decoded = ordered_map(self._decode, self._batches(portions), threads, threads + 1)
-        answered = map(self._answer, decoded)
         outcomes: list[Outcome] = []
-        for work in ordered_map(self._measure, answered, threads, threads + 1):
+        relay = Relay(self._decode, self._answer, self._measure)
+        for work in relay.run(self._batches(portions), self._stages.threads):
             outcomes += work.outcomes
             for _ in work.outcomes:
                 tick()

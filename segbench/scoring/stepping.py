@@ -24,47 +24,25 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def ordered_map(
-    function: Callable[[T], R], items: Iterable[T], threads: int, ahead: int | None = None
-) -> Iterator[R]:
-    """Apply a function in threads and yield results in order; ``ahead`` (2 × threads) are under way.
-
-    Where an item cannot be had, the results of those before it come first, and then the error.
-    """
+def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
+    """Apply a function in threads and yield results in order; ``2 * threads`` are under way."""
     if threads == 1:
         yield from map(function, items)
         return
     from concurrent.futures import ThreadPoolExecutor
 
-    failure: list[Exception] = []
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[R]] = deque()
         try:
-            for item in _until_failure(items, failure):
+            for item in items:
                 waiting.append(pool.submit(function, item))
-                if len(waiting) >= (ahead or 2 * threads):
+                if len(waiting) >= 2 * threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         finally:
             for future in waiting:
                 future.cancel()
-    if failure:
-        raise failure[0]
-
-
-def _until_failure(items: Iterable[T], failure: list[Exception]) -> Iterator[T]:
-    """Yield items up to the first that cannot be had, whose error is put into ``failure``."""
-    source = iter(items)
-    while True:
-        try:
-            item = next(source)
-        except StopIteration:
-            return
-        except Exception as error:  # noqa: BLE001 - raised again by the caller
-            failure.append(error)
-            return
-        yield item
 
 
 _SPANS = {InstanceTable: 250, LabelTable: 32}

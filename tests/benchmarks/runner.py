@@ -1,7 +1,7 @@
 """What ``segbench run`` costs beside decoding, the model and the metric: ``run.py --runner [N …]``.
 
-Processor time is the least of some processes, since others on the machine only add to it. A model that
-answers at once, or after 20 ms, takes the part of a real one.
+What an image costs is what a run takes beyond a bare loop over the same images on as many threads, the median
+of rounds of both. A model that answers at once, or after 20 ms, takes the part of a real one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ DEFAULT = (10_000, 100_000)
 SIZE = {"height": 480, "width": 640}
 TINY = {"height": 16, "width": 16}
 SLOW = "0.02"
+FEW = 16
+"""Images of a run that costs hardly more than one without any."""
 LIMITS = {"overhead": 0.5, "share": 0.9}
 """CPU ms an image; the model's part of the wall time, where it takes 20 ms an image."""
 
@@ -39,28 +41,28 @@ def measure(counts: Sequence[int], root: Path, repeats: int, images: int = 1000)
 
 
 def _costs(root: Path, repeats: int, images: int) -> Iterator[tuple[str, str, str]]:
-    """Of two numbers of images, so that what a run costs is told from what an image costs."""
-    sizes = images // 2, images
-    half, whole = (_made(root, "large", n=n, **SIZE) for n in sizes)
+    """Of few images and of many, so that what a run costs is told from what an image costs."""
+    few, many = (_made(root, "large", n=n, **SIZE) for n in (FEW, images))
 
-    def cpu(what: str, **options: Any) -> tuple[float, float]:
-        times = [
-            min(_child(what, folder, **options).answer["cpu"] for _ in range(repeats))
-            for folder in (half, whole)
-        ]
-        slope = (times[1] - times[0]) / (sizes[1] - sizes[0])
-        return slope, times[1] - slope * sizes[1]
+    def cpu(what: str, folder: Path, **options: Any) -> float:
+        return float(_child(what, folder, **options).answer["cpu"])
 
     for threads in (1, 2):
-        (bare, _), (image, once) = (cpu(what, threads=threads) for what in ("bare", "run"))
+        rounds = [
+            [cpu(what, at, threads=threads) for at in (few, many) for what in ("bare", "run")]
+            for _ in range(repeats)
+        ]
+        once = median(run - bare for bare, run, _, _ in rounds)
+        image = median((run - bare - once) / (images - FEW) for _, _, bare, run in rounds)
         what = f"CPU of the runner an image of 640 × 480, threads: {threads}"
-        yield what, f"{1e3 * (image - bare):.2f} ms", f"{LIMITS['overhead']} ms"
+        yield what, f"{1e3 * image:.2f} ms", f"{LIMITS['overhead']} ms"
         yield f"CPU of the runner a run, threads: {threads}", f"{once:.2f} s", ""
-    few, many = (cpu("run", threads=1, shard_size=size)[0] for size in (128, 4))
-    yield "CPU of one more shard", f"{1e3 * (many - few) / (1 / 4 - 1 / 128):.1f} ms", ""
+    large, small = (min(cpu("run", many, threads=1, shard_size=n) for _ in range(repeats)) for n in (128, 4))
+    shards = images / 4 - images / 128
+    yield "CPU of one more shard", f"{1e3 * (small - large) / shards:.1f} ms", ""
     os.environ["SLOW"] = SLOW
     try:
-        slow = [_child("run", half, threads=2).answer for _ in range(repeats)]
+        slow = [_child("run", many, threads=2).answer for _ in range(repeats)]
     finally:
         del os.environ["SLOW"]
     share = median(one["model"] / one["wall"] for one in slow)
