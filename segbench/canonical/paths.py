@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -25,6 +26,33 @@ def check_name(name: str, **where: Any) -> str:
     if not parts or ".." in parts or absolute or not _is_text(name):
         raise DataError(f"the path {name!r} leads out of its folder, or is none", **where)
     return clean
+
+
+def caseless(name: str) -> str:
+    """Return what a file system that ignores case and the composition of accents compares of a name."""
+    if name.isascii():
+        return name.lower()
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
+
+
+def check_splits(splits: Iterable[str], **where: Any) -> list[str]:
+    """Return the names of splits, which become folders or beginnings of file names.
+
+    Raises
+    ------
+    DataError
+        When one is no name of a folder, or two differ in case alone.
+    """
+    names = [check_name(split, field="split", **where) for split in splits]
+    taken: dict[str, str] = {}
+    for name in names:
+        if (other := taken.setdefault(caseless(name), name)) != name:
+            raise DataError(
+                f"the splits {other!r} and {name!r} differ in case alone; rename one, or merge them",
+                field="split",
+                **where,
+            )
+    return names
 
 
 def inside(root: Path, name: str, **where: Any) -> Path:

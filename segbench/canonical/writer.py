@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +18,7 @@ from segbench.canonical.arrow import array_of
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset, fingerprint
 from segbench.canonical.exif import to_upright
-from segbench.canonical.paths import check_name
+from segbench.canonical.paths import caseless, check_name, check_splits
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place, place_image
 from segbench.canonical.row_writer import RowWriter, Written, pack, unpack
@@ -80,6 +79,7 @@ def write_dataset(
     check_mode(images)
     _refuse_to_replace_the_source(dataset, Path(target))
     with pen.folder(Path(target)) as folder:
+        check_splits(dataset.splits, file=dataset.path)
         hashes: list[str] = []
         for split in dataset.splits:
             write = _write_packed if packed else _write_folder
@@ -214,16 +214,16 @@ class _Names:
     def _claim_map(self, folder: str, name: str, image_id: str) -> str:
         """``a.png`` for ``a.jpg``; where there is ``a.bmp`` too, ``a.jpg.png``."""
         short = f"{folder}/{_png_name(name)}"
-        return self._claim(short if _key(short) not in self._taken else f"{folder}/{name}.png", image_id)
+        return self._claim(short if caseless(short) not in self._taken else f"{folder}/{name}.png", image_id)
 
     def _claim(self, file: str, image_id: str) -> str:
-        if _key(file) in self._taken:
+        if caseless(file) in self._taken:
             raise DataError(
                 f"two images are called {file!r} (or differ in case alone)",
                 image_id=image_id,
                 field="file_name",
             )
-        self._taken.add(_key(file))
+        self._taken.add(caseless(file))
         return file
 
 
@@ -297,11 +297,6 @@ def _check_split(split: str) -> str:
 
 def _png_name(name: str) -> str:
     return Path(name).with_suffix(".png").as_posix()
-
-
-def _key(file: str) -> str:
-    """What a file system that ignores case and the composition of accents compares."""
-    return unicodedata.normalize("NFC", file).casefold()
 
 
 def _write_description(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segbench.canonical.dataset import Dataset, concat
-from segbench.canonical.paths import check_name, inside
+from segbench.canonical.paths import caseless, check_splits, inside
 from segbench.canonical.pen import Pen
 from segbench.canonical.place import check_mode, place_image
 from segbench.canonical.sample import Sample
@@ -64,9 +64,9 @@ def write_layout(
             )
         write(dataset, target, pen, Pictures(None))
         return
+    check_splits(dataset.splits, file=dataset.path)
     with pen.folder(target) as folder:
         for split in dataset.splits:
-            check_name(split, file=dataset.path, field="split")
             pictures = Pictures(None if images == "none" else folder / split, images)
             write(dataset.split(split), folder / "annotations" / f"{kind}_{split}.json", pen, pictures)
 
@@ -110,7 +110,7 @@ class Taken:
         if placed is None:
             return
         name, original = placed
-        key = name.casefold()
+        key = caseless(name)
         if key in self._originals and (original is None or self._originals[key] != original):
             raise DataError(
                 f"two images are called {name!r} (or differ in case alone)",

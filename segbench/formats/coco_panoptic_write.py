@@ -13,7 +13,7 @@ from segbench import kernels
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_segment_map
-from segbench.canonical.paths import check_name
+from segbench.canonical.paths import caseless, check_name
 from segbench.canonical.pen import Pen
 from segbench.canonical.place import place
 from segbench.canonical.sample import Sample
@@ -71,13 +71,13 @@ class _Pngs:
         self._taken: set[str] = set()
 
     def add(self, name: str, image_id: str) -> None:
-        if name.casefold() in self._taken:
+        if caseless(name) in self._taken:
             raise DataError(
                 f"two segment maps are called {name!r} (or differ in case alone)",
                 image_id=image_id,
                 field="file_name",
             )
-        self._taken.add(name.casefold())
+        self._taken.add(caseless(name))
 
 
 @dataclass(frozen=True, slots=True)

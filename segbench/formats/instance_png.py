@@ -16,7 +16,7 @@ import numpy as np
 from segbench.canonical import images as codec
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.paths import check_name
+from segbench.canonical.paths import caseless, check_name
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.rle import Rle
@@ -124,9 +124,9 @@ def _put(folder: Path, images: str, categories: Categories, names: list[str] | N
             continue
         name = f"{_file_name(segment)}.png"
         name = name if names is None else f"{names[segment.category_id]}/{name}"
-        if name.casefold() in taken:
+        if caseless(name) in taken:
             raise at.sample.error(f"two masks would be called {name!r}", f"segment {segment.id}")
-        taken.add(name.casefold())
+        taken.add(caseless(name))
         place(root / "masks" / name, codec.encode_labels(rle.to_mask() * np.uint8(_INSIDE)))
     put_picture(root / "images", at, images)
 
@@ -152,7 +152,7 @@ def _folder_names(categories: Categories) -> list[str]:
             )
         check_name(c.name, field="categories")
     names = [c.name for c in categories]
-    if len({name.casefold() for name in names}) < len(names):
+    if len({caseless(name) for name in names}) < len(names):
         raise DataError("two categories have one name, or differ in case alone", field="categories")
     return names
 

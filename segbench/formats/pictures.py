@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from segbench.canonical.images import image_size
-from segbench.canonical.paths import check_name, files_below, read_bytes
+from segbench.canonical.paths import caseless, check_name, check_splits, files_below, read_bytes
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError
 from segbench.formats.coco_layout import put_picture
@@ -99,7 +99,7 @@ class Names:
         DataError
             When another sample has it.
         """
-        other = self.taken.setdefault(name.casefold(), image_id)
+        other = self.taken.setdefault(caseless(name), image_id)
         if other != image_id:
             raise DataError(
                 f"its file would be called {name!r}, as that of image {other} (or differ in case alone)",
@@ -121,6 +121,7 @@ def in_splits(splits: Mapping[str, int]) -> list[str]:
     Raises
     ------
     DataError
-        When the name of a split is no name of a folder.
+        When the name of a split is no name of a folder, or two differ in case alone.
     """
-    return [name for split, n in splits.items() for name in [check_name(split, field="split")] * n]
+    names = zip(check_splits(splits), splits.values(), strict=True)
+    return [name for split, n in names for name in [split] * n]

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from segbench.canonical import images as codec
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.paths import check_name
+from segbench.canonical.paths import caseless, check_name
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
-from segbench.canonical.views import split_of_each
 from segbench.errors import DataError
 from segbench.formats.coco_layout import put_picture
+from segbench.formats.pictures import in_splits
 
 
 def write(
@@ -37,21 +37,22 @@ def write(
     Raises
     ------
     DataError
-        When two masks would have one name, a mask has an id that is no category, or a picture is missing.
+        When two masks or splits would have one name, a mask has an id that is no category, or a picture is
+        missing.
     """
     check_mode(images)
     lookup, id2label = _source_ids(dataset.categories)
     with pen.folder(target) as folder:
-        put = _Put(folder, split_of_each(dataset), len(dataset.splits) > 1, images, lookup)
+        put = _Put(folder, in_splits(dataset.splits), len(dataset.splits) > 1, images, lookup)
         taken: set[str] = set()
         for image_id, mask in zip(dataset.image_ids, pen.each(dataset, put), strict=True):
-            if mask.casefold() in taken:
+            if caseless(mask) in taken:
                 raise DataError(
                     f"two masks are called {mask!r} (or differ in case alone)",
                     image_id=image_id,
                     field="file_name",
                 )
-            taken.add(mask.casefold())
+            taken.add(caseless(mask))
         text = json.dumps(id2label, indent=1, ensure_ascii=False)
         (folder / "id2label.json").write_text(text + "\n", encoding="utf-8")
 

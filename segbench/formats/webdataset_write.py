@@ -11,7 +11,7 @@ from segbench.canonical import images as codec
 from segbench.canonical import maps
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.paths import check_name
+from segbench.canonical.paths import caseless, check_name, check_splits
 from segbench.canonical.pen import PLAIN, Pen, pack_bytes, unpack_bytes
 from segbench.canonical.place import check_mode
 from segbench.canonical.sample import Sample
@@ -46,20 +46,21 @@ def write(
     check_mode(images)
     with pen.folder(target) as folder:
         splits: dict[str, Any] = {}
-        for split in dataset.splits:
-            if "/" in split or check_name(split, field="split") != split:
+        keys = _Keys()
+        for split, name in zip(dataset.splits, check_splits(dataset.splits, file=dataset.path), strict=True):
+            if "/" in name or name != split:
                 message = f"the name {split!r} has a slash; it is the beginning of file names"
                 raise DataError(message, field="split")
-            splits[split] = _write_split(dataset.split(split), folder, split, images, pen)
+            splits[split] = _write_split(dataset.split(split), folder, keys, images, pen)
         (folder / INFO).write_bytes(dump_json(_info(dataset, splits), indent=1))
         id2label = {str(key): name for key, name in dataset.id2label.items()}
         (folder / "id2label.json").write_bytes(dump_json(id2label, indent=1))
 
 
-def _write_split(dataset: Dataset, folder: Path, split: str, images: str, pen: Pen) -> dict[str, Any]:
+def _write_split(dataset: Dataset, folder: Path, names: _Keys, images: str, pen: Pen) -> dict[str, Any]:
     """Write the shards of one split; return their names, and the image ids that are no names of members."""
-    taken: set[str] = set()
-    keys = [_key(image_id, number, taken) for number, image_id in enumerate(dataset.image_ids)]
+    (split,) = dataset.splits
+    keys = [names.give(image_id) for image_id in dataset.image_ids]
     put = partial(_members, dataset.categories, keys, images)
     writer = ShardWriter(folder, split, max_bytes=SHARD_BYTES, max_samples=SHARD_SAMPLES)
     try:
@@ -72,15 +73,21 @@ def _write_split(dataset: Dataset, folder: Path, split: str, images: str, pen: P
     return {"shards": [file.name for file in writer.files], "image_ids": renamed}
 
 
-def _key(image_id: str, number: int, taken: set[str]) -> str:
-    """The image id where it can be the name of a member, and differs in more than case; else a number."""
-    key = image_id
-    if not _is_name(key) or key.casefold() in taken:
-        key = f"{number:09d}"
-        while key in taken:
-            key = f"{key}-"
-    taken.add(key.casefold())
-    return key
+class _Keys:
+    """Names of samples, each given once in all shards, which may be unpacked into one folder."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def give(self, image_id: str) -> str:
+        """The image id where it can be the name of a member, and differs in more than case; else a number."""
+        key = image_id
+        if not _is_name(key) or caseless(key) in self._taken:
+            key = f"{len(self._taken):09d}"
+            while key in self._taken:
+                key = f"{key}-"
+        self._taken.add(caseless(key))
+        return key
 
 
 def _is_name(key: str) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset, concat
+from segbench.canonical.paths import caseless
 from segbench.canonical.sample import Sample
 from segbench.canonical.views import changed, select, split_of_each
 from segbench.errors import DataError, UsageError
@@ -121,11 +122,11 @@ def _prefixes(datasets: Sequence[Dataset], names: Sequence[str]) -> Iterator[tup
     ids: set[str] = set()
     pictures: set[str] = set()
     for dataset, name in zip(datasets, names, strict=True):
-        own = {picture.casefold() for sample in dataset if (picture := _picture(sample)) is not None}
+        own = {caseless(picture) for sample in dataset if (picture := _picture(sample)) is not None}
         id_prefix = "" if ids.isdisjoint(dataset.image_ids) else f"{name}/"
         name_prefix = "" if pictures.isdisjoint(own) else f"{name}/"
         ids.update(id_prefix + image_id for image_id in dataset.image_ids)
-        pictures.update(name_prefix.casefold() + picture for picture in own)
+        pictures.update(caseless(name_prefix) + picture for picture in own)
         yield id_prefix, name_prefix
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segbench.canonical.paths import check_name, files_below, inside, read_bytes
+from segbench.canonical.paths import caseless, check_name, check_splits, files_below, inside, read_bytes
 from segbench.errors import DataError
 
 
@@ -34,6 +34,18 @@ def test_good_names_are_made_uniform(name, clean):
 def test_names_that_lead_out_are_refused_with_the_place(name):
     with pytest.raises(DataError, match=r"a\.json: image 1: file_name: the path"):
         check_name(name, file="a.json", image_id=1, field="file_name")
+
+
+@pytest.mark.parametrize("other", ["TRAIN/É.png", "Train/e\u0301.png", "train/E\u0301.PNG"])
+def test_names_that_a_file_system_may_take_for_one(other):
+    assert caseless("train/\u00e9.png") == caseless(other)
+    assert caseless(other) != caseless("train/e.png")
+
+
+def test_splits_that_differ_in_case_alone_are_refused():
+    assert check_splits(["train", "val"]) == ["train", "val"]
+    with pytest.raises(DataError, match="split: the splits 'val' and 'Val' differ in case alone"):
+        check_splits(["val", "train", "Val"])
 
 
 @given(st.text(st.sampled_from("./\\a:C~\0")))

@@ -182,6 +182,19 @@ def test_image_ids_that_are_no_names_come_back(tmp_path):
     assert segbench.open_dataset(source).fingerprint == last.fingerprint
 
 
+def test_keys_are_unique_in_all_shards(tmp_path):
+    """Tools unpack all shards into one folder, which may ignore case, or how accents are composed."""
+    ids = {"train": ["case", "\u00e9"], "val": ["CASE", "e\u0301"]}
+    for split, names in ids.items():
+        images = [{"id": i, "height": 2, "width": 3, "file_name": f"{n}.png"} for n, i in enumerate(names)]
+        content = {**tiny.instances(), "annotations": [], "images": images}
+        tiny.dump(tmp_path / f"in/annotations/instances_{split}.json", content)
+    segbench.convert(tmp_path / "in", tmp_path / "out", target_format="webdataset", images="none")
+    keys = [tar_shards.read_shard(file).keys for file in sorted((tmp_path / "out").glob("*.tar"))]
+    assert keys == [["case", "\u00e9"], ["000000002", "000000003"]]
+    assert [*segbench.open_dataset(tmp_path / "out").image_ids] == ids["train"] + ids["val"]
+
+
 def test_ours_is_read_without_options_and_missing_shards_are_named(tmp_path):
     segbench.convert(tiny.put_labels(tmp_path / "set"), tmp_path / "out", target_format="webdataset")
     with pytest.raises(UsageError, match="info.json says what the ids of .* mean"):
