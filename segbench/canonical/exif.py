@@ -1,19 +1,47 @@
-"""Annotations in the upright frame: what EXIF does to a picture is done to masks drawn without it."""
+"""Annotations in the upright frame: what EXIF does to a picture is done to masks drawn without it.
+
+What is read stays in the frame that it was drawn in, the picture too (:attr:`.sample.Sample.image`); what is
+written with its pictures is upright.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.canonical.images import upright
+from segbench.canonical.images import is_stored, upright
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample
 from segbench.canonical.segment import Segment
 from segbench.kernels import LabelRuns
+
+Frame = Literal["stored", "upright", "unknown"]
+
+
+def frame_of(sample: Sample) -> Frame | None:
+    """Return which frame of a picture that EXIF turns a sample has; None of other pictures.
+
+    It is ``unknown`` where upright and stored pictures have one size: then the sample counts as upright.
+    """
+    turn = sample.turn
+    if turn is None:
+        return None
+    size, seen = (sample.height, sample.width), (turn.height, turn.width)
+    if is_stored(size, seen, turn.orientation):
+        return "stored"
+    if size != seen:
+        return None
+    return "unknown" if turn.orientation < 5 or turn.height == turn.width else "upright"
+
+
+def turned(sample: Sample) -> Sample:
+    """Return a sample in the upright frame of its picture; one that is not in the stored frame stays."""
+    turn = sample.turn
+    return sample if turn is None else to_upright(sample, turn.orientation, turn.height, turn.width)
 
 
 def to_upright(sample: Sample, orientation: int, height: int, width: int) -> Sample:
@@ -34,28 +62,29 @@ def to_upright(sample: Sample, orientation: int, height: int, width: int) -> Sam
         The same sample where its size is that of the upright picture; else one whose masks are turned.
         Polygons become run lengths, since a turned polygon does not cover exactly the turned pixels.
     """
-    if orientation < 5 or (sample.height, sample.width) != (width, height) or height == width:
+    if not is_stored((sample.height, sample.width), (height, width), orientation):
         return sample
     return replace(
         sample,
         height=height,
         width=width,
         segments=tuple(_turn_segment(s, sample, orientation) for s in sample.segments),
-        load_mask=_turned(sample.load_mask, orientation),
-        load_segment_map=_turned(sample.load_segment_map, orientation),
+        load_mask=sample.load_mask and _Turned(sample.load_mask, orientation),
+        load_segment_map=sample.load_segment_map and _Turned(sample.load_segment_map, orientation),
     )
 
 
-def _turned(load: Callable[[], Any] | None, orientation: int) -> Callable[[], Any] | None:
-    if load is None:
-        return None
+@dataclass(frozen=True, slots=True)
+class _Turned:
+    """Reads a map, and turns it."""
 
-    def turned() -> Any:
-        ids = load()
+    load: Callable[[], Any]
+    orientation: int
+
+    def __call__(self) -> Any:
+        ids = self.load()
         stored = ids.to_map() if isinstance(ids, LabelRuns) else ids
-        return np.ascontiguousarray(upright(stored, orientation))
-
-    return turned
+        return np.ascontiguousarray(upright(stored, self.orientation))
 
 
 def _turn_segment(segment: Segment, sample: Sample, orientation: int) -> Segment:

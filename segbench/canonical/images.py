@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import struct
 from dataclasses import replace
+from mmap import mmap
 from typing import Any
 
 import deflate
@@ -35,13 +36,16 @@ _PIXELS_A_RUN = 8
 """Maps of shorter runs are packed by their pixels, in which more repeats than these show."""
 
 
-def decode_image(data: bytes, **where: Any) -> NDArray[np.uint8]:
-    """Decode a picture to upright RGB.
+def decode_image(data: bytes, size: tuple[int, int] | None = None, **where: Any) -> NDArray[np.uint8]:
+    """Decode a picture to RGB: upright, unless what was drawn on it is not.
 
     Parameters
     ----------
     data
         The file's bytes: PNG, JPEG, or whatever Pillow reads.
+    size
+        Height and width of what was drawn on it. Where :func:`is_stored` says that this was the picture as it
+        is stored, that is what is returned.
     where
         ``file``, ``image_id`` for the message of an error.
 
@@ -56,12 +60,22 @@ def decode_image(data: bytes, **where: Any) -> NDArray[np.uint8]:
     """
     from segbench.canonical import pillow
 
-    orientation = image_size(data, **where)[2]
+    height, width, orientation = image_size(data, **where)
     try:
         rgb = _decode_rgb(data)
     except pillow.FAULTS as error:
         raise DataError(f"cannot decode the image: {pillow.reason(error)}", **where) from None
-    return upright(rgb, orientation).transpose(2, 0, 1).copy()
+    if size is None or not is_stored(size, (height, width), orientation):
+        rgb = upright(rgb, orientation)
+    return rgb.transpose(2, 0, 1).copy()
+
+
+def is_stored(size: tuple[int, int], upright_size: tuple[int, int], orientation: int) -> bool:
+    """Tell by the height and width of annotations that they lie on a picture as stored, not as seen upright.
+
+    Only orientations 5 to 8 have another size, and not of a square picture; else annotations are upright.
+    """
+    return orientation >= 5 and size == upright_size[::-1] != upright_size
 
 
 def image_size(data: bytes, **where: Any) -> tuple[int, int, int]:
@@ -81,7 +95,7 @@ def image_size(data: bytes, **where: Any) -> tuple[int, int, int]:
     has_exif = True
     if data.startswith(PNG_SIGNATURE):
         _png_header(data, where)
-        has_exif = _png_has_exif(data)
+        has_exif = png_may_be_turned(data)
     try:
         width, height, stated = pillow.header(data, has_exif=has_exif)
     except pillow.FAULTS as error:
@@ -96,13 +110,29 @@ def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
 
     Pillow looks for it in EXIF and in XMP.
     """
-    if not data.startswith(JPEG_SIGNATURE) or b"Exif" in data or b"ns.adobe.com/xap" in data:
+    if not data.startswith(JPEG_SIGNATURE) or jpeg_may_be_turned(data):
         return None
     try:
         height, width, color_space, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError:  # damaged or rare
         return None
     return (height, width) if color_space in _PLAIN_COLORS else None
+
+
+def jpeg_may_be_turned(data: bytes) -> bool:
+    """Tell whether a JPEG may say its orientation, in EXIF or XMP."""
+    return b"Exif" in data or b"ns.adobe.com/xap" in data
+
+
+def png_may_be_turned(data: bytes | mmap) -> bool:
+    """Tell whether a chunk may hold EXIF or XMP: to ask Pillow for it decodes the pixels."""
+    at = len(PNG_SIGNATURE)
+    while at + 8 <= len(data):
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        if kind == b"eXIf" or data[at + 8 : at + 26].startswith((b"XML:com.adobe.xmp", b"Raw profile type")):
+            return True
+        at += 12 + length
+    return False
 
 
 def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -317,17 +347,6 @@ def _png_header(data: bytes, where: dict[str, Any]) -> tuple[int, int]:
     width, height, depth, color_type = struct.unpack(">IIBB", data[16:26])
     _check_size(width, height, where)
     return depth, color_type
-
-
-def _png_has_exif(data: bytes) -> bool:
-    """Tell whether a chunk may hold EXIF or XMP: to ask Pillow for it decodes the pixels."""
-    at = len(PNG_SIGNATURE)
-    while at + 8 <= len(data):
-        length, kind = struct.unpack(">I4s", data[at : at + 8])
-        if kind == b"eXIf" or data.startswith((b"XML:com.adobe.xmp", b"Raw profile type"), at + 8):
-            return True
-        at += 12 + length
-    return False
 
 
 def _check_size(width: int, height: int, where: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from segbench.canonical import maps
 from segbench.canonical.images import decode_image
 from segbench.canonical.paths import read_bytes
+from segbench.canonical.picture_head import Turn, turn_of_data, turn_of_file
 from segbench.canonical.records import head_bytes, map_bytes, segment_bytes
 from segbench.canonical.segment import Segment
 from segbench.errors import DataError
@@ -58,6 +59,12 @@ class ImageFile:
                 f"cannot read the file: {error.strerror}", file=self.path, image_id=image_id
             ) from None
 
+    def turn(self) -> Turn | None:
+        """How EXIF turns the picture; None where it does not, cannot be read, or is made when it is read."""
+        if self.data is not None:
+            return turn_of_data(self.data)
+        return None if self.path is None else turn_of_file(self.path)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
@@ -68,7 +75,8 @@ class Sample:
     image_id
         String id, unique in the data set.
     height, width
-        Size in pixels of the upright image, and of every mask.
+        Size in pixels of the image and of every mask; of a picture that EXIF turns, as seen upright or as
+        stored, whichever of them the annotations were drawn on.
     segments
         Instances, or the segments of the segment map; empty for semantic data.
     overlap
@@ -119,7 +127,11 @@ class Sample:
 
     @cached_property
     def image(self) -> NDArray[np.uint8]:
-        """The upright image, RGB, uint8 [3, H, W].
+        """The image, RGB, uint8 [3, H, W], always turned as the masks are.
+
+        EXIF is followed, and so it is upright, unless the sample has the size of the picture as it is stored;
+        then the annotations were drawn on that, and so is the image. Where the two do not differ in size,
+        nothing tells, and annotations count as upright.
 
         Raises
         ------
@@ -132,12 +144,18 @@ class Sample:
             "file": self.image_file.path or self.image_file.name,
             "image_id": self.image_id,
         }
-        image = decode_image(self.image_file.read(self.image_id), **where)
+        size = self.height, self.width
+        image = decode_image(self.image_file.read(self.image_id), size, **where)
         self.check_size(image.shape[1], image.shape[2], **where)
         return image
 
+    @cached_property
+    def turn(self) -> Turn | None:
+        """How EXIF turns its picture; None where there is none, it does not, or the file cannot be read."""
+        return None if self.image_file is None else self.image_file.turn()
+
     def check_size(self, height: int, width: int, **where: Any) -> None:
-        """Check that a picture, seen upright, is as large as what is said of it.
+        """Check that a picture is as large as what is said of it.
 
         Raises
         ------

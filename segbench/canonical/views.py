@@ -51,6 +51,7 @@ def changed(
     categories: Categories | None = None,
     image_ids: Sequence[str] | None = None,
     extra: Mapping[str, Any] | None = None,
+    resized: bool = False,
 ) -> Dataset:
     """Return a data set each of whose samples is changed when it is read.
 
@@ -62,13 +63,15 @@ def changed(
         A function of the module or an object, so that the view can be sent to worker processes.
     categories, image_ids, extra
         Where the change makes others of them.
+    resized
+        Whether samples may have another size after it.
     """
     return Dataset(
         name=dataset.name,
         categories=dataset.categories if categories is None else categories,
         image_ids=dataset.image_ids if image_ids is None else image_ids,
         load=partial(_changed, dataset, change),
-        size=dataset.size,
+        size=None if resized else dataset.size,
         tasks=dataset.tasks,
         format=dataset.format,
         path=dataset.path,

@@ -27,6 +27,7 @@ from segbench.formats import load_format
 from segbench.reshape import Step, apply
 from segbench.reshape.policies import policy_steps
 from segbench.reshape.splits import SplitRule
+from segbench.reshape.turning import TURNED, turning_steps
 
 __all__ = ["ConversionReport", "convert"]
 
@@ -85,7 +86,8 @@ def convert(
     splits
         Only these splits.
     images
-        ``link`` the original pictures (copied where a link cannot be made), ``copy`` them, or ``none``.
+        ``link`` the original pictures (copied where a link cannot be made), ``copy`` them, or ``none``. With
+        pictures, annotations that were drawn on one as it is stored are turned upright where EXIF turns it.
     overlap
         Where objects overlap, maps show the one of higher ``score``, of smaller ``area`` (the default), or
         the later in ``order``; or any overlap is an ``error``.
@@ -152,7 +154,7 @@ def convert(
             _check_target(module, place, overwrite)
         report = _new_report(dataset, place, target_format, said, left_out)
         report.policies = {"overlap": overlap, "crowd": crowd, "holes": holes, "images": images}
-        refused = _look(dataset, module, steps, report, SpreadPen(hands, looking, len(dataset)))
+        steps, refused = _look(dataset, module, steps, report, SpreadPen(hands, looking, len(dataset)))
         announce(report)
         if not dry_run:
             _refuse(report, refused, dataset, allow_loss)
@@ -218,12 +220,15 @@ def _new_report(
 
 def _look(
     dataset: Dataset, module: ModuleType, steps: list[Step], report: ConversionReport, pen: Pen
-) -> list[Loss]:
-    """Complete the report by what is lost and changed; return what a policy ``error`` refuses."""
+) -> tuple[list[Step], list[Loss]]:
+    """Complete the report by what is lost and changed; return all steps, and what is refused by policy."""
+    turning = [] if report.policies["images"] == "none" else turning_steps()
     refused = frozenset(name for name in ("overlap", "holes") if report.policies[name] == "error")
-    found = find_losses(dataset, module, steps, refused, pen)
+    found = find_losses(dataset, module, turning + steps, refused, pen)
     report.losses, report.changes, report.n_segments = found.losses, found.changes, found.n_segments
-    return found.refused
+    report.notes += map(str, found.told)
+    turns = any(change.feature == TURNED for change in found.changes)
+    return turning + steps if turns else steps, found.refused
 
 
 def _key(dataset: Dataset, source: Source | Sequence[Source], settings: Mapping[str, Any]) -> str | None:

@@ -160,7 +160,9 @@ class Findings:
     losses
         What the format cannot carry of the data set as it is to be written.
     changes
-        What the steps that were asked for change, counted before they do.
+        What the steps change, counted before they do.
+    told
+        What else there is to say of what they found.
     refused
         Of the features that were to be refused, those that the data set has.
     n_segments
@@ -170,6 +172,7 @@ class Findings:
     losses: list[Loss]
     changes: list[Loss]
     refused: list[Loss]
+    told: list[Loss] = field(default_factory=list)
     n_segments: int = 0
 
 
@@ -189,7 +192,7 @@ def find_losses(
     module
         The format to write.
     steps
-        What was asked for.
+        What was asked for, and what is done and told in any case.
     refused
         Features that must not occur, whether or not the format carries them.
     pen
@@ -213,7 +216,9 @@ def find_losses(
     found.refused = [loss for loss in count.losses if loss.feature in refused]
     carried = refused & module.CARRIES - getattr(module, "LOSES", {}).keys()
     found.losses = [loss for loss in count.losses if loss.feature not in carried]
-    found.changes = [change for change in changes if change.count]
+    counted = [(step, change) for step, change in zip(steps, changes, strict=True) if change.count]
+    found.changes = [change for step, change in counted if not step.told]
+    found.told = [change for step, change in counted if step.told]
     return found
 
 

@@ -27,7 +27,8 @@ class ConversionReport:
     losses
         One for each feature of the data that the target cannot carry.
     changes
-        What was asked for and changes the data, such as crowds that become ignore regions.
+        What changes the data, since it was asked for, such as crowds that become ignore regions, or since
+        EXIF turns pictures.
     left_out
         What is wrong with each image that was left out as invalid.
     labels
@@ -35,7 +36,7 @@ class ConversionReport:
     policies
         How it is done where there is a choice: ``{"images": "link", …}``.
     notes
-        What the reader of the source had to say.
+        What the reader of the source had to say, and what is to be known of its pictures.
     written
         False for a dry run, and before it is done.
     """
@@ -57,7 +58,7 @@ class ConversionReport:
     @property
     def has_news(self) -> bool:
         """Whether there is something to say before anything is written."""
-        return bool(self.losses or self.changes or self.labels or self.left_out)
+        return bool(self.losses or self.changes or self.labels or self.left_out or self.notes)
 
     @property
     def path(self) -> Path | str:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.images import decode_image, image_size
 from segbench.canonical.sample import Sample
 from segbench.canonical.views import select
 from segbench.errors import DataError
@@ -64,19 +61,7 @@ def check_sample(sample: Sample, *, pictures: bool) -> None:
         except ValueError as error:
             raise sample.error(str(error), f"segment {segment.id}") from None
     if pictures and sample.image_file is not None:
-        _check_picture(sample)
-
-
-def _check_picture(sample: Sample) -> None:
-    image = sample.image_file
-    if image is None:
-        return
-    where: dict[str, Any] = {"file": image.path or image.name, "image_id": sample.image_id}
-    data = image.read(sample.image_id)
-    decode_image(data, **where)
-    height, width, orientation = image_size(data, **where)
-    if orientation < 5 or (sample.height, sample.width) != (width, height):
-        sample.check_size(height, width, **where)
+        _ = sample.image
 
 
 def _named(error: DataError, image_id: str) -> str:

@@ -13,6 +13,7 @@ from segbench import kernels
 from segbench.canonical.dataset import Dataset, fingerprint
 from segbench.canonical.sample import Sample
 from segbench.canonical.segment import Segment
+from segbench.conversions.lying import Lying
 from segbench.conversions.tally import Tally
 from segbench.errors import DataError
 
@@ -56,7 +57,7 @@ def validate(dataset: Dataset, progress: Progress = iter, *, tiny: int = TINY) -
     yield from (Problem("warning", f"{dataset.path}: {note}") for note in dataset.notes)
     hashes: list[str] = []
     seen: dict[bytes, tuple[str, str]] = {}
-    tally = Tally(dataset)
+    tally, lying = Tally(dataset), Lying()
     for index in progress(iter(range(len(dataset)))):
         try:
             sample = dataset[index]
@@ -64,8 +65,10 @@ def validate(dataset: Dataset, progress: Progress = iter, *, tiny: int = TINY) -
             yield from _check(sample, dataset, tiny)
             tally.add(index, sample)
             yield from _check_image(sample, dataset, seen, tally.split_of[index])
+            lying.add(sample)
         except DataError as error:
             yield Problem("error", _placed(error, dataset, index))
+    yield from (Problem(level, f"{dataset.path}: {text}") for level, text in lying.findings())
     if len(hashes) == len(dataset):  # else something was not counted
         yield from (Problem(level, f"{dataset.path}: {text}") for level, text in tally.findings())
     if len(hashes) == len(dataset) and dataset.stated_fingerprint not in (

@@ -48,7 +48,8 @@ class Batch:
     Attributes
     ----------
     images
-        RGB, uint8 [3, H, W] each, upright and at native size.
+        RGB, uint8 [3, H, W] each, at native size: upright, or as stored where EXIF turns a picture and the
+        truth was drawn on it as stored (:attr:`segbench.canonical.sample.Sample.image`).
     image_ids
         Their ids.
     task

@@ -30,6 +30,10 @@ class Step:
         Returns the changed sample.
     categories, extra
         Those of the data set after it, where they are others.
+    told
+        It changes nothing, and what it counts is no change, but to be told.
+    resizes
+        Samples may have another size after it.
     """
 
     feature: str
@@ -38,6 +42,8 @@ class Step:
     change: Callable[[Sample], Sample]
     categories: Categories | None = None
     extra: Mapping[str, Any] | None = None
+    told: bool = False
+    resizes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +67,5 @@ def apply(dataset: Dataset, steps: Sequence[Step]) -> Dataset:
         _Chain(tuple(steps)),
         categories=categories[-1] if categories else None,
         extra=extra[-1] if extra else None,
+        resized=any(step.resizes for step in steps),
     )
