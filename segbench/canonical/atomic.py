@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from segbench.errors import UsageError
@@ -235,7 +236,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _sync_below(folder: Path) -> None:
-    files = [file for file in folder.rglob("*") if file.is_file()]
+    found = (file for file in folder.rglob("*") if file.is_file())
+    files = list(islice(found, _FEW + 1))
     if len(files) > _FEW and hasattr(os, "sync"):  # thousands of masks one by one take minutes
         os.sync()
         return

@@ -87,6 +87,8 @@ class Pool:
             grace = _GRACE
         finally:
             for worker in self._workers:
+                worker.pipe.close()  # they end at the same time
+            for worker in self._workers:
                 worker.end(grace)
 
     def _at_work(self) -> list[_Worker]:

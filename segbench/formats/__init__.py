@@ -77,9 +77,9 @@ FORMATS = {
         files=(".csv",),
         folders=("*-object-segmentation.csv", "annotations/*-object-segmentation.csv"),
     ),
-    "label-studio": Entry("segbench.formats.label_studio", files=(".json",), folders=("*.json",)),
     "lvis": Entry("segbench.formats.lvis", files=(".json",), folders=("annotations/lvis_*.json",)),
     "coco": Entry("segbench.formats.coco", files=(".json",), folders=("annotations/instances_*.json",)),
+    "label-studio": Entry("segbench.formats.label_studio", files=(".json",), folders=("*.json",)),
     "cvat": Entry("segbench.formats.cvat", files=(".xml",), folders=("*.xml",)),
     "cityscapes": Entry(
         "segbench.formats.cityscapes",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import statistics
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -71,7 +71,8 @@ def compare(
 ) -> tuple[list[Row], list[str]]:
     """Measure the tools that can be imported, each once a round; return their rows, and the others' names.
 
-    What is not slow runs once before, uncounted.
+    What is not slow runs once before, uncounted. What is written stays in ``scratch``: while many files have
+    been deleted lately, ext4 takes longer to make new ones than most tools take to fill them.
     """
     present = {name: tool for name, tool in tools.items() if find_spec(tool.module)}
     rows = [Row(name, tool.note, tool.tolerance) for name, tool in present.items()]
@@ -93,9 +94,7 @@ def compare(
 
 def _measure(case: Case, tool: Tool, row: Row, source: Path, scratch: Path) -> None:
     """Run a tool once; scores must be those of its run before."""
-    target = scratch / "target"
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
+    target = Path(tempfile.mkdtemp(prefix=f"{case.name}-{row.tool}-", dir=scratch))
     arguments = (case.module, row.tool, source, case.argument, target)
     try:
         run = run_child("child.py", "run", *arguments)
@@ -107,7 +106,6 @@ def _measure(case: Case, tool: Tool, row: Row, source: Path, scratch: Path) -> N
         if row.scores and scores != row.scores:
             row.failure = "another round gave other scores"
         row.scores = scores
-    shutil.rmtree(target, ignore_errors=True)
 
 
 def difference(ours: Scores, theirs: Scores) -> float | None:

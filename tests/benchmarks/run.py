@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import growth
 import runner
@@ -120,15 +121,16 @@ def main(argv: Sequence[str]) -> int:
     sources = prepare(sorted(needed), options.out / "data")
     every: dict[str, Tool] = {}
     results = []
-    for case in cases:
-        tools = TOOLS[case.module]
-        tools = {k: tool for k, tool in tools.items() if k == OURS or k in (options.peers or tools)}
-        every |= tools
-        images = options.images or case.images
-        print(f"{case.name}: {images} images", file=sys.stderr)
-        source = sources[case.workload, images]
-        rows, missing = compare(case, tools, source, options.repeats, options.out)
-        results.append(Result(case, images, rows, missing))
+    with TemporaryDirectory(prefix="targets-", dir=options.out) as targets:
+        for case in cases:
+            tools = TOOLS[case.module]
+            tools = {k: tool for k, tool in tools.items() if k == OURS or k in (options.peers or tools)}
+            every |= tools
+            images = options.images or case.images
+            print(f"{case.name}: {images} images", file=sys.stderr)
+            source = sources[case.workload, images]
+            rows, missing = compare(case, tools, source, options.repeats, Path(targets))
+            results.append(Result(case, images, rows, missing))
     command = shlex.join(["python", "tests/benchmarks/run.py", *argv])
     facts = describe(command, options.repeats, every)
     markdown = to_markdown(results, facts)
