@@ -11,7 +11,6 @@ from segbench.canonical.views import select
 from segbench.errors import UsageError
 from segbench.formats import open_dataset
 from segbench.reshape import Step, apply
-from segbench.reshape.label_files import read_labels
 from segbench.reshape.labels import description
 from segbench.reshape.merge import merge
 from segbench.reshape.relabel import label_step
@@ -80,6 +79,8 @@ def label_steps(dataset: Dataset, given: str | Path | None) -> tuple[list[Step],
     """The step that gives other categories, if any is asked for, and what the report says of it."""
     if given is None:
         return [], None
+    from segbench.reshape.label_files import read_labels
+
     labels = read_labels(given)
     step, bound = label_step(labels, dataset)
     said = {**description(labels), "not_in_source": list(bound.unknown), "table": labels.table()}

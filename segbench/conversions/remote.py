@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -234,5 +233,7 @@ def _digest(folder: Path, names: Sequence[str]) -> bytes:
 
 
 def _at_once(work: Callable[[str], str], names: Iterable[str]) -> Iterator[str]:
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         yield from pool.map(work, names)
