@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from string import ascii_letters
 from typing import Any
 
 import click
@@ -30,11 +31,27 @@ def formats(name: str | None, as_json: bool) -> None:
         for feature, kept in carries(name).items():
             click.echo(f"  {'keeps' if kept else 'loses'}  {FEATURES[feature]}")
     else:
-        width = max(map(len, FEATURES)) + 2
-        click.echo(" " * width + "  ".join(FORMATS))
-        for feature in FEATURES:
-            cells = [("yes" if carries(n)[feature] else "–").ljust(len(n)) for n in FORMATS]
-            click.echo(feature.ljust(width) + "  ".join(cells).rstrip())
+        click.echo(_matrix())
+
+
+def _matrix() -> str:
+    """A line a format with a letter for each feature that it keeps, what these mean, and its tasks."""
+    from segbench.formats import FEATURES, FORMATS, carries, load_format
+
+    letters = dict(zip(FEATURES, ascii_letters, strict=False))
+    width = max(map(len, FORMATS))
+    lines = [f"{'':{width}}             {'can keep':{len(letters)}}  truth"]
+    for name in sorted(FORMATS):
+        module, kept = load_format(name), carries(name)
+        written = "" if hasattr(module, "write") else "read only"
+        marks = "".join(letter if kept[feature] else "·" for feature, letter in letters.items())
+        lines.append(f"{name:{width}}  {written:9}  {marks}  {' '.join(module.TASKS)}")
+    lines += ["", *(f"{letter}  {FEATURES[feature]}" for feature, letter in letters.items())]
+    lines += [
+        "",
+        "`segbench formats NAME` shows a layout; `segbench convert --dry-run` what is lost of a data set.",
+    ]
+    return "\n".join(lines)
 
 
 @click.command()

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 import segbench
 from segbench.canonical.images import encode_labels, encode_segment_map
 from segbench.cli.main import main
+from segbench.formats import FEATURES, FORMATS, carries, load_format
 from segbench.protocols import PROTOCOLS
 
 
@@ -154,7 +155,16 @@ def test_validate_ends_with_3_when_there_is_an_error(panoptic):
 
 def test_formats_and_protocols_show_what_there_is():
     matrix = invoke("formats").stdout
-    assert all(name in matrix for name in ("segbench", "coco", "coco-panoptic", "png"))
+    rows = {line.split()[0]: line for line in matrix.splitlines()[1:31]}
+    assert rows.keys() == FORMATS.keys()
+    width = len("coco-panoptic") + 13 + len(FEATURES)
+    assert {len(line.rpartition("  ")[0]) for line in rows.values()} == {width}
+    assert max(map(len, matrix.splitlines())) <= 80
+    for name, row in rows.items():
+        kept = [letter for letter in row[width - len(FEATURES) : width] if letter != "·"]
+        said = [line[3:] for line in matrix.splitlines() if line[1:3] == "  " and line[0] in kept]
+        assert said == [FEATURES[feature] for feature, yes in carries(name).items() if yes]
+        assert ("read only" in row) != hasattr(load_format(name), "write")
     assert json.loads(invoke("formats", "--json").stdout)["png"]["instances"] is False
     assert "panoptic_val2017/000000000139.png" in invoke("formats", "coco-panoptic").stdout
     assert "pycocotools" in invoke("protocols", "coco-instance").stdout
