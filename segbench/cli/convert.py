@@ -128,7 +128,7 @@ def convert(
     if reports[0].written and not as_json:
         if not reports[0].has_news:
             click.echo(str(reports[0]))
-        click.echo(f"written: {target}, {reports[0].n_segments} segments; report: {reports[0].path}")
+        click.echo(f"written: {target}, {reports[0].n_images} images; report: {reports[0].path}")
 
 
 @click.command()

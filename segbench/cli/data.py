@@ -47,7 +47,7 @@ def _matrix() -> str:
         marks = "".join(letter if kept[feature] else "·" for feature, letter in letters.items())
         lines.append(f"{name:{width}}  {written:9}  {marks}  {' '.join(module.TASKS)}")
     lines += ["", *(f"{letter}  {FEATURES[feature]}" for feature, letter in letters.items())]
-    lines += ["", "`segbench formats NAME` shows a layout, `segbench convert --dry-run` what is lost."]
+    lines += ["", "`segbench formats NAME` shows its layout, `convert --dry-run` what is lost."]
     return "\n".join(lines)
 
 

@@ -101,7 +101,7 @@ def test_a_bucket_by_the_command_line(s3, tmp_path, cache):
     command = ["convert", "s3://bucket/coco/instances_val.json", "s3://bucket/sets/out"]
     found = CliRunner().invoke(main, command)
     assert found.exit_code == 0, found.output
-    assert "written: s3://bucket/sets/out, 4 segments; report: s3://bucket/sets/out.report" in found.output
+    assert "written: s3://bucket/sets/out, 2 images; report: s3://bucket/sets/out.report" in found.output
     segbench.convert(tmp_path / "in/instances_val.json", tmp_path / "disk/out")
     there = {k.removeprefix("sets/"): v for k, v in s3.items() if k.startswith("sets/out/")}
     assert there == tree(tmp_path / "disk")
