@@ -7,7 +7,10 @@ Each format is one module with ``TITLE``, ``TASKS`` (kinds of truth that it stor
 has ``read_predictions(path, truth)`` and, where much of that needs no truth, ``read_ahead(path)``, whose
 result ``read_predictions(path, truth, ahead)`` asks for. ``PREDICTIONS`` names the file or folder of
 predictions, by task, where these are scored as what they were made of; they are written by
-``write_predictions`` if there is one, else like truth. Where it depends on the data whether a feature is
+``write_predictions`` if there is one, else like truth. What they must be: ``PREDICTED_IDS``, task -> range of
+the source ids of categories, or ``PREDICTED_CLASSES``, how many there may be; and ``PLACED``, where each
+stands in the truth's video or volume. Where writing
+needs a package, ``ready()`` raises if it is not there. Where it depends on the data whether a feature is
 carried: ``LOSES``, feature -> function that counts what a sample would lose, or a class whose
 ``look(sample)`` returns what ``count`` of one instance a split adds up
 (:class:`segbench.conversions.losses.RepeatedIds`); of a feature of the data set as a whole (``LISTERS`` of
@@ -31,7 +34,8 @@ from typing import Any, NamedTuple
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.options import checked_options
 from segbench.errors import DataError, UsageError, did_you_mean
-from segbench.formats.aligned import in_categories_of, in_order_of, paired
+from segbench.formats.aligned import in_categories_of, in_order_of, paired, without_split
+from segbench.formats.joined import as_asked
 
 
 class Entry(NamedTuple):
@@ -114,7 +118,7 @@ FORMATS = {
     "mapillary": Entry("segbench.formats.mapillary", folders=("config*.json",)),
     "kitti": Entry("segbench.formats.kitti", folders=("*/instance", "*/semantic")),
     "kitti-step": Entry("segbench.formats.kitti_step", folders=("panoptic_maps",)),
-    "supervisely": Entry("segbench.formats.supervisely", folders=("*/ann",)),
+    "supervisely": Entry("segbench.formats.supervisely", folders=("*/ann", "*/datasets/**/ann")),
     "mots": Entry("segbench.formats.mots", folders=("instances", "instances_txt", "train/*/gt/gt.txt")),
     "labelme": Entry("segbench.formats.labelme", files=(".json",), folders=("*.json", "*/*.json")),
     "webdataset": Entry(
@@ -136,7 +140,7 @@ FORMATS = {
     "yolo-seg": Entry(
         "segbench.formats.yolo_seg",
         files=(".yaml", ".yml"),
-        folders=("*.yaml", "*.yml", "*.txt", "labels/*.txt"),
+        folders=("*.yaml", "*.yml", "*.txt", "labels/**/*.txt"),
     ),
     "png": Entry("segbench.formats.png", folders=("masks", "labels", "annotations", "*.png")),
 }
@@ -275,7 +279,7 @@ def open_predictions(
     module = load_format(name)
     if not hasattr(module, "read_predictions"):
         found = open_dataset(path, format=name, options=options)
-        return paired(lambda named: _align(found, named), truth)
+        return as_asked(paired(lambda named: _align(found, named), truth), truth)
     known = [] if ahead is None or not hasattr(module, "read_ahead") else [ahead]
     given = _checked(module.read_predictions, options)
 
@@ -283,7 +287,7 @@ def open_predictions(
         found: Dataset = module.read_predictions(Path(path), named, *known, **given)
         return found
 
-    return paired(open_against, truth)
+    return as_asked(paired(open_against, truth), truth)
 
 
 def read_ahead(path: str | Path, format: str | None = None) -> Any:  # noqa: A002 - the field's word
@@ -300,7 +304,8 @@ def read_ahead(path: str | Path, format: str | None = None) -> Any:  # noqa: A00
 
 def _align(predictions: Dataset, truth: Dataset) -> Dataset:
     """Put predictions that are a data set of their own beside their truth: its order, its categories."""
-    return in_order_of(truth, in_categories_of(truth, predictions), notes=predictions.notes)
+    named = without_split(truth, in_categories_of(truth, predictions))
+    return in_order_of(truth, named, notes=predictions.notes)
 
 
 def _checked(function: Any, options: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -25,6 +25,7 @@ __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "PREDICTED_IDS",
     "PREDICTIONS",
     "TASKS",
     "TITLE",
@@ -38,6 +39,7 @@ __all__ = [
 TITLE = "ADE20K (SceneParse150: maps of 150 classes)"
 TASKS = ("semantic",)
 PREDICTIONS = {"semantic": "predictions"}
+PREDICTED_IDS = {"semantic": range(1, 65_535)}
 CARRIES = label_maps.CARRIES
 LAYOUT = """\
 annotations/validation/ADE_val_00000001.png   8 bit: 1 to 150, 0 is ignored; also without folders of splits

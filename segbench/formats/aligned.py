@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.maps import mask_dtype
 from segbench.canonical.sample import Sample
 from segbench.errors import DataError, UnpairedError, did_you_mean
 from segbench.formats.pictures import picture_name
+from segbench.formats.sequences import frame_name
 from segbench.kernels import LabelRuns
 
 
@@ -53,10 +55,13 @@ def in_order_of(truth: Dataset, predictions: Dataset, *, notes: Sequence[str] = 
 def in_categories_of(truth: Dataset, predictions: Dataset) -> Dataset:
     """Return predictions with the truth's ids of categories, which are found by name; some may be lacking.
 
+    A format may name more classes than there are: one that the truth lacks is an error where it is predicted.
+
     Raises
     ------
     DataError
-        When a category is none of the truth, or the truth has two of one name.
+        When they have no category in common, or the truth has two of one name; and of a sample when its
+        category is none of the truth.
     """
     if predictions.id2label == truth.id2label:
         return predictions
@@ -64,23 +69,32 @@ def in_categories_of(truth: Dataset, predictions: Dataset) -> Dataset:
     where: dict[str, Any] = {"file": predictions.path, "field": "categories"}
     if len(ids) < len(truth.categories):
         raise DataError("the categories are not those of the truth, which has two of one name", **where)
-    for category in predictions.categories:
-        if category.name not in ids:
-            hint = did_you_mean(category.name, ids)
-            raise DataError(f"the category {category.name!r} is none of the truth.{hint}", **where)
     void = truth.ignore_index
-    lookup = np.full(65_536, void, mask_dtype(void))
-    lookup[[c.id for c in predictions.categories]] = [ids[c.name] for c in predictions.categories]
+    lookup = np.full(65_536, void, np.int32)
+    lookup[[c.id for c in predictions.categories]] = [ids.get(c.name, -1) for c in predictions.categories]
+    translation = _Translation(lookup, predictions.categories, tuple(ids), void, predictions.path)
+    if not any(c.name in ids for c in predictions.categories):
+        translation.of(np.arange(len(predictions.categories)), None)
     return Dataset(
         name=predictions.name,
         categories=truth.categories,
         image_ids=predictions.image_ids,
-        load=lambda index: _recategorised(predictions[index], lookup, void),
+        load=lambda index: _recategorised(predictions[index], translation),
         tasks=predictions.tasks,
         format=predictions.format,
         path=predictions.path,
+        splits=predictions.splits,
         notes=predictions.notes,
     )
+
+
+def without_split(truth: Dataset, predictions: Dataset) -> Dataset:
+    """Return predictions whose ids do not begin with their only split, where the truth has none that does."""
+    prefix, *others = (f"{split}/" for split in predictions.splits)
+    ids = predictions.image_ids
+    if others or not all(i.startswith(prefix) for i in ids) or any(map(truth.has, ids)):
+        return predictions
+    return _renamed(predictions, predictions, [image_id.removeprefix(prefix) for image_id in ids])
 
 
 def paired(open_against: Callable[[Dataset], Dataset], truth: Dataset) -> Dataset:
@@ -111,11 +125,15 @@ def paired(open_against: Callable[[Dataset], Dataset], truth: Dataset) -> Datase
 
 def _namings(truth: Dataset) -> Iterator[list[str]]:
     """Other names of the images, in order of preference, each that tells them apart and is none before it."""
-    stems = [PurePosixPath(picture_name(sample)).with_suffix("").as_posix() for sample in truth]
+    named = [(picture_name(s), frame_name(s), frame_name(replace(s, image_file=None))) for s in truth]
+    pictures, frames, frames_of_ids = map(list, zip(*named, strict=True))
+    stems = [PurePosixPath(name).with_suffix("").as_posix() for name in pictures]
     splits = [split for split, n in truth.splits.items() for _ in range(n)]
     last = [stem.rpartition("/")[2] for stem in stems]
+    last_of_ids = [image_id.rpartition("/")[2] for image_id in truth.image_ids]
+    in_one_folder = [image_id.replace("/", "-") for image_id in truth.image_ids]
     seen = [list(truth.image_ids)]
-    for names in (stems, last, [image_id.rpartition("/")[2] for image_id in truth.image_ids]):
+    for names in (stems, last, last_of_ids, in_one_folder, frames, frames_of_ids):
         below = [f"{split}/{name}" for split, name in zip(splits, names, strict=True)]
         for naming in (names, below):
             if naming not in seen and len(set(naming)) == len(naming):
@@ -140,10 +158,40 @@ def _renamed(dataset: Dataset, truth: Dataset, names: Sequence[str]) -> Dataset:
     )
 
 
-def _recategorised(sample: Sample, lookup: NDArray[np.integer], void: int) -> Sample:
-    segments = tuple(replace(s, category_id=int(lookup[s.category_id])) for s in sample.segments)
-    load = sample.load_mask and _Looked(sample, lookup)
-    return replace(sample, segments=segments, load_mask=load, ignore_index=void)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Translation:
+    """The truth's ids of the categories of predictions, int32; -1 for what the truth lacks."""
+
+    ids: NDArray[np.int32]
+    categories: Categories
+    known: tuple[str, ...]
+    void: int
+    path: Path | None
+
+    def of(self, category_ids: NDArray[np.integer], image_id: str | None) -> NDArray[np.int32]:
+        """Return the ids of the truth.
+
+        Raises
+        ------
+        DataError
+            When it lacks one.
+        """
+        found = self.ids[category_ids]
+        if found.min(initial=0) < 0:
+            name = self.categories[int(category_ids[found < 0][0])].name
+            raise DataError(
+                f"the category {name!r} is none of the truth.{did_you_mean(name, self.known)}",
+                file=self.path, image_id=image_id, field="categories",
+            )  # fmt: skip
+        return found
+
+
+def _recategorised(sample: Sample, translation: _Translation) -> Sample:
+    before = np.array([s.category_id for s in sample.segments], np.int64)
+    after = translation.of(before, sample.image_id).tolist()
+    segments = tuple(replace(s, category_id=i) for s, i in zip(sample.segments, after, strict=True))
+    load = sample.load_mask and _Looked(sample, translation)
+    return replace(sample, segments=segments, load_mask=load, ignore_index=translation.void)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +199,9 @@ class _Looked:
     """Reads a label map through a table."""
 
     sample: Sample
-    lookup: NDArray[np.integer]
+    translation: _Translation
 
     def __call__(self) -> LabelRuns:
         runs = self.sample.mask_runs
-        return runs.renamed(self.lookup[runs.values])
+        values = self.translation.of(runs.values, self.sample.image_id)
+        return runs.renamed(values.astype(mask_dtype(self.translation.void)))

@@ -21,14 +21,29 @@ from segbench.formats.bdd100k_bitmasks import Bitmasks, read_bitmask
 from segbench.formats.bdd100k_labels import TASKS as BDD_TASKS
 from segbench.formats.bdd100k_labels import Task, categories_of
 from segbench.formats.bdd100k_results import find_bitmasks, read_bitmasks
-from segbench.formats.bdd100k_write import LOSES, write
+from segbench.formats.bdd100k_write import LOSES, write, write_predictions
 from segbench.formats.folders import find_ending, find_pictures, note_left_out, open_frames
 from segbench.formats.label_maps import Values, frames_of
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
+__all__ = [
+    "CARRIES",
+    "LAYOUT",
+    "LOSES",
+    "PREDICTED_IDS",
+    "PREDICTIONS",
+    "TASKS",
+    "TITLE",
+    "read",
+    "read_predictions",
+    "sniff",
+    "write",
+    "write_predictions",
+]
 
 TITLE = "BDD100K (bitmasks of objects, and label maps)"
 TASKS = ("panoptic", "semantic", "instance")
+PREDICTIONS = {"semantic": "predictions", "panoptic": "predictions"}
+PREDICTED_IDS = {"semantic": range(255), "panoptic": range(1, 256)}
 CARRIES = frozenset(
     {
         "stuff", "instances", "holes", "parts", "crowd", "ignore", "ids", "repeated_ids", "category_ids",

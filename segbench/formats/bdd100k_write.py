@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,12 +13,13 @@ import numpy as np
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_labels, encode_words
+from segbench.canonical.paths import check_name
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
 from segbench.canonical.segment import Segment
 from segbench.errors import DataError
-from segbench.formats import label_maps, map_losses
+from segbench.formats import label_maps, map_losses, png_write
 from segbench.formats.bdd100k_labels import (
     CONFIG,
     CROWD,
@@ -30,7 +31,7 @@ from segbench.formats.bdd100k_labels import (
 )
 from segbench.formats.flatten import Flat, flatten
 from segbench.formats.label_maps import Chosen, Written
-from segbench.formats.pictures import picture_name, place_picture
+from segbench.formats.pictures import Names, picture_name, place_picture
 from segbench.formats.sequences import InVideo, loses_place, put_videos
 from segbench.formats.value_maps import ZERO_ID, Numbering
 
@@ -66,6 +67,37 @@ def write(
             label_maps.put_all(dataset, pen, put.picture)
         if not chosen.own:
             place(folder / CONFIG, dump_config(dataset.categories, chosen))
+
+
+def write_predictions(dataset: Dataset, target: Path, *, images: str = "none", pen: Pen = PLAIN) -> None:
+    """Write label maps, or bitmasks of segment maps, of the source ids; they are called like the image ids.
+
+    ``images`` are never written.
+
+    Raises
+    ------
+    DataError
+        When two files would have one name, or an image has more segments than there are numbers.
+    """
+    if "panoptic" not in dataset.tasks:
+        png_write.write(dataset, target, images=images, pen=pen)
+        return
+    check_mode(images)
+    chosen = Chosen(tuple(Written(c.name, c.key, None, None) for c in dataset.categories), own=False)
+    task = TASKS["pan_seg"]
+    with pen.folder(target) as folder:
+        put = partial(_put_bitmask, folder / "labels" / task.folders[0] / task.form / "predictions", chosen)
+        Names().take_all(pen.each(dataset, put), dataset.image_ids)
+
+
+def _put_bitmask(folder: Path, chosen: Chosen, _: int, sample: Sample) -> str:
+    name = f"{check_name(sample.image_id, image_id=sample.image_id, field='image_id')}.png"
+    if len(sample.segments) >= _OBJECTS.base:
+        raise sample.error(
+            f"are {len(sample.segments)}; a bitmask has {_OBJECTS.base - 1} numbers", "segments"
+        )
+    place(folder / name, _png(sample, chosen, 0))
+    return name
 
 
 @dataclass(frozen=True, slots=True)

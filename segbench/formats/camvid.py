@@ -32,6 +32,7 @@ __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "PREDICTED_IDS",
     "PREDICTIONS",
     "TASKS",
     "TITLE",
@@ -45,6 +46,7 @@ __all__ = [
 TITLE = "CamVid (maps of 11 classes, or colours)"
 TASKS = ("semantic",)
 PREDICTIONS = {"semantic": "predictions"}
+PREDICTED_IDS = {"semantic": range(65_535)}
 CARRIES = label_maps.CARRIES
 LAYOUT = """\
 val/0016E5_07959.png                       optional
@@ -103,14 +105,15 @@ def read(path: Path, *, colors: Path | None = None) -> Dataset:
 
 
 def read_predictions(path: Path, truth: Dataset) -> Dataset:
-    """Open predicted maps of the values of the truth; 11 is no class where the truth has 11.
+    """Open predicted maps of the values of the truth; 11 is no class where the truth has 11 others.
 
     Raises
     ------
     DataError
         As :func:`segbench.formats.png.read_predictions`.
     """
-    return label_maps.read_predictions(path, truth, void=VOID if len(truth.categories) == VOID else None)
+    is_void = len(truth.categories) == VOID and truth.categories.find(VOID) is None
+    return label_maps.read_predictions(path, truth, void=VOID if is_void else None)
 
 
 def write(

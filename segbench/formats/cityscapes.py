@@ -42,6 +42,7 @@ __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "PREDICTED_IDS",
     "PREDICTIONS",
     "TASKS",
     "TITLE",
@@ -55,6 +56,7 @@ __all__ = [
 TITLE = "Cityscapes (maps of labels and of objects)"
 TASKS = ("panoptic", "semantic")
 PREDICTIONS = {"semantic": "predictions", "instance": "predictions"}
+PREDICTED_IDS = {"semantic": range(255)}
 CARRIES = frozenset(
     {
         "stuff", "instances", "holes", "parts", "crowd", "ignore", "ids", "repeated_ids", "category_ids",

@@ -10,6 +10,7 @@ import numpy as np
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_labels
+from segbench.canonical.paths import check_name
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
@@ -21,11 +22,12 @@ def write_predictions(dataset: Dataset, target: Path, *, images: str = "none", p
     """Write what :mod:`segbench.formats.cityscapes_results` reads; ``images`` are never written.
 
     Instances are ``<image id>.txt``, a line ``masks/….png label score`` each; others are maps of labels.
+    They are found by names of files alone: an id with folders has ``-`` between these.
 
     Raises
     ------
     DataError
-        When two files would have one name, an id has folders, or a segment has no mask that can be drawn.
+        When two files would have one name, or a segment has no mask that can be drawn.
     """
     if "instance" not in dataset.tasks:
         png_write.write(dataset, target, images=images, pen=pen)
@@ -37,9 +39,7 @@ def write_predictions(dataset: Dataset, target: Path, *, images: str = "none", p
 
 
 def _put(folder: Path, categories: Categories, _: int, sample: Sample) -> str:
-    name = sample.image_id
-    if "/" in name or "\\" in name:
-        raise sample.error("has folders, and predictions are found by names of files alone", "image_id")
+    name = check_name(sample.image_id.replace("/", "-"), image_id=sample.image_id, field="image_id")
     lines = []
     for i, segment in enumerate(sample.segments):
         rle = segment.to_rle(sample.height, sample.width)

@@ -7,31 +7,49 @@ Source: the README of ``nightrome/cocostuff`` and its ``labels.txt``: labels 1 t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.images import encode_labels
+from segbench.canonical.paths import check_name
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
-from segbench.canonical.sample import ImageFile
+from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError
 from segbench.formats import label_maps
 from segbench.formats.folders import find_ending, find_pictures
 from segbench.formats.label_lists import COCO_STUFF
 from segbench.formats.label_maps import Chosen, Values, Written
-from segbench.formats.pictures import read_text
+from segbench.formats.pictures import Names, read_text
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
+__all__ = [
+    "CARRIES",
+    "LAYOUT",
+    "LOSES",
+    "PREDICTED_IDS",
+    "PREDICTIONS",
+    "TASKS",
+    "TITLE",
+    "read",
+    "read_predictions",
+    "sniff",
+    "write",
+    "write_predictions",
+]
 
 TITLE = "COCO-Stuff (maps of things and stuff)"
 TASKS = ("semantic",)
+PREDICTIONS = {"semantic": "predictions"}
+PREDICTED_IDS = {"semantic": range(1, 256)}
 CARRIES = label_maps.CARRIES
 LAYOUT = """\
 stuffthingmaps/val2017/000000000139.png   8 bit: label - 1, that is 0 to 181; 255 is ignored
 images/val2017/000000000139.jpg           optional; also val2017/000000000139.jpg
 labels.txt                                where labels are others: "1: person", a line each"""
 VOID = 255
+_SHIFT = 1
 _MAPS = ("stuffthingmaps", "stuffthingmaps_trainval2017")
 _THINGS = 91
 _OWN = tuple(Written(name, i - 1, i <= _THINGS, None) for i, name in enumerate(COCO_STUFF, 1))
@@ -39,7 +57,7 @@ _OWN = tuple(Written(name, i - 1, i <= _THINGS, None) for i, name in enumerate(C
 
 def sniff(path: Path) -> bool:
     """Tell whether a folder has ``stuffthingmaps`` with PNGs in it."""
-    return any(next((path / name).glob("*/*.png"), None) for name in _MAPS if (path / name).is_dir())
+    return any(next((path / name).glob("*/**/*.png"), None) for name in _MAPS if (path / name).is_dir())
 
 
 def read(path: Path, *, labels: Path | None = None) -> Dataset:
@@ -69,14 +87,36 @@ def read(path: Path, *, labels: Path | None = None) -> Dataset:
 
 
 def read_predictions(path: Path, truth: Dataset) -> Dataset:
-    """Open predicted maps of labels less one, in the folder or below it.
+    """Open predicted maps of labels less one, in the folder or below it, or in that of the only split.
 
     Raises
     ------
     DataError
         As :func:`segbench.formats.png.read_predictions`.
     """
-    return label_maps.read_predictions(path, truth, shift=1)
+    splits = [split for name in _MAPS for split in (path / name).glob("*/")]
+    return label_maps.read_predictions(splits[0] if len(splits) == 1 else path, truth, shift=_SHIFT)
+
+
+def write_predictions(dataset: Dataset, target: Path, *, images: str = "none", pen: Pen = PLAIN) -> None:
+    """Write maps of the source ids less one, called like the image ids; ``images`` are never written.
+
+    Raises
+    ------
+    DataError
+        When two maps would have one name.
+    """
+    check_mode(images)
+    chosen = Chosen(tuple(Written(c.name, c.key - _SHIFT, None, None) for c in dataset.categories), own=False)
+    with pen.folder(target) as folder:
+        put = partial(_put_prediction, folder / _MAPS[0] / "predictions", chosen)
+        Names().take_all(pen.each(dataset, put), dataset.image_ids)
+
+
+def _put_prediction(folder: Path, chosen: Chosen, _: int, sample: Sample) -> str:
+    name = f"{check_name(sample.image_id, image_id=sample.image_id, field='image_id')}.png"
+    place(folder / name, encode_labels(label_maps.paint(sample, chosen, VOID)))
+    return name
 
 
 def write(

@@ -32,7 +32,7 @@ __all__ = ["CARRIES", "LAYOUT", "LOSES", "PREDICTIONS", "TASKS", "TITLE", "read"
 
 TITLE = "CVAT for images 1.1 (XML)"
 TASKS = ("instance",)
-PREDICTIONS = {"instance": "predictions.xml"}
+PREDICTIONS = dict.fromkeys(("semantic", "instance", "panoptic"), "predictions.xml")
 CARRIES = frozenset(
     {
         "stuff", "instances", "overlap", "stacking", "holes", "parts", "polygons", "crowd", "ignore",

@@ -23,15 +23,28 @@ from segbench.canonical.rle import Rle
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.canonical.segment import Segment
 from segbench.errors import DataError
+from segbench.formats.aligned import in_categories_of, in_order_of
 from segbench.formats.drawn import drawn_segments
 from segbench.formats.folders import Frame, find_ending, open_frames, read_file
 from segbench.formats.label_maps import Place, put_all, put_picture
 from segbench.formats.pictures import SUFFIXES, find_files, picture_size, read_text
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "sniff", "write"]
+__all__ = [
+    "CARRIES",
+    "LAYOUT",
+    "LOSES",
+    "PREDICTIONS",
+    "TASKS",
+    "TITLE",
+    "read",
+    "read_predictions",
+    "sniff",
+    "write",
+]
 
 TITLE = "One PNG an instance (folders of images and masks a picture)"
 TASKS = ("instance",)
+PREDICTIONS = {"semantic": "predictions", "panoptic": "predictions"}
 CARRIES = frozenset(
     {"stuff", "instances", "overlap", "holes", "parts", "ids", "category_ids", "wide_ids", "splits", "images"}
 )
@@ -73,6 +86,22 @@ def read(path: Path, *, category: str | None = None) -> Dataset:
     DataError
         When there is no mask, one is damaged or of another size, or ``categories.txt`` lacks a category.
     """
+    return _open(path, category, None)
+
+
+def read_predictions(path: Path, truth: Dataset, *, category: str | None = None) -> Dataset:
+    """Open predicted masks; where nothing is predicted, the size is that of the truth.
+
+    Raises
+    ------
+    DataError
+        As :func:`read`; and when a prediction is missing, or is for no image of the truth.
+    """
+    found = _open(path, category, truth)
+    return in_order_of(truth, in_categories_of(truth, found), notes=found.notes)
+
+
+def _open(path: Path, category: str | None, truth: Dataset | None) -> Dataset:
     folders = sorted(
         {f.parent for pattern in ("*/masks", "*/*/masks") for f in path.glob(pattern) if f.is_dir()}
     )
@@ -83,7 +112,7 @@ def read(path: Path, *, category: str | None = None) -> Dataset:
     ids = {c.name: c.id for c in categories}
     return open_frames(
         (_frame(path, folder, masks[folder]) for folder in folders),
-        partial(_sample, ids, category or OBJECT, path),
+        partial(_sample, ids, category or OBJECT, path, truth),
         path=path,
         format="instance-png",
         categories=categories,
@@ -182,7 +211,7 @@ def _frame(path: Path, folder: Path, masks: Mapping[str, Path]) -> Frame:
     return Frame(name=below.name, split=split, files=masks, picture=picture)
 
 
-def _sample(ids: Mapping[str, int], single: str, root: Path, frame: Frame) -> Sample:
+def _sample(ids: Mapping[str, int], single: str, root: Path, truth: Dataset | None, frame: Frame) -> Sample:
     stems = [PurePosixPath(name).name for name in frame.files]
     numbers = [int(stem) for stem in stems if stem.isdecimal() and len(stem) < 16]
     are_ids = len(set(numbers)) == len(stems)
@@ -205,9 +234,7 @@ def _sample(ids: Mapping[str, int], single: str, root: Path, frame: Frame) -> Sa
             )
         )
     if size is None:
-        if frame.picture is None:
-            raise DataError("has neither a mask nor a picture", file=root / frame.name, image_id=frame.name)
-        size = picture_size(frame.picture, frame.name)
+        size = _size(frame, root, truth)
     return Sample(
         image_id=frame.name,
         height=size[0],
@@ -218,6 +245,16 @@ def _sample(ids: Mapping[str, int], single: str, root: Path, frame: Frame) -> Sa
         source_path=frame.name,
         ignore_index=255 if len(ids) <= 255 else 65_535,
     )
+
+
+def _size(frame: Frame, root: Path, truth: Dataset | None) -> tuple[int, int]:
+    """The size of an image without masks."""
+    if frame.picture is not None:
+        return picture_size(frame.picture, frame.name)
+    if truth is None:
+        raise DataError("has neither a mask nor a picture", file=root / frame.name, image_id=frame.name)
+    known = truth.by_id(frame.name)
+    return known.height, known.width
 
 
 def _undrawn(sample: Sample, _: Categories) -> int:

@@ -30,6 +30,7 @@ __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "PREDICTED_IDS",
     "PREDICTIONS",
     "TASKS",
     "TITLE",
@@ -43,6 +44,7 @@ __all__ = [
 TITLE = "KITTI semantic and instance segmentation (maps of labels and of objects)"
 TASKS = ("panoptic", "semantic")
 PREDICTIONS = {"semantic": "predictions", "instance": "predictions"}
+PREDICTED_IDS = {"semantic": range(255)}
 CARRIES = frozenset(
     {
         "stuff", "instances", "holes", "parts", "crowd", "ignore", "ids", "repeated_ids", "category_ids",

@@ -19,7 +19,7 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.canonical.segment import Segment
 from segbench.errors import DataError
-from segbench.formats.cityscapes_labels import Label, categories_of, read_labels
+from segbench.formats.cityscapes_labels import LARGEST, Label, categories_of, read_labels
 from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
 from segbench.formats.kitti_step_write import (
     LABELS_FILE,
@@ -31,6 +31,7 @@ from segbench.formats.kitti_step_write import (
     STEP,
     VOID,
     write,
+    write_predictions,
 )
 from segbench.formats.label_maps import MAP, frames_of
 from segbench.formats.labelled_maps import LabelReader
@@ -38,10 +39,26 @@ from segbench.formats.sequences import frame_number
 from segbench.formats.value_maps import ZERO_ID, read_segments
 from segbench.kernels import LabelRuns
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "sniff", "write"]
+__all__ = [
+    "CARRIES",
+    "LAYOUT",
+    "LOSES",
+    "PLACED",
+    "PREDICTED_CLASSES",
+    "PREDICTIONS",
+    "TASKS",
+    "TITLE",
+    "read",
+    "sniff",
+    "write",
+    "write_predictions",
+]
 
 TITLE = "KITTI-STEP and MOTChallenge-STEP (panoptic maps of videos)"
 TASKS = ("panoptic", "semantic")
+PREDICTIONS = {"semantic": "predictions", "panoptic": "predictions"}
+PREDICTED_CLASSES = LARGEST + 1
+PLACED = True
 CARRIES = frozenset(
     {
         "stuff", "instances", "holes", "parts", "crowd", "ignore", "ids", "repeated_ids", "category_ids",

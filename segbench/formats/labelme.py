@@ -29,7 +29,7 @@ __all__ = ["CARRIES", "LAYOUT", "LOSES", "PREDICTIONS", "TASKS", "TITLE", "read"
 
 TITLE = "LabelMe (a JSON of shapes a picture)"
 TASKS = ("instance",)
-PREDICTIONS = {"instance": "predictions"}
+PREDICTIONS = {"semantic": "predictions", "instance": "predictions", "panoptic": "predictions"}
 CARRIES = frozenset(
     {
         "stuff", "instances", "overlap", "holes", "parts", "polygons", "crowd", "ignore", "scores",

@@ -25,16 +25,33 @@ from segbench.formats.aligned import in_order_of
 from segbench.formats.folders import find_ending
 from segbench.formats.label_maps import Values
 from segbench.formats.nifti_cuts import EXTRA
-from segbench.formats.nifti_labels import categories_of, labels_of, values_of
-from segbench.formats.nifti_volumes import ENDINGS, Shape, SliceFile, read_shape, stem
+from segbench.formats.nifti_labels import categories_of, ignored_of, labels_of, values_of
+from segbench.formats.nifti_volumes import ENDINGS, LARGEST, Shape, SliceFile, nibabel, read_shape, stem
 from segbench.formats.nifti_write import DATASET, LOSES, write
 from segbench.formats.plain_json import read_object
 from segbench.kernels import LabelRuns
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "read_predictions", "sniff", "write"]
+__all__ = [
+    "CARRIES",
+    "LAYOUT",
+    "LOSES",
+    "PLACED",
+    "PREDICTED_IDS",
+    "PREDICTIONS",
+    "TASKS",
+    "TITLE",
+    "read",
+    "read_predictions",
+    "ready",
+    "sniff",
+    "write",
+]
 
 TITLE = "NIfTI volumes as slices (Medical Segmentation Decathlon, nnU-Net, plain)"
 TASKS = ("semantic",)
+PREDICTIONS = {"semantic": "predictions"}
+PREDICTED_IDS = {"semantic": range(LARGEST)}
+PLACED = True
 CARRIES = frozenset(
     {"stuff", "holes", "parts", "ignore", "category_ids", "wide_ids", "extra", "splits", "images"}
 )
@@ -123,8 +140,21 @@ def read(
     return _open(path, volumes, categories_of(named), axis=axis, channel=channel, limits=limits)
 
 
+def ready() -> None:
+    """Check that nibabel is there.
+
+    Raises
+    ------
+    UsageError
+        When it is not installed.
+    """
+    nibabel()
+
+
 def read_predictions(path: Path, truth: Dataset, *, axis: int = 2) -> Dataset:
     """Open predicted volumes, called as those of the truth, whose values are its source ids.
+
+    What ``dataset.json`` beside them calls ``ignore`` is no class.
 
     Raises
     ------
@@ -134,7 +164,9 @@ def read_predictions(path: Path, truth: Dataset, *, axis: int = 2) -> Dataset:
     volumes = list(_found(path))
     if not volumes:
         raise DataError("holds no *.nii.gz", file=path)
-    values = Values(truth.categories, {c.key: c.id for c in truth.categories}, frozenset())
+    known, file = {c.key: c.id for c in truth.categories}, path / DATASET
+    void = ignored_of(read_object(file)) if file.is_file() else frozenset[int]()
+    values = Values(truth.categories, known, void - known.keys())
     return in_order_of(truth, _open(path, volumes, values, axis=axis, channel=0, limits=None))
 
 

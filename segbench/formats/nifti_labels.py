@@ -40,6 +40,14 @@ def labels_of(content: Mapping[str, Any], file: Path) -> dict[int, str]:
     return names
 
 
+def ignored_of(content: Mapping[str, Any]) -> frozenset[int]:
+    """Return the values of the name ``ignore``; other labels may be what nnU-Net calls regions."""
+    labels = content.get("labels")
+    pairs = labels.items() if isinstance(labels, dict) else ()
+    found = [value if key == IGNORE else _number(key) if value == IGNORE else None for key, value in pairs]
+    return frozenset(value for value in found if type(value) is int)
+
+
 def values_of(files: Iterable[Path]) -> dict[int, str]:
     """Return a name for each value that occurs in volumes.
 

@@ -26,6 +26,7 @@ __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "PREDICTED_IDS",
     "PREDICTIONS",
     "TASKS",
     "TITLE",
@@ -38,6 +39,7 @@ __all__ = [
 TITLE = "PNG label maps (folders of images and masks)"
 TASKS = ("semantic",)
 PREDICTIONS = {"semantic": "predictions"}
+PREDICTED_IDS = {"semantic": range(65_535)}
 CARRIES = frozenset({"stuff", "holes", "parts", "ignore", "category_ids", "wide_ids", "splits", "images"})
 LOSES = {"category_ids": list_renumbered}
 LAYOUT = """\

@@ -106,6 +106,11 @@ def video_name(sample: Sample, split: str = "") -> str:
     return check_name(str(name).replace("/", "-"), image_id=sample.image_id, field="video_id")
 
 
+def frame_name(sample: Sample) -> str:
+    """Return ``video/000012``, as a sample is called in folders of videos; errors as :func:`video_name`."""
+    return _stem(video_name(sample), sample.frame or 0)
+
+
 def loses_place(sample: Sample) -> bool:
     """Tell whether a sample's place in a video is read again as another."""
     said = sample.video_id, sample.frame

@@ -35,10 +35,11 @@ from segbench.formats.supervisely_write import (
     write,
 )
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "sniff", "write"]
+__all__ = ["CARRIES", "LAYOUT", "LOSES", "PREDICTIONS", "TASKS", "TITLE", "read", "sniff", "write"]
 
 TITLE = "Supervisely (a project: meta.json, bitmaps and polygons)"
 TASKS = ("instance",)
+PREDICTIONS = {"semantic": "predictions", "instance": "predictions", "panoptic": "predictions"}
 CARRIES = frozenset(
     {
         "stuff", "instances", "overlap", "holes", "parts", "crowd", "ignore", "ids", "repeated_ids",
@@ -60,7 +61,13 @@ _KNOWN = ("size", "objects")
 def sniff(path: Path) -> bool:
     """Tell whether a folder has ``meta.json`` with classes, and a data set."""
     file = path / META
-    return file.is_file() and head_has(file, b'"classes"') and any(path.glob(f"*/{ANNOTATIONS}"))
+    return (
+        file.is_file()
+        and head_has(file, b'"classes"')
+        and any(
+            next(path.glob(pattern), None) for pattern in (f"*/{ANNOTATIONS}", f"*/{NESTED}/**/{ANNOTATIONS}")
+        )
+    )
 
 
 def read(path: Path) -> Dataset:

@@ -121,6 +121,23 @@ class Numbering:
                 given[i] = self._next(key, free, taken)
         return given
 
+    def of_predictions(self, keys: Sequence[int], bare: Sequence[bool]) -> list[int | None]:
+        """Return a value for each segment that is predicted, by its class and whether that needs no number.
+
+        Each is told apart: the second bare segment of a class has a number too; None where none is left.
+        """
+        used: dict[int, int] = {}
+        given: list[int | None] = []
+        for key, is_bare in zip(keys, bare, strict=True):
+            if is_bare and key not in used:
+                used[key] = self.first
+                given.append(self.bare_value(key))
+                continue
+            number = used.get(key, self.first)
+            used[key] = number + 1
+            given.append(self.value(key, number))
+        return given
+
     def says(self, value: int, key: int) -> bool:
         """Tell whether a value names an object of a class."""
         found, number = self.parts(value)

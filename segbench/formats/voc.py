@@ -34,6 +34,7 @@ __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "PREDICTED_IDS",
     "PREDICTIONS",
     "TASKS",
     "TITLE",
@@ -47,6 +48,7 @@ __all__ = [
 TITLE = "Pascal VOC (palette PNGs of classes and of objects)"
 TASKS = ("panoptic", "semantic")
 PREDICTIONS = {"semantic": "predictions"}
+PREDICTED_IDS = {"semantic": range(65_535)}
 CARRIES = frozenset(
     {
         "stuff", "instances", "holes", "parts", "crowd", "ignore", "ids", "repeated_ids", "category_ids",

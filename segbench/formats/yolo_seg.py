@@ -221,9 +221,9 @@ def _owners(truth: Dataset, names: Iterable[str]) -> dict[str, int]:
 
 
 def _are_labels(path: Path) -> bool:
-    """Tell whether the first text file with content, in a folder or its ``labels``, is a label file."""
-    folder = path / "labels" if (path / "labels").is_dir() else path
-    for file in islice(sorted(folder.glob("*.txt")), _LOOKED_AT):
+    """Tell whether the first text file with content, in a folder or below its ``labels``, is a label file."""
+    pattern = "labels/**/*.txt" if (path / "labels").is_dir() else "*.txt"
+    for file in islice(sorted(path.glob(pattern)), _LOOKED_AT):
         with file.open("rb") as handle:
             words = handle.readline(1 << 16).split()
         if words:

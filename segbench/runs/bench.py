@@ -20,7 +20,7 @@ from segbench.records.results import RunRecord, slug
 from segbench.runs.identity import data_identity
 from segbench.runs.loading import Card, Wanted
 from segbench.runs.pipeline import Pipeline, Stages
-from segbench.runs.saving import Saver, predictions_of
+from segbench.runs.saving import Saver
 from segbench.runs.shards import Kept
 from segbench.runs.store import Plan, ShardStore
 from segbench.scoring.evaluate import Protocols, kept
@@ -63,6 +63,8 @@ class Bench:
         if asked.model.setup.asking and task != "semantic":
             raise UsageError(f"windows and flips are for the semantic task, not for {task}")
         saver = None if saved is None else Saver(saved, task)
+        if saver is not None:
+            saver.check(truth)
         return cls(card, truth, asked, stages, protocols, saver)
 
     def pipeline(self, plugin: SegModel) -> Pipeline:
@@ -121,7 +123,7 @@ class Bench:
         """What writes the predictions beside a record, if they are to be saved."""
         if self.saver is None:
             return None
-        return partial(self.saver.write, predictions_of(found, self.truth, self.saver.task))
+        return partial(self.saver.write, self.saver.predictions(found, self.truth))
 
     def finish(
         self, found: Kept, out: str | Path | None, started: float, workers: Mapping[str, Any]

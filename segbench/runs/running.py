@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from segbench.errors import UsageError, did_you_mean
 from segbench.models.setup import Setup, SetupOptions
+from segbench.protocols import get_protocol
 from segbench.records.results import RunRecord
 from segbench.runs.bench import Asked
 from segbench.runs.loading import Wanted
 from segbench.runs.pipeline import Stages
+from segbench.runs.saving import check_format
 from segbench.runs.shards import Kept
 from segbench.runs.sharing import Share
 from segbench.runs.store import SHARD_SIZE
@@ -155,12 +157,11 @@ def run(
     DataError, UsageError
         When the data set is damaged, a name is unknown, or categories of the model have no counterpart.
     """
+    _check_saving(save_predictions, out, task, protocol)
     crew = Crew(engine=engine, workers=workers, scheduler=scheduler, resources=resources or {})
     share = Share.of_environment(not crew.is_hired, out)
     keep = save_predictions is not None
     stages = _stages(crew, on_error, threads, batch_size=batch_size, timeout=timeout, keep_predictions=keep)
-    if save_predictions is not None and out is None:
-        raise UsageError("predictions are saved beside the record: name a folder for it (out)")
     setup = Setup(**how)
     if isinstance(model, str) and model.startswith("preds:"):
         if save_predictions is not None or setup.asking or setup.prompts is not None:
@@ -179,6 +180,18 @@ def run(
             fill(team, found, share, progress, resume)
         with share.merging(found):
             return team.bench.finish(found, out, started, crew.description())
+
+
+def _check_saving(
+    name: str | None, out: str | Path | None, task: str | None, protocol: str | Protocols | None
+) -> None:
+    """Check a format of predictions before a model is loaded, for the task that is asked for, if one is."""
+    if name is None:
+        return
+    if out is None:
+        raise UsageError("predictions are saved beside the record: name a folder for it (out)")
+    first = protocol if isinstance(protocol, str) else next(iter(protocol or ()), None)
+    check_format(name, task if first is None else get_protocol(first).task)
 
 
 def _stages(crew: Crew, on_error: str, threads: int | None, **how: Any) -> Stages:

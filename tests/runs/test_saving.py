@@ -12,6 +12,8 @@ from models import small_set
 from tiny_runs import same_result, write_data, write_model
 
 import segbench
+from segbench.canonical.categories import Categories
+from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import Sample
 from segbench.canonical.segment import Segment
 from segbench.cli.main import main
@@ -39,7 +41,8 @@ class Model:
 
     def predict(self, batch):
         return [
-            getattr(self, batch.task)(int(i), im) for i, im in zip(batch.image_ids, batch.images, strict=True)
+            getattr(self, batch.task)(int(i.rpartition("/")[2]), im)
+            for i, im in zip(batch.image_ids, batch.images, strict=True)
         ]
 
     def semantic(self, seed, image):
@@ -68,7 +71,15 @@ class Model:
         )
 
 
-def truth_of(task):
+NAMES = {
+    "plain": [str(i + 1) for i in range(4)],
+    "folders": ["b/1", "b/2", "a/3", "a/4"],
+    "frames": ["0002/000001", "0002/000002", "0002/000003", "0011/000004"],
+}
+"""Ids of images: numbers, paths, and frames of videos."""
+
+
+def truth_of(task, names="plain", **more):
     """What the model answers in part, in the categories of the data set."""
     truth = []
     for index, size in enumerate(small_set.SIZES):
@@ -81,31 +92,244 @@ def truth_of(task):
             ids = np.unique(answer.segment_map, return_inverse=True)[1].reshape(size)
             kinds = {i: DENSE[s["category_id"]] for i, s in enumerate(answer.segments, 1)}
             truth.append(small_set.near_map((ids.astype(np.int32), kinds)))
-    return small_set.dataset(truth)
+    return called(small_set.dataset(truth), names, **more)
+
+
+def called(truth, names, categories=None):
+    """The data set with images of these names, which ``frames`` says are of videos, and other categories."""
+
+    def load(index):
+        sample = replace(truth[index], image_id=NAMES[names][index])
+        if names != "frames":
+            return sample
+        video, _, frame = sample.image_id.partition("/")
+        return replace(sample, video_id=video, frame=int(frame))
+
+    return Dataset(
+        name=truth.name,
+        categories=categories or truth.categories,
+        image_ids=NAMES[names],
+        load=load,
+        tasks=truth.tasks,
+        splits={"val": 3, "test": 1} if names == "frames" else None,
+    )
+
+
+def check_saved(truth, task, name, out):
+    """Run, save and score again: everything is the same, whether the format is told or recognised."""
+    record = segbench.run(
+        Model(), truth, task=task, ignore=["other"], out=out, save_predictions=name, shard_size=3
+    )
+    saved = saved_predictions(record.path)
+    assert saved is not None
+    for told in (None, name):
+        again = segbench.score(truth, saved, task=task, predictions_format=told)
+        assert json.dumps(again.to_dict()["metrics"]) == json.dumps(record.to_dict()["metrics"])
+        assert again.images.drop_columns("latency_ms") == record.images.drop_columns("latency_ms")
+        assert again.detections == record.detections
+    assert 0 < next(iter(record.metrics.values())).value < 1
+    return record
 
 
 @pytest.mark.parametrize(("name", "task"), PAIRS)
 def test_saved_predictions_are_scored_as_the_run(name, task, tmp_path):
-    truth = truth_of(task)
-    record = segbench.run(
-        Model(), truth, task=task, ignore=["other"], out=tmp_path, save_predictions=name, shard_size=3
-    )
-    saved = saved_predictions(record.path)
-    assert saved is not None
-    again = segbench.score(truth, saved, task=task)
-    assert json.dumps(again.to_dict()["metrics"]) == json.dumps(record.to_dict()["metrics"])
-    assert again.images.drop_columns("latency_ms") == record.images.drop_columns("latency_ms")
-    assert again.detections == record.detections
-    assert 0 < next(iter(record.metrics.values())).value < 1
-    named = segbench.score(truth, saved, task=task, predictions_format=name)
-    assert named.to_dict()["metrics"] == record.to_dict()["metrics"]
+    record = check_saved(truth_of(task), task, name, tmp_path)
     assert record.provenance["predictions"] == name
     assert not (tmp_path / ".shards").exists()
 
 
-def test_all_three_tasks_have_formats():
-    counts = {task: sum(task == other for _, other in PAIRS) for task in ("semantic", "instance", "panoptic")}
-    assert counts == {"semantic": 9, "instance": 10, "panoptic": 3}
+@pytest.mark.parametrize("names", ["folders", "frames"])
+@pytest.mark.parametrize(("name", "task"), PAIRS)
+def test_whatever_images_are_called(name, task, names, tmp_path):
+    check_saved(truth_of(task, names), task, name, tmp_path)
+
+
+def test_every_format_that_is_written_has_predictions_or_says_why_not():
+    written = {name for name in FORMATS if hasattr(load_format(name), "write")}
+    assert written - {name for name, _ in PAIRS} == {"mots"}
+    counts = {task: sum(task == other for _, other in PAIRS) for task in REFUSED}
+    assert counts == {"semantic": 17, "instance": 11, "panoptic": 9}
+    for task, others in REFUSED.items():
+        assert {name for name in written if (name, task) not in PAIRS} == others.keys()
+
+
+MAPS = "it cannot carry objects told apart"
+NO_STUFF = "it cannot carry uncountable categories"
+ONE = "pixels that several objects cover"
+SCORES = "confidence of predictions"
+REFUSED = {
+    "semantic": {
+        "mots": NO_STUFF, "coco": NO_STUFF, "lvis": NO_STUFF, "yolo-seg": NO_STUFF,
+        "coco-panoptic": "its predictions are panoptic ones",
+        "label-studio": "its predictions are instance ones",
+    },
+    "instance": {
+        "mots": f"it cannot carry {ONE}, or {SCORES}", "bdd100k": f"it cannot carry {ONE}, or {SCORES}",
+        "kitti-step": f"it cannot carry {ONE}, or {SCORES}", "voc": f"it cannot carry {ONE}, or {SCORES}",
+        "mapillary": f"it cannot carry {ONE}, or {SCORES}", "instance-png": f"it cannot carry {SCORES}",
+        "coco-panoptic": f"it cannot carry {ONE};", "ade20k": MAPS, "camvid": MAPS, "coco-stuff": MAPS,
+        "nifti": MAPS, "png": MAPS,
+    },
+    "panoptic": {
+        "mots": NO_STUFF, "coco": NO_STUFF, "lvis": NO_STUFF, "yolo-seg": NO_STUFF,
+        "ade20k": MAPS, "camvid": MAPS, "coco-stuff": MAPS, "nifti": MAPS, "png": MAPS,
+        "voc": "its predictions are semantic ones", "mapillary": "its predictions are semantic ones",
+        "cityscapes": "its predictions are semantic or instance ones",
+        "kitti": "its predictions are semantic or instance ones",
+        "label-studio": "its predictions are instance ones",
+    },
+}  # fmt: skip
+"""Why a format that is written has no predictions of a task."""
+
+
+class Unasked:
+    """A model that must not be asked, nor even be loaded."""
+
+    def __init__(self):
+        raise AssertionError("the model was loaded")
+
+
+@pytest.mark.parametrize(("task", "name"), [(task, name) for task, row in REFUSED.items() for name in row])
+def test_what_a_format_cannot_carry_is_refused_before_the_model_is_loaded(task, name, tmp_path):
+    how = {"out": tmp_path / "out", "save_predictions": name}
+    message = rf"{task} predictions in {name} cannot be scored again: {REFUSED[task][name]}.*segbench"
+    with pytest.raises(segbench.UsageError, match=message):
+        segbench.run("module:runs.test_saving:Unasked", truth_of(task), task=task, **how)
+    protocol = {"semantic": "mmseg", "instance": "coco-instance", "panoptic": "panopticapi"}[task]
+    with pytest.raises(segbench.UsageError, match=message):
+        segbench.run("module:runs.test_saving:Unasked", truth_of(task), protocol=[protocol], **how)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "keys"),
+    [
+        ("ade20k", "semantic", (0, 1, 2)),  # 0 is no class there
+        ("coco-stuff", "semantic", (0, 1, 2)),
+        ("coco-stuff", "semantic", (1, 2, 256)),
+        ("cityscapes", "semantic", (1, 2, 255)),
+        ("kitti", "semantic", (1, 2, 255)),
+        ("bdd100k", "panoptic", (0, 1, 2)),
+        ("bdd100k", "semantic", (1, 2, 255)),
+        ("nifti", "semantic", (1, 2, 65_535)),
+        ("png", "semantic", (1, 2, 65_535)),
+        ("voc", "semantic", (-1, 1, 2)),
+        ("camvid", "semantic", (-1, 1, 2)),
+        ("mapillary", "semantic", (-1, 1, 2)),
+    ],
+)
+def test_ids_that_a_format_has_no_number_for_are_refused_before_the_model_is_asked(
+    name, task, keys, tmp_path
+):
+    class Silent(Model):
+        def predict(self, batch):
+            raise AssertionError("it was asked")
+
+    categories = Categories(
+        replace(c, source_id=key) for c, key in zip(small_set.CATEGORIES, keys, strict=True)
+    )
+    truth = truth_of(task, categories=categories)
+    with pytest.raises(
+        segbench.LossError, match=rf"predictions in {name} hold category ids from .* is -?\d+;"
+    ):
+        segbench.run(Silent(), truth, task=task, ignore=["other"], out=tmp_path, save_predictions=name)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("name", "task"), PAIRS)
+def test_ids_at_the_ends_of_what_a_format_holds(name, task, tmp_path):
+    held = getattr(load_format(name), "PREDICTED_IDS", {}).get(task, range(3, 90_000))
+    keys = (held[-1], held[0], held[1])
+    categories = Categories(
+        replace(c, source_id=key) for c, key in zip(small_set.CATEGORIES, keys, strict=True)
+    )
+    check_saved(truth_of(task, categories=categories), task, name, tmp_path)
+
+
+def test_a_video_and_a_volume_are_written_in_their_place(tmp_path):
+    truth = truth_of("panoptic", "frames")
+    record = check_saved(truth, "panoptic", "kitti-step", tmp_path / "step")
+    maps = saved_predictions(record.path) / "panoptic_maps/predictions"
+    assert sorted(f.relative_to(maps).as_posix() for f in maps.rglob("*.png")) == [
+        f"{name}.png" for name in NAMES["frames"]
+    ]
+
+
+def test_slices_are_put_back_into_the_volume_of_the_truth(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    labels = np.random.default_rng(5).integers(0, 3, (12, 9, 4)).astype(np.uint8)
+    (tmp_path / "set/labelsTr").mkdir(parents=True)
+    (tmp_path / "set/imagesTr").mkdir()
+    affine = np.diag([2.0, 3, 4, 1])
+    for folder, voxels in (("labelsTr", labels), ("imagesTr", labels * 80)):
+        nibabel.save(nibabel.Nifti1Image(voxels, affine), tmp_path / "set" / folder / "liver.nii.gz")
+
+    class Levels:
+        info = ModelInfo(
+            name="levels", tasks=("semantic",), revision="1",
+            id2label={0: "background", 1: "label 1", 2: "label 2", 3: "unsure"},
+        )  # fmt: skip
+
+        def predict(self, batch):
+            masks = [(image[0] // 80).astype(np.uint8) for image in batch.images]
+            for mask in masks:
+                mask[:3] = 1
+                mask[3] = 3
+            return masks
+
+    options = {"ignore": ["unsure"], "out": tmp_path / "out", "save_predictions": "nifti", "shard_size": 3}
+    record = segbench.run(Levels(), tmp_path / "set", **options)
+    saved = saved_predictions(record.path)
+    written = nibabel.load(saved / "labelsTr/liver.nii.gz")
+    assert written.shape == labels.shape
+    np.testing.assert_array_equal(written.affine, affine)
+    again = segbench.score(tmp_path / "set", saved)
+    assert json.dumps(again.to_dict()["metrics"]) == json.dumps(record.to_dict()["metrics"])
+    assert 0 < again.metrics["miou"].value < 1
+
+
+@pytest.mark.parametrize("name", ["supervisely", "instance-png", "labelme", "cvat"])
+@pytest.mark.parametrize("task", ["semantic", "panoptic"])
+def test_an_image_in_which_nothing_is_predicted(name, task, tmp_path):
+    class Nothing(Model):
+        def panoptic(self, seed, image):
+            found = super().panoptic(seed, image)
+            return PanopticPrediction(segment_map=found.segment_map * 0, segments=[]) if seed == 2 else found
+
+    truth, model = truth_of(task), Nothing()
+    record = segbench.run(model, truth, task=task, ignore=["other"], out=tmp_path, save_predictions=name)
+    again = segbench.score(truth, saved_predictions(record.path), task=task)
+    assert json.dumps(again.to_dict()["metrics"]) == json.dumps(record.to_dict()["metrics"])
+
+
+def test_more_classes_than_a_format_has_numbers_for(tmp_path):
+    categories = Categories(
+        replace(small_set.CATEGORIES[min(i, 2)], id=i, name=str(i), source_id=i) for i in range(256)
+    )
+    truth = truth_of("panoptic", categories=categories)
+    how = {"task": "panoptic", "out": tmp_path, "save_predictions": "kitti-step"}
+    with pytest.raises(segbench.LossError, match="kitti-step have 255 classes at most, and small has 256"):
+        segbench.run(Model(), truth, ignore=["sky", "car", "road", "other"], **how)
+
+
+def test_more_objects_than_a_format_has_numbers_for(tmp_path):
+    """A thousand cars in one image; nothing is joined in silence."""
+
+    class Crowded(Model):
+        def panoptic(self, seed, image):
+            height, width = image.shape[1:]
+            ids = np.arange(1, height * width + 1, dtype=np.int32).reshape(height, width)
+            ids[ids > 1001] = 0
+            return PanopticPrediction(
+                segment_map=ids, segments=[{"id": i, "category_id": 1} for i in range(1, 1002)]
+            )
+
+    truth = truth_of("panoptic")
+    with pytest.raises(segbench.LossError, match=r"image 1.* more objects; save them as segbench"):
+        segbench.run(
+            Crowded(), truth, task="panoptic", ignore=["other"], out=tmp_path, save_predictions="kitti-step"
+        )
+    assert list(tmp_path.rglob("run.json")) == []
 
 
 @pytest.mark.parametrize("task", ["semantic", "instance", "panoptic"])
@@ -213,8 +437,8 @@ def test_what_is_saved_stays_when_the_run_is_repeated_without(data, spec, tmp_pa
     ("name", "message"),
     [
         ("pmg", "unknown format 'pmg'. Did you mean 'png'"),
-        ("coco", "semantic predictions in coco cannot be scored again; save them as one of segbench"),
-        ("davis", "semantic predictions in davis"),
+        ("coco", "semantic predictions in coco cannot be scored again: .*; save them as one of segbench"),
+        ("davis", "panoptic predictions in davis cannot be scored again: it is only read"),
     ],
 )
 def test_formats_that_cannot_be_scored_again_are_refused_before_the_run(data, spec, tmp_path, name, message):
