@@ -29,6 +29,20 @@ class Gates:
         if self.baseline is not None:
             read_baseline(self.baseline)
 
+    def foresee(self, forecasts: Sequence[Any]) -> None:
+        """Refuse a key that no record will have, and a baseline of other data or rules, before the run.
+
+        Raises
+        ------
+        UsageError
+            When no record will have a key, or none is of the baseline's protocol.
+        DataError
+            When the baseline is of other settings, images or categories.
+        """
+        from segbench.cli.gates import foresee
+
+        foresee(forecasts, self.fail_under, self.baseline)
+
     def pass_through(self, records: Sequence[Any]) -> None:
         """Say which gates the records pass.
 

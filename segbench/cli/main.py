@@ -92,7 +92,7 @@ def score(truth: Path, predictions: Path, as_json: bool, gates: Gates, **options
     """Score files of predictions, and keep a record."""
     from segbench.scoring.evaluate import score as run_score
 
-    result = run_score(truth, predictions, progress=progress("score"), **options)
+    result = run_score(truth, predictions, before=gates.foresee, progress=progress("score"), **options)
     _print_result(result, as_json, gates)
 
 
@@ -168,7 +168,7 @@ def run(model: str, dataset: Path, as_json: bool, gates: Gates, **options: Any) 
     from segbench.runs.running import run as run_model
 
     with stdout_kept():
-        result = run_model(model, dataset, progress=progress("run"), **options)
+        result = run_model(model, dataset, before=gates.foresee, progress=progress("run"), **options)
     click.echo(printed.class_map_text(result), err=True)
     _print_result(result, as_json, gates)
 

@@ -19,12 +19,19 @@ def flat_numbers(
     >>> flat_numbers({"miou": 0.5}, [{"category_id": 0, "name": "traffic/sign", "iou": 0.25}], {"fps": 9})
     {'miou': 0.5, 'iou/traffic_sign': 0.25, 'timing/fps': 9.0}
     """
+    values = flat_values(metrics, per_class, timing)
+    return {key: float(value) for key, value in values.items() if math.isfinite(value)}
+
+
+def flat_values(
+    metrics: Mapping[str, float], per_class: Sequence[Mapping[str, Any]], timing: Mapping[str, Any]
+) -> dict[str, Any]:
+    """All of the numbers that :func:`flat_numbers` returns some of: those that are not finite, too."""
     values: dict[str, Any] = dict(metrics)
     for row, name in zip(per_class, _names(per_class), strict=True):
         scores = {key: value for key, value in row.items() if key not in ("category_id", "name")}
         values |= {f"{key}/{name}": value for key, value in scores.items()}
-    values |= dict(_leaves(timing, "timing"))
-    return {key: float(value) for key, value in values.items() if math.isfinite(value)}
+    return values | dict(_leaves(timing, "timing"))
 
 
 def _names(rows: Sequence[Mapping[str, Any]]) -> list[str]:

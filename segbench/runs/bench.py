@@ -23,7 +23,9 @@ from segbench.runs.pipeline import Pipeline, Stages
 from segbench.runs.saving import Saver
 from segbench.runs.shards import Kept
 from segbench.runs.store import Plan, ShardStore
+from segbench.runs.timing import example
 from segbench.scoring.evaluate import Protocols, kept
+from segbench.scoring.forecast import Before
 from segbench.scoring.pairing import choose_protocols
 from segbench.scoring.panel import Panel
 
@@ -85,6 +87,18 @@ class Bench:
         """A new panel of the protocols."""
         return Panel.of(self.protocols, self.truth, self.asked.settings)
 
+    def foreseen(self, before: Before | None) -> Bench:
+        """Tell ``before``, if there is one, what the records will say."""
+        how = self.asked.model.setup.asking
+        if before is not None:
+            timing = {**example(), **self._timed(0.0)}
+            before(self.panel().forecasts(timing, how.settings if how else None))
+        return self
+
+    def _timed(self, seconds: float) -> dict[str, Any]:
+        """What is timed of the whole."""
+        return {"batch_size": self.stages.batch_size, "wall_seconds": seconds}
+
     @contextmanager
     def store(self, out: str | Path | None, shard_size: int) -> Iterator[Kept]:
         """Where shards are kept: below ``out``, or, where no run could take them up, in a folder for now."""
@@ -137,7 +151,7 @@ class Bench:
         """
         panel = self.panel()
         timing = found.merge(panel)
-        whole = {"batch_size": self.stages.batch_size, "wall_seconds": time.perf_counter() - started}
+        whole = self._timed(time.perf_counter() - started)
         records = panel.records(
             model=self.card.description(),
             timing={**timing.summary(), **whole},

@@ -26,6 +26,7 @@ from segbench.runs.sharing import Share
 from segbench.runs.store import SHARD_SIZE
 from segbench.runs.team import Crew, Opener, Team, gathered
 from segbench.scoring.evaluate import CommonOptions, Data, Progress, Protocols, score
+from segbench.scoring.forecast import Before
 
 if TYPE_CHECKING:
     from segbench.models import SegModel
@@ -82,6 +83,7 @@ def run(
     scheduler: str | None = None,
     resources: Mapping[str, float] | None = None,
     out: str | Path | None = "results",
+    before: Before | None = None,
     progress: Progress = iter,
     **how: Unpack[SetupOptions],
 ) -> RunRecord | Comparison:
@@ -130,6 +132,9 @@ def run(
         Of the engine ``dask``: the address of a scheduler, and what a worker must have, as ``{"GPU": 1}``.
     out
         Folder to write the record below; None to write none.
+    before
+        Called with a :class:`~segbench.scoring.forecast.Forecast` of each record once the model is loaded,
+        before it is asked; what it raises ends the run.
     progress
         Wraps the indices of the images, to show how far it is.
     how
@@ -168,12 +173,13 @@ def run(
             raise UsageError(
                 f"the predictions of {model} are in files already: no model is asked, or can be told"
             )
-        return _run_files(model, dataset, protocol, task=task, settings=settings, out=out, progress=progress)
+        how_scored = {"task": task, "settings": settings, "out": out, "before": before, "progress": progress}
+        return _run_files(model, dataset, protocol, **how_scored)
     wanted = Wanted(setup=setup, ignore=tuple(ignore), synonyms=synonyms)
     asked = Asked(task, protocol, settings, wanted, save_predictions)
     started = time.perf_counter()
     opener = Opener(model, dataset, asked, stages)
-    with gathered(opener, crew) as team, team.bench.store(out, shard_size) as found:
+    with gathered(opener, crew) as team, team.bench.foreseen(before).store(out, shard_size) as found:
         if merge and not found.store.numbers():
             raise UsageError(f"there are no shards of this run below {out}: run it without merge")
         if not merge:

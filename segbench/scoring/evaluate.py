@@ -13,6 +13,7 @@ from segbench.errors import UsageError
 from segbench.metrics.place import open_device
 from segbench.records.environment import environment, provenance
 from segbench.records.results import RunRecord
+from segbench.scoring.forecast import Before
 from segbench.scoring.pairing import Reading, choose_protocols, open_both
 from segbench.scoring.panel import Panel
 from segbench.scoring.stepping import collect_files
@@ -33,6 +34,7 @@ class CommonOptions(TypedDict, total=False):
     task: str | None
     settings: Mapping[str, Any] | None
     out: str | Path | None
+    before: Before | None
     progress: Progress
 
 
@@ -71,6 +73,7 @@ def score(
     device: str = "cpu",
     threads: int | None = None,
     out: str | Path | None = None,
+    before: Before | None = None,
     progress: Progress = iter,
 ) -> RunRecord | Comparison:
     """Score predictions that lie in files, in any readable format.
@@ -98,6 +101,9 @@ def score(
         Images measured at a time; by default one for each core. The result does not depend on it.
     out
         Folder to write the record below.
+    before
+        Called with a :class:`~segbench.scoring.forecast.Forecast` of each record before an image is read;
+        what it raises ends the scoring.
     progress
         Wraps the indices of the images, to show how far it is.
 
@@ -126,6 +132,8 @@ def score(
     )
     truth, predictions = open_both(truth, predictions, how, n_threads)
     panel = Panel.of(choose_protocols(task, protocol, truth, predictions), truth, settings, n_threads)
+    if before is not None:
+        before(panel.forecasts({"scoring_seconds": 0.0}))
     collect_files(panel, truth, predictions, progress(range(len(truth))), n_threads)
     notes = list(predictions.notes)
     del predictions  # with all their masks, before the curves are drawn

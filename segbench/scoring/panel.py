@@ -15,6 +15,7 @@ from segbench.metrics.once import Once
 from segbench.protocols import Protocol
 from segbench.records.results import RunRecord
 from segbench.scoring.collect import Collector
+from segbench.scoring.forecast import Forecast
 
 if TYPE_CHECKING:
     from segbench.metrics.reasons import Reason
@@ -50,7 +51,7 @@ class Panel:
         for metric in metrics:
             if isinstance(metric, ThreadedMetric):
                 metric.threads = threads
-        self._protocols = tuple(protocols)
+        self._protocols, self._truth = tuple(protocols), truth
         self.collectors = [Collector(metric, truth) for metric in metrics]
         places: dict[tuple[str, bool], list[int]] = {}
         for i, metric in enumerate(metrics):
@@ -80,6 +81,13 @@ class Panel:
         """A panel of these protocols, each with these settings."""
         metrics = [protocol.build(truth.categories, settings) for protocol in protocols]
         return cls(protocols, metrics, truth, threads)
+
+    def forecasts(
+        self, timing: Mapping[str, Any], inference: Mapping[str, Any] | None = None
+    ) -> list[Forecast]:
+        """Say what the records will say, as long as nothing was added; see :meth:`Forecast.of`."""
+        pairs = zip(self._protocols, self.collectors, strict=True)
+        return [Forecast.of(p, c.metric, self._truth, timing, inference or {}) for p, c in pairs]
 
     def add(self, image: Measured, latency_ms: float | None = None, index: int | None = None) -> None:
         """Add the next image; ``index`` is its position in the data set, where images are left out."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from leaderboard.hostile import HOSTILE
 from leaderboard.synth import make_record
+from PIL import Image
 from tiny_runs import write_data, write_model
 
 import segbench
@@ -181,3 +184,119 @@ def test_hostile_names_are_text(tmp_path, name):
     assert suite.get("name").endswith(", exact")
     if name.isprintable():
         assert suite.get("name") == f"{name} on {name}, exact"
+
+
+def asked(folder):
+    """How often the model was asked: each time, it leaves a mark."""
+    return len(list(folder.glob("asked-*")))
+
+
+@pytest.fixture
+def marking(files, monkeypatch):
+    model, dataset, folder = files
+    file = folder / "marking.py"
+    file.write_text(
+        "import pathlib, tempfile\n"
+        f"exec(pathlib.Path({str(model).removeprefix('file:').rpartition(':')[0]!r}).read_text())\n"
+        "class Marking(Model):\n"
+        "    def predict(self, batch):\n"
+        f"        tempfile.mkstemp(prefix='asked-', dir={str(folder)!r})\n"
+        "        return super().predict(batch)\n"
+    )
+    return f"file:{file}:Marking", dataset, folder
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--fail-under", "mioo=0.5"],
+            "no score 'mioo' to hold a threshold against. Did you mean 'miou'",
+        ),
+        (["--fail-under", "iou/d=0.5"], "there is no score 'iou/d' .*Did you mean 'iou/[abc]'"),
+        (["--fail-under", "pq=0.5"], "there is no score 'pq'"),
+        (["--fail-under", "timing/image_per_second=9"], "Did you mean 'timing/images_per_second'"),
+        (["--fail-under", "miou=0.1", "--fail-under", "ap=0.1", "--workers", "1"], "there is no score 'ap'"),
+    ],
+)
+def test_a_key_that_no_record_will_have_is_told_before_the_model_is_asked(marking, options, message):
+    done = run(marking, *options)
+    assert done.exit_code == 2
+    assert re.search(message, done.stderr)
+    assert asked(marking[2]) == 0
+    assert not list((marking[2] / "out").rglob("*"))
+    assert [one.get("type") for one in report(marking)[0].iter("error")] == ["UsageError"]
+
+
+def test_keys_that_records_have_are_let_through(marking):
+    keys = ["miou=0.1", "iou/a=0.1", "timing/latency_ms/p50=0", "timing/stages_ms/decode/p99=0"]
+    done = run(marking, *[word for key in keys for word in ("--fail-under", key)])
+    assert done.exit_code == 0, done.stderr
+    assert asked(marking[2]) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "code", "message"),
+    [
+        ({}, ["--protocol", "mmseg"], 2, "is of protocol exact, which is not run, but mmseg"),
+        (
+            {},
+            ["--setting", "ignore_index=2"],
+            3,
+            "protocol.settings.ignore_index: the baseline has 255, this run 2",
+        ),
+        ({"n": 5}, [], 3, "dataset.n_expected: the baseline has 5, this run 4"),
+        (
+            {"names": "pqrs"},
+            [],
+            3,
+            "image_id: the baseline is of other data: it has 4, this run 4, and '00000'",
+        ),
+        (
+            {"labels": "abd"},
+            [],
+            3,
+            "categories: the baseline is of other data: .*'c' is in one of them alone",
+        ),
+    ],
+)
+def test_a_baseline_of_other_data_or_rules_is_told_before_the_model_is_asked(
+    marking, change, options, code, message
+):
+    model, _, folder = marking
+    other = write_data(folder / "other", change.get("n", 4))
+    for i, name in enumerate(change.get("names", "")):
+        for file in (f"images/{i:05d}.png", f"masks/{i:05d}.png"):
+            (other / file).rename(other / file.replace(f"{i:05d}", name))
+    if labels := change.get("labels"):
+        (other / "id2label.json").write_text(json.dumps(dict(enumerate(labels))))
+    synonyms = ["--ignore", "c"] if change.get("labels") else []
+    assert run((model, other, folder), *synonyms).exit_code == 0
+    [file] = (folder / "out").rglob("run.json")
+    n_asked = asked(folder)
+    done = run(marking, "--baseline", file.parent, *options)
+    assert done.exit_code == code
+    assert re.search(message, done.stderr), done.stderr
+    assert asked(folder) == n_asked
+    assert list((folder / "out").rglob("run.json")) == [file]
+
+
+def test_a_baseline_of_other_masks_is_told_after_the_run(marking):
+    """Names are the same, so that only the fingerprint can tell; which takes reading all of the truth."""
+    model, _, folder = marking
+    other = write_data(folder / "other", 4)
+    Image.fromarray(np.ones((8, 12), np.uint8)).save(other / "masks/00002.png")
+    assert run((model, other, folder)).exit_code == 0
+    [file] = (folder / "out").rglob("run.json")
+    done = run(marking, "--baseline", file.parent)
+    assert done.exit_code == 3
+    assert "dataset: it has " in done.stderr
+
+
+def test_score_tells_it_too(files):
+    dataset, folder = files[1], files[2]
+    words = ["score", dataset, dataset, "--out", folder / "out", "--fail-under", "mioo=1"]
+    done = CliRunner().invoke(main, [str(word) for word in words])
+    assert done.exit_code == 2
+    assert "Did you mean 'miou'" in done.stderr
+    assert not (folder / "out").exists()

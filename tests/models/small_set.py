@@ -103,6 +103,13 @@ def region_sample(index: int, truth: Regions) -> Sample:
     return replace(map_sample(index, blocks(index)), load_segment_map=None, overlap=True, segments=segments)
 
 
+def scored(sample: Sample) -> Sample:
+    """A sample whose segments have scores that fall, as a prediction has."""
+    n = len(sample.segments)
+    segments = [replace(s, score=1 - i / (n + 1)) for i, s in enumerate(sample.segments)]
+    return replace(sample, segments=segments, image_file=None)
+
+
 def dataset(truth: Sequence[Map] | Sequence[Regions] | None = None) -> Dataset:
     """The data set with this truth; by default that of :func:`blocks`."""
     truths: Sequence[Any] = truth or [blocks(index) for index in range(len(SIZES))]
