@@ -5,13 +5,14 @@ Each format is one module with ``TITLE``, ``TASKS`` (kinds of truth that it stor
 (:mod:`segbench.canonical.pen`) write each sample and joins what that returns; one that can only be read has
 ``INSTEAD``, which says what to write in its place, and no ``write``. Where its files can be predictions it
 has ``read_predictions(path, truth)`` and, where much of that needs no truth, ``read_ahead(path)``, whose
-result ``read_predictions(path, truth, ahead)`` asks for. ``PREDICTIONS`` names the file or folder of
-predictions, by task, where these are scored as what they were made of; they are written by
-``write_predictions`` if there is one, else like truth. What they must be: ``PREDICTED_IDS``, task -> range of
-the source ids of categories, or ``PREDICTED_CLASSES``, how many there may be; and ``PLACED``, where each
-stands in the truth's video or volume. Where writing
-needs a package, ``ready()`` raises if it is not there. Where it depends on the data whether a feature is
-carried: ``LOSES``, feature -> function that counts what a sample would lose, or a class whose
+result ``read_predictions(path, truth, ahead)`` asks for; ``is_whole(path, truth)`` tells whether they are a
+whole data set of the format, which says itself what its values mean, and is read as one. ``PREDICTIONS``
+names the file or folder of predictions, by task, where these are scored as what they were made of; they are
+written by ``write_predictions`` if there is one, else like truth. What they must be: ``PREDICTED_IDS``,
+task -> range of the source ids of categories, or ``PREDICTED_CLASSES``, how many there may be; and
+``PLACED``, where each stands in the truth's video or volume. Where writing needs a package, ``ready()``
+raises if it is not there. Where it depends on the data whether a feature is carried: ``LOSES``,
+feature -> function that counts what a sample would lose, or a class whose
 ``look(sample)`` returns what ``count`` of one instance a split adds up
 (:class:`segbench.conversions.losses.RepeatedIds`); of a feature of the data set as a whole (``LISTERS`` of
 :mod:`segbench.conversions.losses`), a function that names what the data set would lose. Where it writes
@@ -277,7 +278,8 @@ def open_predictions(
     """
     name = format or sniff(path)
     module = load_format(name)
-    if not hasattr(module, "read_predictions"):
+    whole = hasattr(module, "is_whole") and module.is_whole(Path(path), truth)
+    if whole or not hasattr(module, "read_predictions"):
         found = open_dataset(path, format=name, options=options)
         return as_asked(paired(lambda named: _align(found, named), truth), truth)
     known = [] if ahead is None or not hasattr(module, "read_ahead") else [ahead]

@@ -15,6 +15,7 @@ from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.errors import DataError
 from segbench.formats import label_maps
+from segbench.formats.aligned import goes_by_names
 from segbench.formats.folders import find_ending, find_pictures
 from segbench.formats.label_lists import ADE20K, ADE20K_STUFF
 from segbench.formats.label_maps import Chosen, Values, Written
@@ -29,6 +30,7 @@ __all__ = [
     "PREDICTIONS",
     "TASKS",
     "TITLE",
+    "is_whole",
     "read",
     "read_predictions",
     "sniff",
@@ -85,6 +87,15 @@ def read(path: Path, *, labels: Path | None = None) -> Dataset:
         raise DataError("holds no annotations/*.png", file=path)
     pictures = find_pictures(path / "images")
     return label_maps.open_maps(path, files, pictures, values, format="ade20k")
+
+
+def is_whole(path: Path, truth: Dataset) -> bool:
+    """Tell whether predictions are a whole folder of ADE20K that lists classes.
+
+    Else, or where only the numbers of these are the truth's, values are its source ids.
+    """
+    info = path / _INFO
+    return info.is_file() and sniff(path) and goes_by_names(truth, _read_info(info))
 
 
 def read_predictions(path: Path, truth: Dataset) -> Dataset:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.canonical.categories import Categories
+from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.maps import mask_dtype
 from segbench.canonical.sample import Sample
@@ -52,6 +52,15 @@ def in_order_of(truth: Dataset, predictions: Dataset, *, notes: Sequence[str] = 
     )
 
 
+BACKGROUND = "background"
+"""What nothing covers, where that is the class of value 0; void where the truth has no such class."""
+NUMBERS_OF_TRUTH = (
+    "; maps of predictions hold the numbers of the truth. Where they have others, score the whole folder of "
+    "the format, with its list of classes"
+)
+"""What an error says of a number that means nothing."""
+
+
 def in_categories_of(truth: Dataset, predictions: Dataset) -> Dataset:
     """Return predictions with the truth's ids of categories, which are found by name; some may be lacking.
 
@@ -71,7 +80,8 @@ def in_categories_of(truth: Dataset, predictions: Dataset) -> Dataset:
         raise DataError("the categories are not those of the truth, which has two of one name", **where)
     void = truth.ignore_index
     lookup = np.full(65_536, void, np.int32)
-    lookup[[c.id for c in predictions.categories]] = [ids.get(c.name, -1) for c in predictions.categories]
+    for category in predictions.categories:
+        lookup[category.id] = ids.get(category.name, void if is_background(category) else -1)
     translation = _Translation(lookup, predictions.categories, tuple(ids), void, predictions.path)
     if not any(c.name in ids for c in predictions.categories):
         translation.of(np.arange(len(predictions.categories)), None)
@@ -86,6 +96,21 @@ def in_categories_of(truth: Dataset, predictions: Dataset) -> Dataset:
         splits=predictions.splits,
         notes=predictions.notes,
     )
+
+
+def is_background(category: Category) -> bool:
+    """Tell whether a category is what nothing covers."""
+    return category.name == BACKGROUND and category.key == 0
+
+
+def goes_by_names(truth: Dataset, categories: Categories) -> bool:
+    """Tell whether predictions with these categories are those of the truth by name, not by number.
+
+    So where it has all the names, and where it has not all the numbers, which then cannot be its own.
+    """
+    names = {c.name for c in truth.categories}
+    kept = [c for c in categories if not is_background(c)]
+    return all(c.name in names for c in kept) or any(truth.categories.find(c.key) is None for c in kept)
 
 
 def without_split(truth: Dataset, predictions: Dataset) -> Dataset:
@@ -132,8 +157,10 @@ def _namings(truth: Dataset) -> Iterator[list[str]]:
     last = [stem.rpartition("/")[2] for stem in stems]
     last_of_ids = [image_id.rpartition("/")[2] for image_id in truth.image_ids]
     in_one_folder = [image_id.replace("/", "-") for image_id in truth.image_ids]
+    flat = [stem.replace("/", "-") for stem in stems]
+    cores = [stem.replace("_", "-") for stem in flat]  # as Cityscapes' writer calls what has no numbers
     seen = [list(truth.image_ids)]
-    for names in (stems, last, last_of_ids, in_one_folder, frames, frames_of_ids):
+    for names in (stems, last, last_of_ids, in_one_folder, flat, cores, frames, frames_of_ids):
         below = [f"{split}/{name}" for split, name in zip(splits, names, strict=True)]
         for naming in (names, below):
             if naming not in seen and len(set(naming)) == len(naming):
@@ -189,9 +216,15 @@ class _Translation:
 def _recategorised(sample: Sample, translation: _Translation) -> Sample:
     before = np.array([s.category_id for s in sample.segments], np.int64)
     after = translation.of(before, sample.image_id).tolist()
-    segments = tuple(replace(s, category_id=i) for s, i in zip(sample.segments, after, strict=True))
+    pairs = zip(sample.segments, after, strict=True)
+    kept = tuple(replace(s, category_id=i) for s, i in pairs if i != translation.void)
     load = sample.load_mask and _Looked(sample, translation)
-    return replace(sample, segments=segments, load_mask=load, ignore_index=translation.void)
+    load_map: Callable[[], Any] | None = sample.load_segment_map
+    if load_map is not None and len(kept) < len(sample.segments):
+        load_map = _Kept(sample, frozenset(s.id for s in kept))
+    return replace(
+        sample, segments=kept, load_mask=load, load_segment_map=load_map, ignore_index=translation.void
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,3 +238,15 @@ class _Looked:
         runs = self.sample.mask_runs
         values = self.translation.of(runs.values, self.sample.image_id)
         return runs.renamed(values.astype(mask_dtype(self.translation.void)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Reads a segment map without the background; its pixels are void."""
+
+    sample: Sample
+    ids: frozenset[int]
+
+    def __call__(self) -> LabelRuns:
+        runs = self.sample.segment_runs
+        return runs.renamed(np.where(np.isin(runs.values, list(self.ids)), runs.values, 0))

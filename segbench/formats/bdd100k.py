@@ -17,9 +17,10 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import ImageFile
 from segbench.errors import DataError, UsageError, did_you_mean
 from segbench.formats import label_maps
+from segbench.formats.aligned import goes_by_names
 from segbench.formats.bdd100k_bitmasks import Bitmasks, read_bitmask
+from segbench.formats.bdd100k_labels import CONFIG, Task, categories_of
 from segbench.formats.bdd100k_labels import TASKS as BDD_TASKS
-from segbench.formats.bdd100k_labels import Task, categories_of
 from segbench.formats.bdd100k_results import find_bitmasks, read_bitmasks
 from segbench.formats.bdd100k_write import LOSES, write, write_predictions
 from segbench.formats.folders import find_ending, find_pictures, note_left_out, open_frames
@@ -103,6 +104,17 @@ def read(path: Path, *, annotation: str | None = None) -> Dataset:
         tasks=("panoptic", "semantic") if task.kind == "panoptic" else (task.kind,),
         notes=note_left_out(pictures, files),
     )
+
+
+def is_whole(path: Path, truth: Dataset) -> bool:
+    """Tell whether predictions are a whole folder of BDD100K that lists classes, and no scores beside them.
+
+    Else, or where only the numbers of these are the truth's, values are its source ids.
+    """
+    found = next((task for task in BDD_TASKS.values() if _files(path, task)), None)
+    if found is None or not (path / CONFIG).is_file() or next(path.glob("*.json"), None) is not None:
+        return False
+    return goes_by_names(truth, categories_of(found, path))
 
 
 def read_predictions(path: Path, truth: Dataset) -> Dataset:

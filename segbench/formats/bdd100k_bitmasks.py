@@ -29,10 +29,13 @@ class Bitmasks:
     ----------
     task, categories
         The task of BDD100K, and its classes.
+    hint
+        What an error says of a class that is none.
     """
 
     task: str
     categories: Categories
+    hint: str = ""
 
     def segments(self, words: list[int], where: dict[str, Any]) -> Iterator[Segment | None]:
         """Yield the segment of each word, or None for the background.
@@ -50,7 +53,7 @@ class Bitmasks:
                 continue
             category = self.categories.find(key)
             if category is None:
-                raise DataError(f"has the class {key}, which is none", field="R", **where)
+                raise DataError(f"has the class {key}, which is none{self.hint}", field="R", **where)
             if said.setdefault(number, word) != word:
                 raise DataError(f"has the object {number} of two classes or flags", field="R, G", **where)
             if flags >= 16:

@@ -16,6 +16,7 @@ from segbench.canonical.images import PNG_SIGNATURE
 from segbench.canonical.paths import files_below
 from segbench.canonical.sample import Sample
 from segbench.errors import DataError, UnpairedError
+from segbench.formats.aligned import NUMBERS_OF_TRUTH
 from segbench.formats.bdd100k_bitmasks import Bitmasks, read_bitmask
 from segbench.formats.folders import Frame
 from segbench.formats.label_maps import MAP
@@ -52,11 +53,12 @@ def read_bitmasks(path: Path, truth: Dataset, files: Mapping[str, Path]) -> Data
     task = "pan_seg" if "panoptic" in truth.tasks else "ins_seg"
     scores = {k: v for file in sorted(path.glob("*.json")) for k, v in _scores(file).items()}
     frames = [Frame(name=i, files={MAP: files[i]}) for i in truth.image_ids]
+    reader = Bitmasks(task, truth.categories, NUMBERS_OF_TRUTH)
     return Dataset(
         name=path.resolve().name,
         categories=truth.categories,
         image_ids=truth.image_ids,
-        load=_Load(frames, Bitmasks(task, truth.categories), path, scores if task == "ins_seg" else None),
+        load=_Load(frames, reader, path, scores if task == "ins_seg" else None),
         tasks=("panoptic", "semantic") if task == "pan_seg" else ("instance",),
         format="bdd100k",
         path=path,

@@ -36,6 +36,7 @@ __all__ = [
     "PREDICTIONS",
     "TASKS",
     "TITLE",
+    "is_whole",
     "read",
     "read_predictions",
     "sniff",
@@ -102,6 +103,11 @@ def read(path: Path, *, colors: Path | None = None) -> Dataset:
         tasks=TASKS,
         notes=note_left_out({image.name: image for image in lone.values()}, pictures),
     )
+
+
+def is_whole(path: Path, _: Dataset) -> bool:
+    """Tell whether predictions are a whole folder of CamVid, whose labels are found by name."""
+    return sniff(path)
 
 
 def read_predictions(path: Path, truth: Dataset) -> Dataset:

@@ -46,6 +46,7 @@ __all__ = [
     "PREDICTIONS",
     "TASKS",
     "TITLE",
+    "is_whole",
     "read",
     "read_predictions",
     "sniff",
@@ -88,9 +89,12 @@ def sniff(path: Path) -> bool:
 
     Or it has text files that list masks with their scores.
     """
-    folder, quality = _annotations(path)
-    endings = (f"*/*/*_{quality}_{ending}" for ending in KINDS.values())
-    return any(next(folder.glob(ending), None) is not None for ending in endings) or lists_masks(path)
+    return _has_annotations(path) or lists_masks(path)
+
+
+def is_whole(path: Path, _: Dataset) -> bool:
+    """Tell whether predictions are a whole folder of Cityscapes, whose labels are found by name."""
+    return _has_annotations(path)
 
 
 def read(
@@ -143,6 +147,12 @@ def read(
         tasks=("instance",) if instances else TASKS if reader.numbering is not None else ("semantic",),
         notes=note_left_out(found, files),
     )
+
+
+def _has_annotations(path: Path) -> bool:
+    folder, quality = _annotations(path)
+    endings = (f"*/*/*_{quality}_{ending}" for ending in KINDS.values())
+    return any(next(folder.glob(ending), None) is not None for ending in endings)
 
 
 def _annotations(path: Path) -> tuple[Path, str]:

@@ -49,6 +49,8 @@ stuffthingmaps/val2017/000000000139.png   8 bit: label - 1, that is 0 to 181; 25
 images/val2017/000000000139.jpg           optional; also val2017/000000000139.jpg
 labels.txt                                where labels are others: "1: person", a line each"""
 VOID = 255
+SAVED = "predictions"
+"""The folder of predictions that a run saves, where truth has that of a split."""
 _SHIFT = 1
 _MAPS = ("stuffthingmaps", "stuffthingmaps_trainval2017")
 _THINGS = 91
@@ -86,6 +88,15 @@ def read(path: Path, *, labels: Path | None = None) -> Dataset:
     return label_maps.open_maps(path, files, pictures, values, format="coco-stuff")
 
 
+def is_whole(path: Path, _: Dataset) -> bool:
+    """Tell whether predictions are a whole folder of COCO-Stuff, whose labels are found by name.
+
+    That which :func:`write_predictions` writes is none: its maps have the truth's numbers.
+    """
+    saved = [path / name / SAVED for name in _MAPS]
+    return sniff(path) and not any(folder.is_dir() for folder in saved)
+
+
 def read_predictions(path: Path, truth: Dataset) -> Dataset:
     """Open predicted maps of labels less one, in the folder or below it, or in that of the only split.
 
@@ -109,7 +120,7 @@ def write_predictions(dataset: Dataset, target: Path, *, images: str = "none", p
     check_mode(images)
     chosen = Chosen(tuple(Written(c.name, c.key - _SHIFT, None, None) for c in dataset.categories), own=False)
     with pen.folder(target) as folder:
-        put = partial(_put_prediction, folder / _MAPS[0] / "predictions", chosen)
+        put = partial(_put_prediction, folder / _MAPS[0] / SAVED, chosen)
         Names().take_all(pen.each(dataset, put), dataset.image_ids)
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "PREDICTIONS",
     "TASKS",
     "TITLE",
+    "is_whole",
     "read",
     "read_predictions",
     "sniff",
@@ -114,6 +115,11 @@ def read(
         tasks=("instance",) if instances else TASKS if kind == "instance" else ("semantic",),
         notes=note_left_out(pictures, files),
     )
+
+
+def is_whole(path: Path, _: Dataset) -> bool:
+    """Tell whether predictions are a whole folder of KITTI, whose labels are found by name."""
+    return sniff(path)
 
 
 def read_predictions(path: Path, truth: Dataset) -> Dataset:

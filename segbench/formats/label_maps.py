@@ -48,11 +48,14 @@ class Values:
         ``{value, or r + 256 g + 65536 b of a colour: dense id}``.
     void
         Values that are ignored.
+    hint
+        What an error says of a value that means nothing.
     """
 
     categories: Categories
     by_value: Mapping[int, int]
     void: frozenset[int]
+    hint: str = ""
 
     def mask(self, runs: LabelRuns, **where: Any) -> LabelRuns:
         """Return the dense ids of a map.
@@ -68,7 +71,7 @@ class Values:
             value = int(values[dense.index(-1)])
             color = [value & 255, value >> 8 & 255, value >> 16]
             shown = f"the colour {color}" if runs.values.dtype == np.int32 else f"the value {value}"
-            raise DataError(f"has {shown}, which is none of the classes", field="mask", **where)
+            raise DataError(f"has {shown}, which is none of the classes{self.hint}", field="mask", **where)
         table = np.array(dense, self.categories.mask_dtype)
         return runs.renamed(table[np.searchsorted(values, runs.values)])
 

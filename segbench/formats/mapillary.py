@@ -34,6 +34,7 @@ __all__ = [
     "PREDICTIONS",
     "TASKS",
     "TITLE",
+    "is_whole",
     "read",
     "read_predictions",
     "sniff",
@@ -125,6 +126,11 @@ def read(
         notes=note_left_out(pictures, files),
         extra={EXTRA: labels.content},
     )
+
+
+def is_whole(path: Path, _: Dataset) -> bool:
+    """Tell whether predictions are a whole folder of Mapillary Vistas, whose labels are found by name."""
+    return sniff(path)
 
 
 def read_predictions(path: Path, truth: Dataset) -> Dataset:

@@ -21,7 +21,7 @@ from segbench.canonical.paths import inside
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError, UsageError
 from segbench.formats import nifti_volumes
-from segbench.formats.aligned import in_order_of
+from segbench.formats.aligned import NUMBERS_OF_TRUTH, goes_by_names, in_order_of
 from segbench.formats.folders import find_ending
 from segbench.formats.label_maps import Values
 from segbench.formats.nifti_cuts import EXTRA
@@ -151,6 +151,17 @@ def ready() -> None:
     nibabel()
 
 
+def is_whole(path: Path, truth: Dataset) -> bool:
+    """Tell whether predictions are a whole folder of volumes that lists classes.
+
+    Else, or where only the numbers of these are the truth's, values are its source ids.
+    """
+    file = path / DATASET
+    if not file.is_file() or not sniff(path):
+        return False
+    return goes_by_names(truth, categories_of(labels_of(read_object(file), file)).categories)
+
+
 def read_predictions(path: Path, truth: Dataset, *, axis: int = 2) -> Dataset:
     """Open predicted volumes, called as those of the truth, whose values are its source ids.
 
@@ -166,7 +177,7 @@ def read_predictions(path: Path, truth: Dataset, *, axis: int = 2) -> Dataset:
         raise DataError("holds no *.nii.gz", file=path)
     known, file = {c.key: c.id for c in truth.categories}, path / DATASET
     void = ignored_of(read_object(file)) if file.is_file() else frozenset[int]()
-    values = Values(truth.categories, known, void - known.keys())
+    values = Values(truth.categories, known, void - known.keys(), NUMBERS_OF_TRUTH)
     return in_order_of(truth, _open(path, volumes, values, axis=axis, channel=0, limits=None))
 
 

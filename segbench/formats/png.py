@@ -17,6 +17,7 @@ from segbench.canonical.label_table import LabelTable
 from segbench.canonical.paths import files_below
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError, UnpairedError, UsageError
+from segbench.formats.aligned import NUMBERS_OF_TRUTH
 from segbench.formats.png_ids import IdReader, colors_from_file, labels_from_file, read_file
 from segbench.formats.png_write import list_renumbered, write
 from segbench.formats.split_names import folder_split
@@ -164,7 +165,12 @@ def read_predictions(
             file=files[unknown],
             image_id=unknown,
         )
-    ids = IdReader(truth.categories, ignore_index=ignore_index, reduce_zero_label=reduce_zero_label)
+    ids = IdReader(
+        truth.categories,
+        ignore_index=ignore_index,
+        reduce_zero_label=reduce_zero_label,
+        hint=NUMBERS_OF_TRUTH,
+    )
     return Dataset(
         name=path.resolve().name,
         categories=truth.categories,

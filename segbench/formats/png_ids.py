@@ -33,6 +33,8 @@ class IdReader:
         0 is ignore, and every other id one too high.
     notes
         What a reader of a score should know.
+    hint
+        What an error says of an id that means nothing.
     """
 
     def __init__(
@@ -43,9 +45,10 @@ class IdReader:
         ignore_index: int | None = None,
         reduce_zero_label: bool = False,
         notes: tuple[str, ...] = (),
+        hint: str = "",
     ) -> None:
         self.categories = categories
-        self.notes = notes
+        self.notes, self._hint = notes, hint
         self._colors = colors
         lookup = np.full(65_536, -1, np.int32)
         ignore = categories.ignore_index
@@ -107,7 +110,8 @@ class IdReader:
         value = stored.first_unknown(meaning.known)
         if value is not None:
             raise DataError(
-                f"has the id {value}, which is none of the {len(self.categories)} categories and not ignored",
+                f"has the id {value}, which is none of the {len(self.categories)} categories and not ignored"
+                + self._hint,
                 field="mask",
                 **where,
             )

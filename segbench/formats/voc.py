@@ -22,6 +22,7 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import Sample
 from segbench.errors import DataError
 from segbench.formats import png
+from segbench.formats.aligned import goes_by_names
 from segbench.formats.drawn import separate
 from segbench.formats.folders import Frame, find_ending, find_pictures, open_frames, read_list
 from segbench.formats.png_write import write as write_predictions
@@ -38,6 +39,7 @@ __all__ = [
     "PREDICTIONS",
     "TASKS",
     "TITLE",
+    "is_whole",
     "read",
     "read_predictions",
     "sniff",
@@ -94,9 +96,7 @@ def read(path: Path, *, labels: Path | None = None, instances: bool = False) -> 
     objects = find_ending(root / _OBJECT, ".png")
     if not files:
         raise DataError(f"holds no {_CLASS}/*.png", file=root)
-    found = labels or next(
-        (f for n in ("labelmap", "class_names") if (f := root / f"{n}.txt").is_file()), None
-    )
+    found = labels or _list_of_classes(root)
     reader = _Reader(OWN if found is None else read_classes(found), instances)
     splits, notes = _splits(root / _LISTS, files)
     pictures = find_pictures(root / "JPEGImages")
@@ -114,6 +114,15 @@ def read(path: Path, *, labels: Path | None = None, instances: bool = False) -> 
     )
 
 
+def is_whole(path: Path, truth: Dataset) -> bool:
+    """Tell whether predictions are a whole folder of VOC that lists classes.
+
+    Else, or where only the numbers of these are the truth's, values are its source ids.
+    """
+    found = _list_of_classes(_root(path))
+    return found is not None and sniff(path) and goes_by_names(truth, read_classes(found).categories)
+
+
 def read_predictions(path: Path, truth: Dataset) -> Dataset:
     """Open predicted maps of classes, in ``SegmentationClass`` or in the folder itself.
 
@@ -124,6 +133,10 @@ def read_predictions(path: Path, truth: Dataset) -> Dataset:
     """
     root = _root(path)
     return png.read_predictions(root / _CLASS if (root / _CLASS).is_dir() else path, truth)
+
+
+def _list_of_classes(root: Path) -> Path | None:
+    return next((f for n in ("labelmap", "class_names") if (f := root / f"{n}.txt").is_file()), None)
 
 
 def _root(path: Path) -> Path:
