@@ -5,6 +5,7 @@ Whatever a command needs is imported when it runs, so that ``segbench --help`` i
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ class Commands(click.Group):
 @click.version_option(package_name="segbench")
 def main() -> None:
     """Convert any segmentation data set, score any model, publish a leaderboard that can be trusted."""
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # Arrow's own keeps 15 MB of what is freed
 
 
 for command in (

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pyarrow
 import pytest
 from click.testing import CliRunner
 
@@ -303,3 +304,20 @@ def test_python_dash_m_is_the_same_program():
         [sys.executable, "-m", "segbench", "--version"], capture_output=True, text=True, check=True
     )
     assert segbench.__version__ in done.stdout
+
+
+@pytest.mark.parametrize(("chosen", "found"), [(None, "system"), ("mimalloc", "mimalloc")])
+def test_arrow_gives_back_what_is_freed_unless_told_otherwise(monkeypatch, chosen, found):
+    monkeypatch.delenv("ARROW_DEFAULT_MEMORY_POOL", raising=False)
+    if found not in pyarrow.supported_memory_backends():
+        pytest.skip(f"this pyarrow has no {found}")
+    if chosen:
+        monkeypatch.setenv("ARROW_DEFAULT_MEMORY_POOL", chosen)
+    code = """
+from segbench.cli import main
+main(["protocols", "exact"], standalone_mode=False)
+import pyarrow
+print(pyarrow.default_memory_pool().backend_name)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == found

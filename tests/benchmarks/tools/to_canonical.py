@@ -10,10 +10,10 @@ from tools.to_png import INSTANCES, PICTURES, paint
 
 
 def run_segbench(job: Job) -> Scores:
-    """segbench.convert, pictures linked."""
-    import segbench
+    """The command, pictures linked."""
+    from segbench.cli import main
 
-    segbench.convert(job.source / INSTANCES, job.target)
+    main(["convert", str(job.source / INSTANCES), str(job.target)], standalone_mode=False)
     return {}
 
 
