@@ -35,7 +35,8 @@ def turn_of_file(file: Path) -> Turn | None:
     try:
         with file.open("rb", buffering=0) as handle:
             head = handle.read(_HEAD)
-            if _reaches_the_scan(head) and not jpeg_may_be_turned(head):
+            said = _before_the_scan(head)
+            if said is not None and not jpeg_may_be_turned(said):
                 return None
             if head.startswith(PNG_SIGNATURE):
                 with mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as chunks:
@@ -59,13 +60,13 @@ def turn_of_data(data: bytes) -> Turn | None:
     return None if turn.orientation == 1 else turn
 
 
-def _reaches_the_scan(head: bytes) -> bool:
-    """Tell whether these bytes of a JPEG reach its pixels, and so hold all that is said of them."""
+def _before_the_scan(head: bytes) -> bytes | None:
+    """Return what these first bytes of a JPEG say before its pixels; None where they do not reach these."""
     if not head.startswith(JPEG_SIGNATURE):
-        return False
+        return None
     at = 2
     while at + 4 <= len(head) and head[at] == 0xFF:
         if head[at + 1] == _START_OF_SCAN:
-            return True
+            return head[:at]
         at += 2 + int.from_bytes(head[at + 2 : at + 4], "big")
-    return False
+    return None
