@@ -22,6 +22,7 @@ from segbench.canonical import images as codec
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.maps import OVERLAP_POLICIES, OVERLAP_POLICY
+from segbench.canonical.parquet import check_size
 from segbench.canonical.paths import inside
 from segbench.canonical.rows import FOLDER_SCHEMA, PACKED_SCHEMA, sample_from_row
 from segbench.canonical.sample import ImageFile, Sample
@@ -40,6 +41,8 @@ _FIELDS = {
     "fingerprint": str,
 }
 _GROUPS_KEPT = 2
+_GROUP_ROWS = 1 << 16
+"""Rows of a row group at most: they are read together. Ours have 100."""
 
 
 def read_dataset(path: str | Path) -> Dataset:
@@ -138,6 +141,10 @@ def _row_groups(file: Path, layout: str) -> list[_Group]:
     if missing:
         raise DataError(f"lacks the columns {', '.join(missing)}", file=file)
     meta = parquet.metadata
+    check_size(meta, file)
+    for i in range(meta.num_row_groups):
+        if meta.row_group(i).num_rows > _GROUP_ROWS:
+            raise DataError(f"has a row group of more than {_GROUP_ROWS} rows", file=file)
     return [_Group(file, i, meta.row_group(i).num_rows) for i in range(meta.num_row_groups)]
 
 

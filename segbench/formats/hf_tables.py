@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import struct
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -17,12 +18,22 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from segbench.canonical.parquet import check_size, rows_at_once
 from segbench.errors import DataError
+from segbench.formats.arrow_stream import is_packed
 from segbench.formats.pictures import read_text
 from segbench.formats.plain_json import parse_json
 
 BATCH = 16
-"""Rows of a Parquet file that are held at a time: pictures may be large, and row groups long."""
+"""Rows of a Parquet file that are held at a time, at most: pictures may be large, and row groups long."""
+
+BATCH_BYTES = 1 << 26
+"""And what these take, at most, unless one takes more."""
+
+MAX_NAMES = 1 << 29
+"""Characters of a column of names that are read at most."""
+
+_NAMES = 1 << 16
 
 _CURSORS = 4
 _OPEN_FILES = 8
@@ -59,7 +70,7 @@ def reading(file: Path) -> Iterator[None]:
     """Tell of errors of pyarrow as those of the file."""
     try:
         yield
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError, struct.error) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"is no readable table, or damaged: {reason}", file=file) from None
 
@@ -75,6 +86,7 @@ class ParquetTable:
     def __post_init__(self) -> None:
         with reading(self.file), pq.ParquetFile(self.file) as parquet:
             meta = parquet.metadata
+            check_size(meta, self.file)
             sizes = [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
             object.__setattr__(self, "schema", parquet.schema_arrow)
         object.__setattr__(self, "_starts", (0, *accumulate(sizes)))
@@ -88,16 +100,26 @@ class ParquetTable:
         skip = start - self._starts[first]
         groups = range(first, len(self._starts) - 1)
         with pq.ParquetFile(self.file, buffer_size=1 << 20) as parquet:
-            for batch in parquet.iter_batches(BATCH, row_groups=list(groups), columns=list(columns)):
+            some = _at_once(self.file, tuple(columns), BATCH)
+            for batch in parquet.iter_batches(some, row_groups=list(groups), columns=list(columns)):
                 if skip < batch.num_rows:
                     yield from batch.slice(skip).to_pylist()
                 skip = max(0, skip - batch.num_rows)
 
     def column(self, path: str) -> list[Any]:
         """Return one column whole, or one part of it, without reading the others."""
+        values: list[Any] = []
+        left = MAX_NAMES
         with reading(self.file), pq.ParquetFile(self.file) as parquet:
-            values = parquet.read(columns=[path]).column(0).to_pylist()
-        return _part(values, path)
+            some = _at_once(self.file, (path,), _NAMES)
+            for batch in parquet.iter_batches(some, columns=[path]):
+                found = _part(batch.column(0).to_pylist(), path)
+                left -= sum(len(value) for value in found if isinstance(value, str))
+                if left < 0:
+                    message = f"has more than {MAX_NAMES:,} characters of names"
+                    raise DataError(message, file=self.file, field=path)
+                values += found
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +240,17 @@ class _Cursor:
         return self._rows[place - self.first]
 
 
+@lru_cache(maxsize=64)
+def _at_once(file: Path, columns: tuple[str, ...], most: int) -> int:
+    return rows_at_once(pq.read_metadata(file), columns, most, BATCH_BYTES)
+
+
 @lru_cache(_OPEN_FILES)
 def _mapped(file: Path) -> pa.Table:
     """The table of an Arrow file, whose offsets are checked: pyarrow would follow them out of the file."""
     with reading(file):
+        if is_packed(pa.memory_map(str(file))):
+            raise DataError("is compressed; save it again with datasets", file=file)
         table = pa.ipc.open_stream(pa.memory_map(str(file))).read_all()
         table.validate(full=True)
     return table
@@ -235,6 +264,7 @@ def _part(values: list[Any], path: str) -> list[Any]:
 def _named_rows(file: Path) -> list[dict[str, Any]]:
     if file.suffix == ".parquet":
         with reading(file):
+            check_size(pq.read_metadata(file), file)
             rows: list[dict[str, Any]] = pq.read_table(file).to_pylist()
         return rows
     text = read_text(file)

@@ -20,13 +20,13 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.paths import inside
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError, UsageError
-from segbench.formats import nifti_volumes
 from segbench.formats.aligned import NUMBERS_OF_TRUTH, goes_by_names, in_order_of
 from segbench.formats.folders import find_ending
 from segbench.formats.label_maps import Values
 from segbench.formats.nifti_cuts import EXTRA
 from segbench.formats.nifti_labels import categories_of, ignored_of, labels_of, values_of
-from segbench.formats.nifti_volumes import ENDINGS, LARGEST, Shape, SliceFile, nibabel, read_shape, stem
+from segbench.formats.nifti_slices import LARGEST, SliceFile, label_slice
+from segbench.formats.nifti_volumes import ENDINGS, Shape, nibabel, read_shape, stem
 from segbench.formats.nifti_write import DATASET, LOSES, write
 from segbench.formats.plain_json import read_object
 from segbench.kernels import LabelRuns
@@ -306,5 +306,5 @@ class _Slices:
 
 def _mask(values: Values, cut: _Cut) -> LabelRuns:
     where: dict[str, Any] = {"file": cut.volume.label, "image_id": cut.image_id}
-    labels = nifti_volumes.label_slice(cut.volume.label, cut.axis, cut.index)
+    labels = label_slice(cut.volume.label, cut.axis, cut.index)
     return values.mask(LabelRuns.of(labels), **where)

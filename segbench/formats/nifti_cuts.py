@@ -18,7 +18,8 @@ from segbench.canonical.pen import pack_bytes, unpack_bytes
 from segbench.canonical.sample import Sample
 from segbench.formats.flatten import flatten
 from segbench.formats.label_maps import Chosen
-from segbench.formats.nifti_volumes import MAX_VOXELS, SliceFile
+from segbench.formats.nifti_slices import SliceFile
+from segbench.formats.nifti_volumes import MAX_VOXELS
 from segbench.formats.pictures import picture_stem
 
 EXTRA = "nifti"

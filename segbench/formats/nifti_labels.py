@@ -6,12 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from segbench.canonical.categories import Categories, Category
 from segbench.errors import DataError
 from segbench.formats.label_maps import Values
-from segbench.formats.nifti_volumes import LARGEST, all_labels
+from segbench.formats.nifti_slices import LARGEST, values_in
 
 IGNORE = "ignore"
 """Name of the label that nnU-Net never scores."""
@@ -56,7 +54,7 @@ def values_of(files: Iterable[Path]) -> dict[int, str]:
     DataError
         When one is damaged.
     """
-    found = sorted({int(value) for file in files for value in np.unique(all_labels(file))})
+    found = sorted({value for file in files for value in values_in(file)})
     return {value: f"label {value}" if value else "background" for value in found}
 
 

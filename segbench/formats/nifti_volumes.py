@@ -1,11 +1,16 @@
-"""Volumes: NIfTI files through nibabel, and their slices as label maps and as pictures."""
+"""Volumes: the headers of NIfTI files by nibabel, and their voxels some slices at a time, packed or not.
+
+A header may be followed by extensions of any size; they are passed over.
+"""
 
 from __future__ import annotations
 
 import base64
+import io
+import struct
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,17 +19,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.canonical import images as codec
-from segbench.canonical.calibration import calibrate
-from segbench.canonical.sample import ImageFile
 from segbench.errors import DataError, UsageError
+from segbench.formats.gzip_parts import GzipParts, Parts, PlainParts
 from segbench.kernels import MAX_PIXELS
 
 MAX_VOXELS = 1 << 30
 """Voxels of a volume that are read at most."""
 ENDINGS = (".nii.gz", ".nii")
-LARGEST = 65_535
-"""Largest value of a label."""
+BLOCK = 1 << 24
+"""Bytes of a volume that are read at a time, at least a slice."""
+
+_MAX_BEGIN = 1 << 24
+"""Where voxels begin at most."""
+_HEADERS = {348: "Nifti1Image", 540: "Nifti2Image"}
+"""Bytes of a header, which are its first number, and nibabel's kind of image."""
+
+Version = tuple[int, int]
+"""What tells a file from one that was there before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,21 @@ def stem(name: str) -> str:
     return next((name.removesuffix(ending) for ending in ENDINGS if name.endswith(ending)), name)
 
 
+def version_of(file: Path) -> Version:
+    """Return what tells a file from one that was there before, for the memory of volumes.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read.
+    """
+    try:
+        status = file.stat()
+    except OSError as error:
+        raise DataError(f"cannot read the file: {error.strerror}", file=file) from None
+    return status.st_mtime_ns, status.st_size
+
+
 def read_shape(file: Path) -> Shape:
     """Read the header of a volume of three axes, or of pictures with a fourth; one of two is a single slice.
 
@@ -68,171 +94,161 @@ def read_shape(file: Path) -> Shape:
     DataError
         When it is damaged, too large, or has other axes.
     """
-    return _shape(file, _version(file))
+    return open_volume(file).shape
 
 
-@lru_cache(maxsize=64)
-def _shape(file: Path, _: tuple[int, int]) -> Shape:
-    where = {"file": file}
-    image = _opened(file, where)
-    size = _size(image, where)
-    header = image.header
-    said = {
-        "affine": np.asarray(image.affine, np.float64).tolist(),
-        "spacing": [float(v) for v in header.get_zooms()[:3]],
-        "header": base64.b64encode(header.binaryblock).decode("ascii"),
-        "endianness": header.endianness,
-    }
-    if not np.isfinite([*np.ravel(said["affine"]), *said["spacing"]]).all():
-        raise DataError("is not finite", field="affine, spacing", **where)
-    return Shape(size, said)
-
-
-def all_labels(file: Path) -> NDArray[np.uint16]:
-    """Return a volume of labels, uint16 [X, Y, Z]; errors as :func:`label_slice`."""
-    return _labels(file, _version(file))
-
-
-def label_slice(file: Path, axis: int, index: int) -> NDArray[np.uint16]:
-    """Return a slice of a volume of labels, uint16 [H, W].
-
-    Raises
-    ------
-    DataError
-        When the volume is damaged, or holds what is no integer of 0 to 65,535.
-    """
-    return _cut(all_labels(file), axis, index)
-
-
-@lru_cache(maxsize=1)
-def _labels(file: Path, _: tuple[int, int]) -> NDArray[np.uint16]:
-    voxels = _voxels(file, {"file": file})
-    if voxels.dtype.fields is not None:
-        raise DataError("has colours where labels are expected", file=file)
-    with np.errstate(invalid="ignore"):
-        labels = voxels.astype(np.uint16)
-    if voxels.dtype != np.uint16 and not np.array_equal(labels, voxels):
-        wrong = voxels[labels != voxels].flat[0]
-        raise DataError(f"has the value {wrong}, which is no label of 0 to {LARGEST}", file=file)
-    return labels
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SliceFile(ImageFile):
-    """A slice of a volume, as a picture of 8 bits that is made when it is read.
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume that is open.
 
     Attributes
     ----------
-    volume, axis, index, channel
-        Which slice; of a volume with a fourth axis, which part.
-    limits
-        Intensities that become 0 and 255, which the picture says too; what lies outside is cut off. By
-        default the least and the largest of the volume.
+    shape
+        What its header says.
+    dtype, slope, inter
+        What is stored, and how that is scaled.
+    channels
+        The size of its fourth axis.
     """
 
-    volume: Path
-    axis: int
-    index: int
-    channel: int
-    limits: tuple[float, float] | None
+    file: Path
+    shape: Shape
+    dtype: np.dtype[Any]
+    slope: float
+    inter: float
+    channels: int
+    _begin: int
+    _parts: Parts
 
-    def read(self, image_id: str | None = None) -> bytes:
-        """Return the picture as a PNG.
+    @property
+    def is_scaled(self) -> bool:
+        """Whether values are not those that are stored."""
+        return (self.slope, self.inter) != (1, 0)
+
+    def voxels(self, first: int, last: int, channel: int | None = None) -> NDArray[Any]:
+        """Return these slices of the last axis [X, Y, last - first], scaled as the header asks.
+
+        Parameters
+        ----------
+        first, last
+            The slices from ``first`` up to ``last``.
+        channel
+            Which part of a fourth axis; None where there is to be none.
 
         Raises
         ------
         DataError
-            When the volume is damaged.
+            When the file is damaged, or holds no real numbers or colours.
+        UsageError
+            When there is no such channel.
         """
-        if self.data is not None:
-            return self.data
-        version = _version(self.volume)
-        voxels = _cut(_intensities(self.volume, version, self.channel), self.axis, self.index)
-        if voxels.dtype.fields is not None:
-            return codec.encode_image(np.stack([voxels[name] for name in "RGB"]))
-        low, high = self.limits or _range(self.volume, version, self.channel)
-        grey = (voxels.astype(np.float64) - low) * (255 / (high - low)) + 0.5
-        if not np.isfinite(grey).all():
-            raise DataError(
-                "has an intensity that is no number", file=self.volume, image_id=image_id, field="image"
-            )
-        return calibrate(codec.encode_labels(np.clip(grey, 0, 255).astype(np.uint8)), low, high)
+        self.check_channel(channel)
+        width, height, depth = self.shape.size
+        area = width * height * self.dtype.itemsize
+        start = self._begin + ((channel or 0) * depth + first) * area
+        wanted = (last - first) * area
+        try:
+            data = self._parts.read(start, wanted)
+        except faults(nibabel()) as error:
+            raise self._unreadable(_reason(error)) from None
+        if len(data) < wanted:
+            raise self._unreadable("the file ends before they do")
+        stored = np.frombuffer(data, self.dtype).reshape((width, height, last - first), order="F")
+        return self._scaled(stored) if self.is_scaled else stored
+
+    def blocks(self, channel: int | None = None) -> Iterator[NDArray[Any]]:
+        """Yield all slices of the last axis, some at a time; errors as those of :meth:`voxels`."""
+        for first, last in self.spans():
+            yield self.voxels(first, last, channel)
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """Yield the first and the last slice, but one, of parts of at most ``BLOCK`` bytes."""
+        width, height, depth = self.shape.size
+        some = max(1, BLOCK // (width * height * self.dtype.itemsize))
+        for first in range(0, depth, some):
+            yield first, min(first + some, depth)
+
+    def check_channel(self, channel: int | None) -> None:
+        """Check that it is one; see :meth:`voxels`."""
+        if self.channels > 1 and channel is None:
+            message = f"has a fourth axis of {self.channels} where labels have three"
+            raise DataError(message, file=self.file, field="dim")
+        if channel is not None and not 0 <= channel < self.channels:
+            raise UsageError(f"channel {channel} is none of the {self.channels} of {self.file}")
+
+    def _scaled(self, stored: NDArray[Any]) -> NDArray[Any]:
+        from nibabel.volumeutils import apply_read_scaling
+
+        scale = np.asanyarray(self.slope), np.asanyarray(self.inter)
+        try:
+            scaled: NDArray[Any] = apply_read_scaling(stored, *scale)
+        except faults(nibabel()) as error:
+            raise self._unreadable(_reason(error)) from None
+        return scaled
+
+    def _unreadable(self, reason: str) -> DataError:
+        return DataError(f"cannot read the voxels: {reason}", file=self.file)
 
 
-@lru_cache(maxsize=64)
-def _range(file: Path, version: tuple[int, int], channel: int) -> tuple[float, float]:
-    """The intensities that become 0 and 255: what 8 bits stand for, else the least and the largest."""
-    image = _opened(file, {})
-    if image.get_data_dtype() == np.uint8:
-        low = float(image.dataobj.inter)
-        return low, low + 255 * float(image.dataobj.slope)
-    voxels = _intensities(file, version, channel)
-    finite = voxels if voxels.dtype.kind in "iu" else voxels[np.isfinite(voxels)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    return (low, high) if high > low else (low, low + 1)
+def open_volume(file: Path) -> Volume:
+    """Open a volume, of which its header is read; errors as those of :func:`read_shape`."""
+    return _volume(file, version_of(file))
 
 
-@lru_cache(maxsize=1)
-def _intensities(file: Path, _: tuple[int, int], channel: int) -> NDArray[Any]:
-    return _voxels(file, {"file": file}, channel)
-
-
-def _cut(voxels: NDArray[Any], axis: int, index: int) -> NDArray[Any]:
-    return np.ascontiguousarray(np.take(voxels, index, axis).T)
-
-
-def _version(file: Path) -> tuple[int, int]:
-    """What tells a file from one that was there before, for the memory of volumes."""
-    try:
-        status = file.stat()
-    except OSError as error:
-        raise DataError(f"cannot read the file: {error.strerror}", file=file) from None
-    return status.st_mtime_ns, status.st_size
-
-
-def _opened(file: Path, where: Mapping[str, Any]) -> Any:
+@lru_cache(maxsize=8)
+def _volume(file: Path, _: Version) -> Volume:
+    where: dict[str, Any] = {"file": file}
     library = nibabel()
+    parts: Parts = GzipParts(file) if file.name.endswith(".gz") else PlainParts(file)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = library.load(file, mmap=False)
-            image.affine, image.header.get_zooms()
+            header = _header(library, parts.read(0, max(_HEADERS)))
+            axes = tuple(int(n) for n in header.get_data_shape())
+            begin, dtype = int(header.get_data_offset()), header.get_data_dtype()
+            slope, inter = header.get_slope_inter()
+            header.set_data_offset(0)
+            header.set_slope_inter(None, None)
+            said = {
+                "affine": np.asarray(header.get_best_affine(), np.float64).tolist(),
+                "spacing": [float(v) for v in header.get_zooms()[:3]],
+                "header": base64.b64encode(header.binaryblock).decode("ascii"),
+                "endianness": header.endianness,
+            }
     except faults(library) as error:
-        raise DataError(f"is no readable volume: {_reason(error)}", **{**where, "file": file}) from None
-    if not isinstance(image, (library.Nifti1Image, library.Nifti2Image)):
-        raise DataError(f"is no NIfTI but {type(image).__name__}", **{**where, "file": file})
-    return image
+        raise DataError(f"is no readable volume: {_reason(error)}", **where) from None
+    size = _size(axes, where)
+    if begin > _MAX_BEGIN:
+        message = f"says that voxels begin at byte {begin}; at most {_MAX_BEGIN} bytes are passed over"
+        raise DataError(message, field="vox_offset", **where)
+    if not np.isfinite([*np.ravel(said["affine"]), *said["spacing"]]).all():
+        raise DataError("is not finite", field="affine, spacing", **where)
+    if dtype.kind not in "iufV":
+        raise DataError(f"holds {dtype}, no real numbers or colours", field="datatype", **where)
+    return Volume(
+        file, Shape(size, said), dtype, 1.0 if slope is None else slope, 0.0 if inter is None else inter,
+        axes[3] if len(axes) == 4 else 1, begin, parts,
+    )  # fmt: skip
 
 
-def _size(image: Any, where: Mapping[str, Any]) -> tuple[int, int, int]:
-    shape = (*image.shape, 1) if len(image.shape) == 2 else image.shape
+def _header(library: Any, data: bytes) -> Any:
+    """The header that a file begins with, without its extensions."""
+    for order in "<>":
+        length = struct.unpack(f"{order}i", data[:4])[0] if len(data) > 4 else 0
+        if length in _HEADERS and len(data) >= length:
+            kind = getattr(library, _HEADERS[length]).header_class
+            return kind.from_fileobj(io.BytesIO(data[:length] + bytes(4)))
+    raise ValueError("it does not begin with a header of NIfTI")
+
+
+def _size(axes: tuple[int, ...], where: Mapping[str, Any]) -> tuple[int, int, int]:
+    shape = (*axes, 1) if len(axes) == 2 else axes
     if len(shape) not in (3, 4) or min(shape) < 1:
-        raise DataError(f"has the axes {[*image.shape]}; three are read", field="dim", **where)
-    x, y, z = (int(n) for n in shape[:3])
+        raise DataError(f"has the axes {[*axes]}; three are read", field="dim", **where)
+    x, y, z = shape[:3]
     if x * y * z > MAX_VOXELS or max(x * y, y * z, x * z) > MAX_PIXELS:
         raise DataError(f"declares {x}×{y}×{z} voxels; at most {MAX_VOXELS} are read", field="dim", **where)
     return x, y, z
-
-
-def _voxels(file: Path, where: Mapping[str, Any], channel: int | None = None) -> NDArray[Any]:
-    """The values of a volume [X, Y, Z], scaled as its header asks; one part of a fourth axis."""
-    image = _opened(file, where)
-    size = _size(image, where)
-    parts = image.shape[3] if len(image.shape) == 4 else 1
-    if parts > 1 and channel is None:
-        raise DataError(f"has a fourth axis of {parts} where labels have three", field="dim", **where)
-    if channel is not None and not 0 <= channel < parts:
-        raise UsageError(f"channel {channel} is none of the {parts} of {file}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            part = image.dataobj if len(image.shape) < 4 else image.dataobj[..., channel or 0]
-            voxels = np.asanyarray(part).reshape(size)
-    except faults(nibabel()) as error:
-        raise DataError(f"cannot read the voxels: {_reason(error)}", **{**where, "file": file}) from None
-    if voxels.dtype.kind not in "iufV":
-        raise DataError(f"holds {voxels.dtype}, no real numbers or colours", field="datatype", **where)
-    return voxels
 
 
 def faults(library: Any) -> tuple[type[Exception], ...]:

@@ -21,7 +21,8 @@ from segbench.errors import DataError
 from segbench.formats.label_maps import Chosen, Written
 from segbench.formats.nifti_cuts import EXTRA, Cut, cut_out, void_of
 from segbench.formats.nifti_labels import IGNORE
-from segbench.formats.nifti_volumes import LARGEST, faults, nibabel
+from segbench.formats.nifti_slices import LARGEST
+from segbench.formats.nifti_volumes import faults, nibabel
 from segbench.formats.pictures import Names, in_splits
 from segbench.formats.plain_json import dump_json
 
