@@ -18,10 +18,12 @@ Warnings of this package are :class:`SegbenchWarning`.
 
 from __future__ import annotations
 
+import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
     from os import PathLike
 
 
@@ -104,6 +106,25 @@ class UnfinishedError(SegbenchError):
 
 class SegbenchWarning(UserWarning):
     """Something in the data that a reader of the score should know."""
+
+
+@contextmanager
+def reworded(options: Mapping[str, str]) -> Iterator[None]:
+    """Let errors from within call options as the command at hand does.
+
+    Formats speak of those of ``convert``: ``{"--from": "--truth-format", "--option": "--truth-option"}``.
+    """
+    try:
+        yield
+    except (DataError, UsageError) as error:
+        given = error.message if isinstance(error, DataError) else str(error)
+        message = re.sub(r"(?<![\w-])--[a-z-]+", lambda found: options.get(found[0], found[0]), given)
+        if message == given:
+            raise
+        if isinstance(error, DataError):
+            where = {"file": error.file, "image_id": error.image_id, "field": error.field}
+            raise type(error)(message, **where) from None
+        raise type(error)(message) from None
 
 
 def raised(error: BaseException) -> str:

@@ -9,8 +9,7 @@ from typing import Any
 
 from segbench.canonical.dataset import Dataset
 from segbench.errors import UsageError
-from segbench.formats import open_predictions
-from segbench.scoring.pairing import open_truth
+from segbench.scoring.pairing import open_answers, open_truth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,5 +77,4 @@ def split_word(word: str) -> tuple[Path, Path | None]:
 
 
 def _open(path: Path, truth: Dataset, how: Reading) -> Dataset:
-    options = how.predictions_options or None
-    return open_predictions(path, truth, format=how.predictions_format, options=options)
+    return open_answers(path, truth, how.predictions_format, how.predictions_options or None)

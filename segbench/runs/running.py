@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
-from segbench.errors import UsageError, did_you_mean
+from segbench.errors import UsageError, did_you_mean, reworded
 from segbench.models.setup import Setup, SetupOptions
 from segbench.protocols import get_protocol
 from segbench.records.results import RunRecord
@@ -236,4 +236,10 @@ def _run_files(
 ) -> RunRecord | Comparison:
     """Score predictions that are there, as a model whose answers are known."""
     path = spec.removeprefix("preds:")
-    return score(dataset, path, protocol=protocol, model=Path(path).name, **options)
+    of_score = {
+        f"--{what}-{kind}": f"--{what}-{kind} of `segbench score`"
+        for what in ("truth", "predictions")
+        for kind in ("format", "option")
+    }
+    with reworded(of_score):
+        return score(dataset, path, protocol=protocol, model=Path(path).name, **options)

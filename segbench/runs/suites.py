@@ -20,7 +20,7 @@ from segbench._version import __version__
 from segbench.canonical.atomic import replace_file
 from segbench.canonical.dataset import Dataset
 from segbench.engines.engine import Job, LocalEngine, Spent
-from segbench.errors import SegbenchError
+from segbench.errors import SegbenchError, reworded
 from segbench.formats import open_dataset
 from segbench.models import code_sha256
 from segbench.protocols import get_protocol
@@ -171,7 +171,8 @@ def _run(job: SuiteJob, dataset: Dataset, key: str) -> JobResult:
 
 
 def _open(job: SuiteJob) -> Dataset:
-    return open_dataset(**job.dataset)
+    with reworded({"--from": "`format` in the suite", "--option": "`options` in the suite,"}):
+        return open_dataset(**job.dataset)
 
 
 def _key(job: SuiteJob, dataset: Dataset) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from segbench.canonical.dataset import Dataset
 from segbench.engines.engine import Engine, Job, LocalEngine, Spent, engine
-from segbench.errors import DataError, PluginError, SegbenchError, UsageError, WorkerError
+from segbench.errors import DataError, PluginError, SegbenchError, UsageError, WorkerError, reworded
 from segbench.formats import open_dataset
 from segbench.runs.bench import Asked, Bench
 from segbench.runs.loading import Card, Loaded
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from segbench.models import SegModel
 
 Tick = Callable[[], object]
+_OF_CONVERT = {
+    "--from": "--from of `segbench convert`, and run on what it makes",
+    "--option": "with `segbench convert`, and run on what it makes: --option",
+}
+"""A run has no such options."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +112,10 @@ class Opener:
 
     def truth(self) -> Dataset:
         """The data set."""
-        return self.dataset if isinstance(self.dataset, Dataset) else open_dataset(self.dataset)
+        if isinstance(self.dataset, Dataset):
+            return self.dataset
+        with reworded(_OF_CONVERT):
+            return open_dataset(self.dataset)
 
     def __call__(self) -> Station:
         """Load the model, open the data set, and see that they fit."""

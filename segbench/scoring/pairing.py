@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segbench.canonical.dataset import Dataset
-from segbench.errors import UsageError
+from segbench.errors import UsageError, reworded
 from segbench.formats import open_dataset, open_predictions, read_ahead, sniff
 from segbench.protocols import PROTOCOLS, Protocol, default_protocol, get_protocol
 
@@ -21,14 +21,15 @@ def open_truth(
     num_classes: int | None,
 ) -> Dataset:
     """Open the truth; label maps without id2label take their categories from both folders' ids."""
-    name = name or sniff(truth)
-    if name == "png" and not isinstance(predictions, Dataset):
-        if num_classes is not None:
-            options["num_classes"] = num_classes
-        options.setdefault("beside", predictions)
-    elif num_classes is not None:
-        raise UsageError(f"the number of classes is for label maps without id2label; {truth} is {name}")
-    return open_dataset(truth, format=name, options=options)
+    with reworded({"--from": "--truth-format", "--option": "--truth-option"}):
+        name = name or sniff(truth)
+        if name == "png" and not isinstance(predictions, Dataset):
+            if num_classes is not None:
+                options["num_classes"] = num_classes
+            options.setdefault("beside", predictions)
+        elif num_classes is not None:
+            raise UsageError(f"the number of classes is for label maps without id2label; {truth} is {name}")
+        return open_dataset(truth, format=name, options=options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +70,19 @@ def _open_predictions(
 ) -> Dataset:
     if isinstance(predictions, Dataset):
         return predictions
-    name, options = how.predictions_format, how.predictions_options
-    return open_predictions(predictions, truth, format=name, options=options, ahead=ahead)
+    return open_answers(predictions, truth, how.predictions_format, how.predictions_options, ahead)
+
+
+def open_answers(
+    predictions: str | Path,
+    truth: Dataset,
+    name: str | None,
+    options: Mapping[str, Any] | None,
+    ahead: Callable[[], Any] | None = None,
+) -> Dataset:
+    """Open predictions; errors as :func:`segbench.formats.open_predictions`, with options of ``score``."""
+    with reworded({"--from": "--predictions-format", "--option": "--predictions-option"}):
+        return open_predictions(predictions, truth, format=name, options=options, ahead=ahead)
 
 
 def choose_protocols(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from segbench.canonical.dataset import Dataset, fingerprint
-from segbench.errors import SegbenchError, UsageError
+from segbench.errors import SegbenchError, UsageError, reworded
 from segbench.formats import open_dataset
 from segbench.models import code_sha256, load_model
 from segbench.protocols import PROTOCOLS
@@ -91,7 +91,8 @@ def verify(
     checks += _counted(folder)
     if dataset is not None:
         if not isinstance(dataset, Dataset):
-            dataset = open_dataset(dataset, format=dataset_format, options=dataset_options)
+            with reworded({"--from": "--dataset-format", "--option": "--dataset-option"}):
+                dataset = open_dataset(dataset, format=dataset_format, options=dataset_options)
         checks.append(_data(record, dataset))
         checks += _predictions(record, dataset, predictions or saved_predictions(folder))
     elif predictions is not None:
