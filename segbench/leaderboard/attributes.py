@@ -102,7 +102,7 @@ def chosen(name: str, evidence: RunEvidence, attributes: Attributes) -> Sequence
     return values[name]
 
 
-def clusters(name: str, evidence: RunEvidence, attributes: Attributes) -> Ints:
+def clusters(name: str, evidence: RunEvidence, attributes: Attributes, dataset: str) -> Ints:
     """Number of each image's cluster, int64 [n_images], by the values of an attribute.
 
     Raises
@@ -116,7 +116,7 @@ def clusters(name: str, evidence: RunEvidence, attributes: Attributes) -> Ints:
     lacking = [image for image, value in zip(evidence.image_ids, values, strict=True) if value is None]
     if lacking:
         raise DataError(
-            f"{len(lacking)} of {len(values)} images have none, the first of them {lacking[0]}",
+            f"{len(lacking)} of {len(values)} images of {dataset} have none, the first of them {lacking[0]}",
             file=attributes.path,
             field=name,
         )

@@ -41,7 +41,7 @@ def make_board(entries: Sequence[Entry], plan: Plan) -> Board:
     metric = primary(entries[0].run.record)
     entries = sorted(entries, key=lambda entry: _order(entry.run.record, metric))
     records = [entry.run.record for entry in entries]
-    draws = plan.draws(entries[0].evidence)
+    draws = plan.draws(entries[0].evidence, records[0].dataset["name"])
     models = [entry.evidence.pooled for entry in entries]
     scored = [score_on(model, draws, plan.how, plan.interval) for model in models]
     values = np.array([record.metrics[metric].value for record in records], dtype=np.float64)

@@ -172,7 +172,7 @@ def compare_runs(
 def difference(entries: Sequence[Entry], plan: Plan) -> RunDifference:
     """How the second of two comparable runs differs from the first; DataError as :meth:`Plan.draws`."""
     (a, b), (first, second) = (e.run.record for e in entries), (e.evidence for e in entries)
-    draws, metric = plan.draws(first), primary(a)
+    draws, metric = plan.draws(first, a.dataset["name"]), primary(a)
     resampled = [resample(one.pooled, draws, plan.how, plan.interval) for one in (first, second)]
     ids = np.union1d(first.pooled.class_ids, second.pooled.class_ids)
     columns = [

@@ -70,13 +70,15 @@ class Plan:
         how = How(threads or os.cpu_count() or 1, product_on(device))
         return cls(n_boot, seed, how, interval, test, cluster, known, tuple(dict.fromkeys(names)))
 
-    def draws(self, evidence: RunEvidence) -> Draws:
+    def draws(self, evidence: RunEvidence, dataset: str) -> Draws:
         """The resamples of a board; DataError where its images lack the attribute to cluster by."""
-        return Draws(len(evidence.image_ids), self.n_boot, self.seed, self.clusters(evidence))
+        return Draws(len(evidence.image_ids), self.n_boot, self.seed, self.clusters(evidence, dataset))
 
-    def clusters(self, evidence: RunEvidence) -> Ints | None:
+    def clusters(self, evidence: RunEvidence, dataset: str) -> Ints | None:
         """The cluster of each image, where clusters are drawn; DataError as :meth:`draws`."""
-        return None if self.cluster is None else clusters(self.cluster, evidence, self.attributes)
+        if self.cluster is None:
+            return None
+        return clusters(self.cluster, evidence, self.attributes, dataset)
 
 
 def check_names(names: Iterable[str], known: Iterable[str], what: str) -> None:

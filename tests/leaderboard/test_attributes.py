@@ -30,9 +30,9 @@ def write(tmp_path, name, text):
 def test_files(tmp_path, name, text):
     found = read_attributes(write(tmp_path, name, text))
     assert found.of(["00001", "other"]) == {"video_id": ["a", None], "note": ["x", None]}
-    np.testing.assert_array_equal(clusters("video_id", EVIDENCE, found), [1, 0, 1, 0])
-    with pytest.raises(DataError, match="note: 3 of 4 images have none, the first of them 00000"):
-        clusters("note", EVIDENCE, found)
+    np.testing.assert_array_equal(clusters("video_id", EVIDENCE, found, "streets"), [1, 0, 1, 0])
+    with pytest.raises(DataError, match="note: 3 of 4 images of streets have none, the first of them 00000"):
+        clusters("note", EVIDENCE, found, "streets")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_missing(tmp_path):
     with pytest.raises(DataError, match="cannot read attributes"):
         read_attributes(tmp_path / "none.csv")
     with pytest.raises(UsageError, match="no attribute 'video'"):
-        clusters("video", EVIDENCE, Attributes())
+        clusters("video", EVIDENCE, Attributes(), "streets")
 
 
 def test_a_board_by_clusters(tmp_path):

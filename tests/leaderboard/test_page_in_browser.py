@@ -6,9 +6,13 @@ import re
 from dataclasses import replace
 
 import pytest
+from leaderboard.pictured import words
 from leaderboard.synth import make_record
 
 from segbench.leaderboard import build_leaderboard
+from segbench.pictures import Pictures
+
+STEPS = ("Previous", "Next")
 
 
 def _near(page, board=0):
@@ -215,6 +219,28 @@ def test_the_address_leads_to_the_same_images(visit, browser, picture_file):
     other.goto(picture.replace("model=", "model=nobody-"))
     assert not other.locator("#viewer").is_visible()
     other.close()
+
+
+def test_one_picture_has_no_next(visit, drawn, tmp_path):
+    source = Pictures(words(drawn, ["semantic"]))
+    seen = set()
+    for mb in range(5, 100, 5):  # until the page has room for one, and for more
+        found = build_leaderboard(
+            drawn["results"], tmp_path, formats=("html",), n_boot=100, pictures=source, page_mb=mb / 100
+        )
+        n = len(found.boards[0].exhibit.pictures)
+        if n in seen or n == 0:
+            continue
+        page = visit(found.paths[0])
+        _near(page)
+        page.locator("#board-0 button.card").first.click()
+        shown = {name: page.get_by_role("button", name=name, exact=True).is_visible() for name in STEPS}
+        assert shown == dict.fromkeys(STEPS, page.locator("#viewer .where").text_content() != "1 of 1")
+        seen.add(n)
+        if len(seen) == 2:
+            break
+    assert len(seen) == 2
+    assert min(seen) == 1
 
 
 def test_evidence_stability_and_intervals_of_classes_are_shown(visit, page_file):

@@ -36,13 +36,14 @@ MOST_VALUES = 12
 def rows(run: RunTables, plan: Plan) -> Iterator[tuple[Any, ...]]:
     """Yield a row for each attribute that was asked for and each of its values."""
     attributes = values_of(run.evidence, plan.attributes)
+    drawn = plan.clusters(run.evidence, run.record.dataset["name"])
     for name in plan.slices:
         if all(value is None for value in attributes.get(name, ())):
             continue
         values = labels(attributes[name])
         for value in sorted(set(values), key=_order):
             places = np.flatnonzero([one == value for one in values])  # NumPy's own == forgets a last NUL
-            part = score_of(run.evidence.pooled, places, plan, plan.clusters(run.evidence))
+            part = score_of(run.evidence.pooled, places, plan, drawn)
             yield name, value, part.n_images, share(part.value), share(part.low), share(part.high)
 
 

@@ -24,6 +24,7 @@ const setUpViewer = () => {
   const panes = [...dialog.querySelectorAll(".pane")];
   const opacity = dialog.querySelector("input[type=range]");
   const legend = dialog.querySelector(".legend");
+  const steps = [dialog.querySelector(".previous"), dialog.querySelector(".next")];
   const layers = [...dialog.querySelectorAll("input[type=radio]")];
   let at = null; // { section, board, images, place, shown }
 
@@ -63,6 +64,7 @@ const setUpViewer = () => {
     const picture = pictureOf(at.section, image);
     title.textContent = name;
     where.textContent = `${at.place + 1} of ${at.images.length}`;
+    for (const one of steps) one.hidden = at.images.length === 1;
     for (const pane of panes) drawPane(pane, name, picture);
     drawLegend(picture);
     at.shown(image);
@@ -80,8 +82,8 @@ const setUpViewer = () => {
   for (const pane of panes) pane.querySelector("select").addEventListener("input", draw);
   for (const one of layers) one.addEventListener("input", draw);
   opacity.addEventListener("input", fade);
-  dialog.querySelector(".previous").addEventListener("click", () => step(-1));
-  dialog.querySelector(".next").addEventListener("click", () => step(1));
+  steps[0].addEventListener("click", () => step(-1));
+  steps[1].addEventListener("click", () => step(1));
   dialog.querySelector(".close").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close(); // beside the box
