@@ -163,11 +163,6 @@ def _with_mean(model: Evidence, classes: Floats) -> Floats:
     return np.concatenate([model.mean(classes)[:, None], classes], axis=1)
 
 
-def bootstrap(models: Sequence[Evidence], draws: Draws, how: How = HERE) -> Floats:
-    """Score every model on the same resamples; see :func:`together`."""
-    return together([score_on(model, draws, how) for model in models])
-
-
 def together(models: Sequence[Scored]) -> Floats:
     """Replicates of all models, float64 [m, <= R], without resamples in which any score is undefined."""
     replicates = np.array([model.replicates for model in models])

@@ -21,24 +21,6 @@ FIELDS: dict[str, type] = {
 """Field -> type. ``category_id`` is that of the source, ``area`` the pixels of the mask, ``width`` and
 ``height`` those of the image, ``segments`` how many it has."""
 
-_OF_SEGMENT = (
-    "category",
-    "category_id",
-    "parent",
-    "isthing",
-    "id",
-    "area",
-    "iscrowd",
-    "ignore",
-    "score",
-    "track_id",
-)
-
-
-def asks_of_segments(fields: frozenset[str]) -> bool:
-    """Tell whether one of these fields is that of a segment, and not of its image."""
-    return not fields.isdisjoint(_OF_SEGMENT)
-
 
 def values_of(
     sample: Sample, categories: Categories, fields: frozenset[str], split: str | None = None

@@ -12,7 +12,7 @@ from segbench.errors import UsageError
 from segbench.leaderboard import build_leaderboard
 from segbench.leaderboard.pooled import How, Ratios
 from segbench.leaderboard.product import DeviceProduct, product_on
-from segbench.leaderboard.rank import bootstrap
+from segbench.leaderboard.rank import score_on
 from segbench.leaderboard.resample import Draws
 
 
@@ -48,10 +48,11 @@ def models(rng):
 def test_scores_are_the_same_and_weights_are_moved_once(monkeypatch):
     cupy = Cupy(1)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
-    boards = [
-        bootstrap(list(models(np.random.default_rng(0))), Draws(50, 200, 1), How(product=product_on(device)))
-        for device in ("cpu", "cuda")
-    ]
+    draws = Draws(50, 200, 1)
+    boards = []
+    for device in ("cpu", "cuda"):
+        how = How(product=product_on(device))
+        boards.append([score_on(model, draws, how).replicates for model in models(np.random.default_rng(0))])
     np.testing.assert_array_equal(*boards)
     assert cupy.moved == [(200, 50)] + [(50, 4)] * 6
 

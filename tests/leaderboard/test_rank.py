@@ -11,7 +11,7 @@ from segbench.leaderboard.evidence import read_evidence
 from segbench.leaderboard.paired import bootstrap_p_values
 from segbench.leaderboard.pooled import Ratios
 from segbench.leaderboard.precision import Detections
-from segbench.leaderboard.rank import bootstrap, holm, rank_models, score_on, tie_ranks, together
+from segbench.leaderboard.rank import holm, rank_models, score_on, tie_ranks, together
 from segbench.leaderboard.resample import Draws, resamples
 
 TASKS = ["semantic", "instance", "panoptic"]
@@ -136,7 +136,7 @@ def test_resamples_are_multinomial_and_shared():
 
 def test_equal_models_are_tied_in_every_way():
     evidence = read_evidence(make_record("semantic", n_images=60)).pooled
-    replicates = bootstrap([evidence, evidence, evidence], Draws(60, 200, 0))
+    replicates = together([score_on(evidence, Draws(60, 200, 0))] * 3)
     ranking = ranked(np.full(3, 0.5), replicates, 60)
     assert ranking.rank.tolist() == [1, 1, 1]
     assert ranking.rank_low.tolist() == ranking.rank_high.tolist() == [1, 1, 1]

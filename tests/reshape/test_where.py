@@ -7,7 +7,7 @@ from formats import tiny
 
 import segbench
 from segbench.errors import UsageError
-from segbench.reshape.fields import FIELDS, asks_of_segments, values_of
+from segbench.reshape.fields import FIELDS, values_of
 from segbench.reshape.where import parse_where
 
 CAT = {
@@ -106,5 +106,3 @@ def test_an_image_without_segments_has_values_of_its_own(tmp_path):
     [values] = values_of(dataset[0], dataset.categories, frozenset({"width"}))
     assert parse_where("width=6 and segments=0").holds(values)
     assert not parse_where("category=cat").holds(values)
-    assert asks_of_segments(frozenset({"width", "area"}))
-    assert not asks_of_segments(frozenset({"width"}))
