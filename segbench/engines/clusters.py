@@ -12,11 +12,13 @@ import queue
 import signal
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import import_module
 from typing import Any
 
+from segbench.engines.interrupts import interrupts_put_off
 from segbench.engines.workers import Job, R, Raised, S, Spent, T, Turns, open_job, pickled, work_at
 from segbench.errors import UsageError, WorkerError
 
@@ -60,15 +62,23 @@ class DaskEngine:
         if self.scheduler is not None:
             yield self
             return
-        with _distributed().LocalCluster(
+        start = partial(
+            _distributed().LocalCluster,
             n_workers=self.workers,
             threads_per_worker=1,
             dashboard_address=None,
             resources=dict(self.resources) or None,
             preload=[__name__],
             silence_logs=logging.ERROR,
-        ) as cluster:
+        )
+        stack = ExitStack()
+        try:
+            with interrupts_put_off():
+                cluster = stack.enter_context(start())
             yield replace(self, scheduler=cluster.scheduler_address)
+        finally:
+            with interrupts_put_off():  # of a second Ctrl-C, too
+                stack.close()
 
     def run(self, job: Job[S, T, R], tasks: Iterable[T]) -> Generator[R]:
         """See :meth:`segbench.engines.engine.Engine.run`."""

@@ -17,6 +17,7 @@ from itertools import count
 from multiprocessing.connection import Connection, wait
 from typing import Any, cast
 
+from segbench.engines.interrupts import interrupts_put_off
 from segbench.engines.workers import Job, Raised, Spent, Turns, open_job, pickled, work_at
 from segbench.errors import SegbenchError, WorkerError
 
@@ -119,7 +120,7 @@ class Pool:
         pipe, theirs = self._context.Pipe()
         ours = [*(worker.pipe for worker in self._workers), pipe] if self._forked else []
         process = self._context.Process(target=_serve, args=(theirs, self._sent, environ, ours))
-        with warnings.catch_warnings():
+        with interrupts_put_off(), warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of BLAS's threads, which are made for it
             process.start()
         theirs.close()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -214,6 +215,54 @@ def test_an_interrupt_of_a_terminal_ends_all_with_one_line(data, spec, whole, tm
     assert (process.returncode, told.strip()) == (130, "error: interrupted")
     fault()
     assert same_result(segbench.run(spec, data, out=tmp_path, shard_size=1), whole)
+
+
+@pytest.mark.parametrize(
+    ("engine", "times", "seconds"),
+    [
+        *(("local", 1, seconds) for seconds in (0.4, 0.5, 0.7)),
+        *(("dask", 1, seconds) for seconds in (0.3, 0.6, 0.9, 1.2, 1.6, 2.2, 3)),
+        *(("dask", 2, seconds) for seconds in (0.8, 2)),
+    ],
+)
+def test_an_interrupt_while_workers_start_ends_all_with_one_line(
+    data, spec, tmp_path, fault, engine, times, seconds
+):
+    """A worker that hears it as it is imported, and a cluster that is half started, would print their own."""
+    pytest.importorskip("distributed")
+    fault(seconds=0.5)
+    words = [spec, data, "--out", tmp_path / "out", "--shard-size", 1, "--workers", 2, "--engine", engine]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "segbench", "run", *map(str, words)],
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    for _ in range(times):
+        time.sleep(seconds)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+        seconds = 0.1
+    _, told = process.communicate(timeout=30)
+    if "error:" in told or "multiprocessing" in told:  # and not before segbench was imported
+        assert told.strip() == "error: interrupted"
+    assert process.returncode in (130, -signal.SIGINT)  # either of which a shell calls 130
+    deadline = time.monotonic() + 10
+    while left := at_work(process.pid):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+
+
+def at_work(session):
+    """Commands of the processes of a session that have not ended."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, fields = file.read_text().partition("(")[2].rpartition(")")
+        except OSError:  # it ended meanwhile
+            continue
+        state, _, _, of = fields.split()[:4]
+        if int(of) == session and state != "Z":
+            found.append(name)
+    return found
 
 
 def test_workers_of_a_scheduler(data, whole, tmp_path):
