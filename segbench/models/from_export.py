@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from zipfile import BadZipFile
 
-from segbench.errors import UsageError
+from segbench.errors import PluginError, UsageError
 from segbench.models.description import describe
 from segbench.models.setup import Setup, need
 from segbench.models.torch_module import TorchModel, n_params
-from segbench.models.weights import existing, files_sha256, torch_loads
+from segbench.models.weights import existing, files_sha256, torch_loads, torch_log_kept
 
 
 def load(rest: str, setup: Setup) -> object:
@@ -21,6 +22,8 @@ def load(rest: str, setup: Setup) -> object:
         program; or when the file holds more than tensors, and ``setup.unsafe_pickle`` is not set.
     DataError
         When the description is wrong.
+    PluginError
+        When torch cannot read the file.
     """
     file = existing(rest, "pt2")
     if setup.dtype is not None:
@@ -29,8 +32,12 @@ def load(rest: str, setup: Setup) -> object:
         )
     need("torch", "torch")
     export: Any = need("torch.export", "torch")
-    with torch_loads(file, setup):
-        program = export.load(file)
+    with torch_log_kept() as said, torch_loads(file, setup):
+        try:
+            program = export.load(file)
+        except (RuntimeError, ValueError, OSError, BadZipFile) as error:
+            why = (said[0] if said else str(error)).partition(". ")[0]
+            raise PluginError(f"{file} cannot be read as a program of torch.export: {why}") from error
     known = {"weights_sha256": files_sha256([file]), "n_params": n_params(program)}
     return ExportedModel(describe(file, **known), program.module(), program)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,6 +90,31 @@ def torch_loads(file: Path, setup: Setup) -> Iterator[None]:
         raise UsageError(pickle_refused(file)) from None
     finally:
         torch.load = original
+
+
+@contextmanager
+def torch_log_kept() -> Iterator[list[str]]:
+    """While this lasts, what torch would log is not printed but kept: what it says went wrong, in the list.
+
+    Its loaders log tracebacks, of files that they then read in an older way, too. What torch logs afterwards
+    is as it was.
+    """
+    said: list[str] = []
+
+    def keep(record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        said.append(str(error or record.getMessage()))
+        return False
+
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "torch"]
+    handlers = {handler for name in names for handler in logging.getLogger(name).handlers}
+    for handler in handlers:
+        handler.addFilter(keep)
+    try:
+        yield said
+    finally:
+        for handler in handlers:
+            handler.removeFilter(keep)
 
 
 def pickle_refused(file: Path) -> str:

@@ -1,7 +1,10 @@
 """Models in files (ONNX, torch.export, TorchScript): the answers are those of torch; their descriptions."""
 
 import json
+import logging
 import pickle
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -239,6 +242,41 @@ def test_a_description_that_is_no_text(tmp_path):
     (tmp_path / "m.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(segbench.DataError, match="cannot be read"):
         describe(tmp_path / "m.onnx")
+
+
+BROKEN = {"text": b"nonsense", "head": b"PK\x03\x04nonsense", "empty": b""}
+
+
+@pytest.mark.parametrize("content", [*BROKEN, "cut", "other zip"])
+def test_a_broken_program_is_told_in_one_line(files, tmp_path, content):
+    """torch prints tracebacks to stderr, past whatever catches its errors."""
+    source = files("pt2")
+    file = tmp_path / "broken.pt2"
+    tiny_files.describe(file)
+    whole = source.read_bytes()
+    file.write_bytes(BROKEN.get(content, whole[: len(whole) // 2]))
+    if content == "other zip":
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("a", "b")
+    done = subprocess.run(
+        [sys.executable, "-m", "segbench", "doctor", f"pt2:{file}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 4
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"error: {file} cannot be read as a program of torch.export: ")
+    assert "warnings above" not in line
+
+
+def test_what_torch_logs_later_is_printed_as_before(files, capsys):
+    torch = pytest.importorskip("torch")
+    load_model(f"pt2:{files('pt2')}")
+    handlers = logging.getLogger("torch.export").handlers
+    assert torch
+    assert handlers
+    assert not any(handler.filters for handler in handlers)
 
 
 @pytest.mark.parametrize("scheme", ["onnx", "pt2"])
