@@ -66,7 +66,8 @@ class DaskEngine:
             _distributed().LocalCluster,
             n_workers=self.workers,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # of what its server has beside the dashboard; any free port
+            scheduler_kwargs={"dashboard": False},
             resources=dict(self.resources) or None,
             preload=[__name__],
             silence_logs=logging.ERROR,

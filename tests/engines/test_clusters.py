@@ -35,6 +35,13 @@ def test_results_come_in_order(address):
     assert len(pids) <= 2
 
 
+def test_two_clusters_of_this_machine_are_in_no_ones_way(capfd):
+    with DaskEngine().open() as one, DaskEngine().open() as other:
+        assert one.scheduler != other.scheduler
+        assert [value for value, _ in other.run(Job(jobs.three, jobs.times), [1])] == [3]
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_slow_task_holds_up_no_other_one(address):
     results = list(DaskEngine(scheduler=address).run(Job(jobs.three, jobs.one_is_slow, False), range(20)))
     assert sorted(results) == list(range(20))
