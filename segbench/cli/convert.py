@@ -52,7 +52,7 @@ from segbench.errors import UsageError
     "--split-by", type=click.Choice(["ratio", "list", "group"]),
     help="Make splits anew: by shares, by text files, or by shares with groups kept together.",
 )  # fmt: skip
-@click.option("--part", "parts", metavar="S=X", multiple=True, help="Split S: its share, or its text file.")
+@click.option("--part", "parts", metavar="S=X", multiple=True, help="Split S: its weight, or its text file.")
 @click.option(
     "--group-by", metavar="G", default="folder", show_default=True,
     help="What a group has in common: folder, video, or a pattern of names with one (group).",
@@ -118,7 +118,7 @@ def convert(
             engine=make_engine(engine, workers, **({"scheduler": scheduler} if scheduler else {})),
             split_by=None if split_by is None else parse_split_rule(split_by, parts, group_by, seed),
             progress=progress("convert"),
-            looking=progress("count losses"),
+            looking=progress("look at images"),
             announce=announce,
             **settings,
         )

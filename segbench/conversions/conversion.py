@@ -127,7 +127,8 @@ def convert(
         Settings of the source's format; see :func:`segbench.open_dataset`.
     progress, looking
         Wrap an iterator with one item a sample, which has a length, to show how far it is: as they are
-        written, and before, as losses are counted.
+        written; and before, as ``skip_invalid``, ``where`` and ``split_by`` read them, and as losses are
+        counted.
     announce
         Called with the report before anything is written or refused.
 
@@ -146,8 +147,9 @@ def convert(
     hands = make_engine(engine, workers) if isinstance(engine, str) else engine
     chosen: dict[str, Any] = {"where": where, "image_list": image_list, "max_images": max_images}
     with staged(source, target, pictures=images != "none") as place:
-        sound, left_out = _sound(gather(place.source, source_format, options, splits), skip_invalid, images)
-        dataset = reduce_to(sound, labels, split_by, **chosen)
+        given = gather(place.source, source_format, options, splits)
+        sound, left_out = _sound(given, images, hands, looking) if skip_invalid else (given, [])
+        dataset = reduce_to(sound, labels, split_by, partial(SpreadPen, hands, looking), **chosen)
         _check_tasks(dataset, module, target_format)
         steps, said = _steps(dataset, labels, overlap, crowd, holes)
         if not dry_run:
@@ -161,8 +163,7 @@ def convert(
             extra = _extra(report, dataset, options, packed, {**chosen, "split_by": split_by})
             key = _key(dataset, place.source, {"report": report, "options": options, **extra})
             pen = SpreadPen(hands, progress, len(dataset), key)
-            write = partial(module.write, pen=pen, **extra)
-            _write(write, apply(dataset, steps), report, place, pen)
+            _write(partial(module.write, **extra), apply(dataset, steps), report, place, pen)
     return report
 
 
@@ -177,14 +178,14 @@ def _writable(target_format: str, images: str, packed: bool) -> ModuleType:
     return module
 
 
-def _sound(dataset: Dataset, skip_invalid: bool, images: str) -> tuple[Dataset, list[str]]:
-    return leave_out_invalid(dataset, pictures=images != "none") if skip_invalid else (dataset, [])
+def _sound(dataset: Dataset, images: str, hands: Engine, looking: Progress) -> tuple[Dataset, list[str]]:
+    return leave_out_invalid(dataset, pictures=images != "none", engine=hands, progress=looking)
 
 
 def _write(
-    write: Callable[[Dataset, Path], None], dataset: Dataset, report: ConversionReport, place: Place, pen: Pen
+    write: Callable[..., None], dataset: Dataset, report: ConversionReport, place: Place, pen: Pen
 ) -> None:
-    write(dataset, place.target)
+    write(dataset, place.target, pen=pen)
     pen.end()
     report.n_segments = pen.n_segments
     report.written = True

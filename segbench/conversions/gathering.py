@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from segbench.canonical.dataset import Dataset, concat
+from segbench.canonical.pen import Pen
 from segbench.canonical.views import select
 from segbench.errors import UsageError
 from segbench.formats import open_dataset
@@ -52,12 +53,15 @@ def reduce_to(
     dataset: Dataset,
     labels: str | Path | None,
     split_by: SplitRule | None,
+    pen_for: Callable[[int], Pen],
     *,
     where: str | None,
     image_list: str | Path | None,
     max_images: int | None,
 ) -> Dataset:
     """Return the images that are asked for, chosen by the categories that labels give them; then split anew.
+
+    ``pen_for`` gives the pen with which so many samples are looked at.
 
     Raises
     ------
@@ -70,9 +74,10 @@ def reduce_to(
             where=None if where is None else parse_where(where),
             listed=None if image_list is None else Path(image_list),
             max_images=max_images,
+            pen_for=pen_for,
         )
         dataset = select(dataset, chosen)
-    return dataset if split_by is None else split_dataset(dataset, split_by)
+    return dataset if split_by is None else split_dataset(dataset, split_by, pen_for(len(dataset)))
 
 
 def label_steps(dataset: Dataset, given: str | Path | None) -> tuple[list[Step], dict[str, Any] | None]:

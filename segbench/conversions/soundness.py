@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.pen import Progress
 from segbench.canonical.sample import Sample
 from segbench.canonical.views import select
+from segbench.conversions.spread import look_at_each
+from segbench.engines.engine import Engine, LocalEngine
 from segbench.errors import DataError
 
+_ALONE = LocalEngine()
 
-def leave_out_invalid(dataset: Dataset, *, pictures: bool) -> tuple[Dataset, list[str]]:
+
+def leave_out_invalid(
+    dataset: Dataset, *, pictures: bool, engine: Engine = _ALONE, progress: Progress = iter
+) -> tuple[Dataset, list[str]]:
     """Read every sample; return the data set without those that are broken, and what is wrong with each.
 
     Parameters
@@ -17,24 +26,31 @@ def leave_out_invalid(dataset: Dataset, *, pictures: bool) -> tuple[Dataset, lis
         What is to be converted. What breaks it as a whole was refused when it was opened.
     pictures
         Look at the pictures too.
+    engine
+        Whose workers read the samples.
+    progress
+        Wraps an iterator with one item a sample, to show how far it is.
 
     Raises
     ------
     DataError
         When no sample is left.
     """
-    good: list[int] = []
-    faults: list[str] = []
-    for index in range(len(dataset)):
-        try:
-            check_sample(dataset[index], pictures=pictures)
-        except DataError as error:
-            faults.append(_named(error, dataset.image_ids[index]))
-        else:
-            good.append(index)
+    found = list(look_at_each(engine, dataset, partial(_fault, pictures=pictures), progress))
+    good = [index for index, fault in enumerate(found) if fault is None]
+    faults = [fault for fault in found if fault is not None]
     if not good:
         raise DataError(f"every image is invalid; the first: {faults[0]}", file=dataset.path)
     return (select(dataset, good) if faults else dataset), faults
+
+
+def _fault(dataset: Dataset, index: int, *, pictures: bool) -> str | None:
+    """What is wrong with a sample, if anything."""
+    try:
+        check_sample(dataset[index], pictures=pictures)
+    except DataError as error:
+        return _named(error, dataset.image_ids[index])
+    return None
 
 
 def check_sample(sample: Sample, *, pictures: bool) -> None:

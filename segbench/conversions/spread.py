@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from segbench.canonical.atomic import replace_file, replace_folder
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.pen import Chunk, Pen, Progress, Put, write_chunk
+from segbench.canonical.pen import CHUNK, Chunk, Pen, Progress, Put, Sized, chunks_of, write_chunk
 from segbench.conversions.journal import Journal
 from segbench.engines.engine import Engine, Job
 
@@ -110,6 +110,27 @@ def spread(
     return engine.run(Job(_Given(dataset), _Write(put, pack), forked=True), parts)
 
 
+def look_at_each(
+    engine: Engine, dataset: Dataset, look: Callable[[Dataset, int], T], progress: Progress = iter
+) -> Iterator[T]:
+    """Yield in order what ``look`` returns of each index; it may read the sample, or find that it cannot.
+
+    Parameters
+    ----------
+    engine
+        Whose workers do it.
+    dataset
+        Of which each index is looked at.
+    look
+        A function of a module, an object, or a partial of those.
+    progress
+        As for :class:`.Pen`.
+    """
+    job = Job(_Given(dataset), _Look(look), forked=True)
+    found = (one for part in engine.run(job, chunks_of(len(dataset), CHUNK)) for one in part)
+    yield from progress(Sized(found, len(dataset)))
+
+
 @dataclass(frozen=True, slots=True)
 class _Given:
     """Opens what is open here; another process gets a data set that was opened again."""
@@ -118,6 +139,14 @@ class _Given:
 
     def __call__(self) -> Dataset:
         return self.dataset
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    look: Callable[[Dataset, int], Any]
+
+    def __call__(self, dataset: Dataset, indices: range) -> list[Any]:
+        return [self.look(dataset, index) for index in indices]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.sample import Sample
 from segbench.canonical.views import select
 from segbench.errors import DataError, UsageError
@@ -72,11 +73,12 @@ def _share(name: str, value: str) -> float:
     return share
 
 
-def split_dataset(dataset: Dataset, rule: SplitRule) -> Dataset:
+def split_dataset(dataset: Dataset, rule: SplitRule, pen: Pen = PLAIN) -> Dataset:
     """Return a data set with the splits of a rule; images that no list names are left out.
 
     By ratio, and by group, each category is shared out like the images, as far as whole images and groups can
-    be: see :mod:`segbench.reshape.stratify`. It is the same for the same seed.
+    be: see :mod:`segbench.reshape.stratify`. It is the same for the same seed, and whatever pen has the
+    samples looked at.
 
     Raises
     ------
@@ -88,7 +90,7 @@ def split_dataset(dataset: Dataset, rule: SplitRule) -> Dataset:
     if rule.by == "list":
         places = _by_lists(dataset, rule)
     else:
-        groups, has = _groups(dataset, rule)
+        groups, has = _groups(dataset, rule, pen)
         shares = [share for share in rule.parts.values() if isinstance(share, float)]
         dealt = stratify(has, [len(g) for g in groups], shares, rule.seed)
         places = {
@@ -116,39 +118,56 @@ def _by_lists(dataset: Dataset, rule: SplitRule) -> dict[str, list[int]]:
     return places
 
 
-def _groups(dataset: Dataset, rule: SplitRule) -> tuple[list[list[int]], list[dict[int, int]]]:
+def _groups(dataset: Dataset, rule: SplitRule, pen: Pen) -> tuple[list[list[int]], list[dict[int, int]]]:
     """Images that stay together; of each such group ``{category id: how many of its images have it}``."""
     groups: dict[str, list[int]] = {}
     has: dict[str, dict[int, int]] = {}
-    key_of = _key_of(rule) if rule.by == "group" else None
-    for i, sample in enumerate(dataset):
-        key = str(i) if key_of is None else key_of(sample)
+    look = _Member(_checked(rule.group_by) if rule.by == "group" else None)
+    for i, (key, present) in enumerate(pen.each(dataset, look)):
         groups.setdefault(key, []).append(i)
         counts = has.setdefault(key, {})
-        for category_id in _present(sample):
+        for category_id in present:
             counts[category_id] = counts.get(category_id, 0) + 1
+    pen.end()
     return list(groups.values()), list(has.values())
 
 
-def _key_of(rule: SplitRule) -> Callable[[Sample], str]:
-    """What the images of a group have in common; an image that has none of it is a group of its own."""
-    if rule.group_by == "folder":
-        return lambda sample: Path(_name(sample)).parent.as_posix()
-    if rule.group_by == "video":
-        return lambda sample: f"image {sample.image_id}" if sample.video_id is None else sample.video_id
+def _checked(group_by: str) -> str:
+    """Return it, once it is known or a pattern with a group."""
+    if group_by in GROUPS:
+        return group_by
     try:
-        pattern = re.compile(rule.group_by)
+        pattern = re.compile(group_by)
     except re.error as error:
         raise UsageError(f"group_by is {', '.join(GROUPS)} or a pattern: {error}") from None
     if pattern.groups < 1:
         known = ", ".join(GROUPS)
-        raise UsageError(f"the pattern {rule.group_by!r} has no (group); group_by is {known} or one with it")
+        raise UsageError(f"the pattern {group_by!r} has no (group); group_by is {known} or one with it")
+    return group_by
 
-    def found(sample: Sample) -> str:
-        match = pattern.search(_name(sample))
-        return f"image {sample.image_id}" if match is None else match[1]
 
-    return found
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """What the images of a group have in common, and the categories of one; of no ``group_by`` its number.
+
+    An image that has none of it is a group of its own. It can be sent to another process.
+    """
+
+    group_by: str | None
+
+    def __call__(self, index: int, sample: Sample) -> tuple[str, list[int]]:
+        return self._key(index, sample), _present(sample)
+
+    def _key(self, index: int, sample: Sample) -> str:
+        alone = f"image {sample.image_id}"
+        if self.group_by is None:
+            return str(index)
+        if self.group_by == "folder":
+            return Path(_name(sample)).parent.as_posix()
+        if self.group_by == "video":
+            return alone if sample.video_id is None else sample.video_id
+        match = re.search(self.group_by, _name(sample))
+        return alone if match is None else match[1]
 
 
 def _name(sample: Sample) -> str:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.sample import Sample
-from segbench.canonical.views import split_of_each
+from segbench.canonical.views import select, split_of_each
 from segbench.errors import DataError, UsageError
 from segbench.reshape.fields import values_of
 from segbench.reshape.where import Where
 
 
+def _plain(_: int) -> Pen:
+    return PLAIN
+
+
 def choose(
-    dataset: Dataset, *, where: Where | None = None, listed: Path | None = None, max_images: int | None = None
+    dataset: Dataset,
+    *,
+    where: Where | None = None,
+    listed: Path | None = None,
+    max_images: int | None = None,
+    pen_for: Callable[[int], Pen] = _plain,
 ) -> list[int]:
     """Return the places of the images to keep, in the order of the data set.
 
@@ -28,6 +40,8 @@ def choose(
         A text file of image ids, a line each; names of pictures, with or without folder and ending, will do.
     max_images
         At most so many of each split: the first.
+    pen_for
+        Gives the pen with which so many samples are looked at for ``where``.
 
     Raises
     ------
@@ -36,19 +50,22 @@ def choose(
     DataError
         When the list cannot be read, or names an image that is not there.
     """
-    kept: Iterable[int] = range(len(dataset))
+    kept: Sequence[int] = range(len(dataset))
     if listed is not None:
         named = set(read_list(listed, dataset))
         kept = [i for i in kept if i in named]
     split_of = split_of_each(dataset)
-    if where is not None:
-        kept = [i for i in kept if _has(dataset, dataset[i], where, split_of[i])]
+    if where is not None and kept:
+        holds = _Holds(where, dataset.categories, [split_of[i] for i in kept])
+        pen = pen_for(len(kept))
+        found = pen.each(select(dataset, kept), holds)
+        kept = [i for i, has in zip(kept, found, strict=True) if has]
+        pen.end()
     if max_images is not None:
         kept = _first(kept, split_of, max_images)
-    chosen = list(kept)
-    if not chosen:
+    if not kept:
         raise UsageError(f"no image of {dataset.path or dataset.name} is left by what was asked for")
-    return chosen
+    return list(kept)
 
 
 def read_list(file: Path, dataset: Dataset) -> list[int]:
@@ -99,8 +116,17 @@ def names_of(sample: Sample) -> Sequence[str]:
     return [sample.image_id, name, path.name, path.with_suffix("").as_posix(), path.stem]
 
 
-def _has(dataset: Dataset, sample: Sample, where: Where, split: str) -> bool:
-    return any(map(where.holds, values_of(sample, dataset.categories, where.fields, split)))
+@dataclass(frozen=True, slots=True)
+class _Holds:
+    """Tells whether an expression holds for a segment of a sample; it can be sent to another process."""
+
+    where: Where
+    categories: Categories
+    splits: Sequence[str]
+
+    def __call__(self, index: int, sample: Sample) -> bool:
+        values = values_of(sample, self.categories, self.where.fields, self.splits[index])
+        return any(map(self.where.holds, values))
 
 
 def _first(kept: Iterable[int], split_of: Sequence[str], most: int) -> list[int]:

@@ -7,14 +7,17 @@ import subprocess
 import sys
 from itertools import cycle
 
+import numpy as np
 import pytest
 from formats import tiny
 from rich import put_rich
 
 import segbench
 from segbench.canonical import pen
+from segbench.conversions import spread
 from segbench.errors import DataError, SegbenchError
 from segbench.formats import FORMATS, load_format
+from segbench.reshape.splits import parse_split_rule
 
 WRITABLE = [name for name in FORMATS if hasattr(load_format(name), "write")]
 
@@ -70,6 +73,84 @@ def test_workers_write_the_same_bytes(target_format, tmp_path):
         assert {**report.to_dict(), "target": ""} == {**alone.to_dict(), "target": ""}
         compared += 1
     assert compared
+
+
+def spoilt_instances(root):
+    """Nine images, the third with damaged run lengths, the sixth without its picture."""
+    content = tiny.instances()
+    content["images"] = [content["images"][0] | {"id": i, "file_name": f"{i}.png"} for i in range(1, 10)]
+    usual = content["annotations"][1]
+    content["annotations"] = [
+        usual | {"id": 10 * i + k, "image_id": i, "category_id": 3 if (i + k) % 3 else 90}
+        for i in range(1, 10)
+        for k in range(1 + i % 2)
+    ]
+    content["annotations"][3] |= {"segmentation": {"size": [4, 6], "counts": "0"}}
+    source = tiny.put_instances(root, content)
+    tiny.put_pictures(root / "val", dict.fromkeys(range(1, 10), (4, 6)))
+    (root / "val/6.png").unlink()
+    return source
+
+
+def spoilt_maps(root):
+    """Five panoptic images, of which the fourth is cut off."""
+    content = tiny.panoptic()
+    first = content["annotations"][0]
+    content["images"] = [content["images"][0] | {"id": i, "file_name": f"{i}.png"} for i in range(1, 6)]
+    content["annotations"] = [first | {"image_id": i, "file_name": f"{i}.png"} for i in range(1, 6)]
+    source = tiny.put_panoptic(root, content)
+    for i in range(2, 6):
+        (root / f"panoptic_val/{i}.png").write_bytes((root / "panoptic_val/1.png").read_bytes())
+    tiny.put_pictures(root / "val", dict.fromkeys(range(1, 6), (4, 6)))
+    (root / "panoptic_val/4.png").write_bytes((root / "panoptic_val/1.png").read_bytes()[:40])
+    return source
+
+
+def spoilt_masks(root):
+    """Six label maps, two with ids that mean nothing."""
+    masks = {i: np.full((4, 6), 9 if i in (2, 5) else i % 2, np.uint8) for i in range(1, 7)}
+    tiny.put_labels(root, masks)
+    tiny.put_pictures(root / "images", dict.fromkeys(masks, (4, 6)))
+    return root
+
+
+CHOICES = {
+    "skip_invalid": {},
+    "where": {"where": "category in (cat, road, grass) or area<8", "max_images": 3},
+    "ratio": {"split_by": parse_split_rule("ratio", ["a=2", "b=1"], seed=3)},
+    "group": {"split_by": parse_split_rule("group", ["a=1", "b=1"], group_by="([0-9]).png")},
+}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+@pytest.mark.parametrize(
+    ("put", "n_left_out"), [(spoilt_instances, 2), (spoilt_maps, 1), (spoilt_masks, 2)]
+)  # fmt: skip
+def test_workers_choose_the_same_images(put, n_left_out, choice, tmp_path, monkeypatch):
+    """What is left out for its faults, what an expression keeps, what a split has: whoever looks."""
+    monkeypatch.setattr(spread, "CHUNK", 2)
+    source = put(tmp_path / "in")
+    settings = {"skip_invalid": True, "allow_loss": True, **CHOICES[choice]}
+    trees, reports = [], []
+    engines = {"one": {}, "three": {"workers": 3}, "elsewhere": {"engine": Elsewhere()}}
+    for name, engine in engines.items():
+        report = segbench.convert(source, tmp_path / name / "out", **settings, **engine)
+        trees.append(tree(tmp_path / name))
+        reports.append({**report.to_dict(), "target": ""})
+    assert trees[1] == trees[0] == trees[2]
+    assert reports[1] == reports[0] == reports[2]
+    assert len(reports[0]["left_out"]) == n_left_out
+
+
+def test_what_cannot_be_looked_at_is_told_alike(tmp_path):
+    source = spoilt_instances(tmp_path / "in")
+    said = set()
+    for engine in ({}, {"workers": 3}, {"engine": Elsewhere()}):
+        with pytest.raises(DataError) as raised:
+            segbench.convert(source, tmp_path / "out", where="area>1", images="none", **engine)
+        said.add(str(raised.value))
+    assert len(said) == 1
+    assert "image 3: annotations[3].segmentation: RLE" in said.pop()
 
 
 @pytest.mark.parametrize("packed", [False, True])
