@@ -10,6 +10,7 @@ verified to be absent are ``neg_category_ids``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -169,9 +170,17 @@ def _patch(folders: list[Path], row: Row, where: dict[str, Any]) -> NDArray[np.b
 
 
 def _size(frame: Frame, shapes: list[tuple[int, ...]], where: dict[str, Any]) -> tuple[int, int]:
-    """The size of the picture; without one, that of the masks, which must be the same."""
+    """The size of the picture; without one, that of the masks, which must be the same.
+
+    Masks may be smaller. Where EXIF turns a picture, whether they are tall or wide tells on which they were
+    drawn: as it is seen, or as it is stored.
+    """
     if frame.picture is not None:
-        return picture_size(frame.picture, frame.name)
+        size = picture_size(frame.picture, frame.name)
+        turn = frame.picture.turn()
+        tall = sum(math.log(height / width) for height, width in shapes)
+        is_other = tall * math.log(size[0] / size[1]) < 0
+        return size[::-1] if turn is not None and turn.orientation >= 5 and is_other else size
     if len(set(shapes)) == 1:
         return shapes[0][0], shapes[0][1]
     reason = f"its masks are of {len(set(shapes))} sizes" if shapes else "it has no mask"

@@ -6,9 +6,11 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from canonical.make import oriented
 from formats import tiny
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from pycocotools import mask as pycocotools_mask
 
 import segbench
@@ -136,6 +138,27 @@ def test_without_pictures_the_masks_say_the_size(tmp_path):
     (root / "masks/validation-masks-0/1_m02_bb.png").write_bytes(encode_labels(np.zeros((8, 12), np.uint8)))
     with pytest.raises(DataError, match="no picture of it to measure, and its masks are of 2 sizes"):
         _ = segbench.open_dataset(root)[0]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("lies", [False, True])
+def test_smaller_masks_lie_as_their_picture(orientation, lies, tmp_path):
+    """The picture is stored 6 × 4; masks were drawn on that, or on what EXIF makes of it."""
+    sizes = {k: (h, w) if lies else (w, h) for k, (h, w) in SIZES.items()}
+    root = put(tmp_path, boxes=None, labels=None, sizes=sizes)
+    (file,) = (root / "images/validation").glob("1.*")
+    Image.open(file).convert("RGB").save(file, exif=oriented(orientation))
+    if orientation < 5 and not lies:
+        with pytest.raises(DataError, match="is not the shape of the picture"):
+            segbench.open_dataset(root).by_id("1")
+        return
+    sample = segbench.open_dataset(root).by_id("1")
+    expected = (6, 4) if orientation >= 5 and not lies else (4, 6)
+    assert (sample.height, sample.width) == sample.image.shape[1:] == sample.mask.shape == expected
+    top, left = expected[0] // 2, expected[1] // 2
+    mask = sample.segments[0].to_rle(*expected).to_mask()
+    assert (mask[:top, :left] == 1).all()
+    assert mask.sum() == top * left
 
 
 def test_coco_and_lvis_keep_what_they_can(tmp_path):
