@@ -23,6 +23,10 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory i
 ZEROS = gzip.compress(bytes(1 << 24), 1)
 """A member of 70 KB that unpacks to 16 MB; members may follow each other."""
 
+PEAK = """
+peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
+print(int(peak[1]) // 1024)
+"""
 READ = """
 import re, sys
 from pathlib import Path
@@ -38,16 +42,24 @@ try:
             sample.image
 except DataError as error:
     print(error)
-peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
-print(int(peak[1]) // 1024)
+"""
+WRITE = """
+import re, sys
+from pathlib import Path
+import segbench
+report = segbench.convert(sys.argv[1], sys.argv[2], target_format="nifti", images="none")
+print(report.n_images)
 """
 
 
 def read(path, name):
     """Read the first and the last sample; return what was said, and the peak of memory in MB."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", READ, path, name], capture_output=True, text=True, check=True
-    )
+    return run(READ, path, name)
+
+
+def run(code, *arguments):
+    command = [sys.executable, "-W", "error", "-c", code + PEAK, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     *said, peak = done.stdout.splitlines()
     return "\n".join(said), int(peak)
 
@@ -101,6 +113,19 @@ def test_volumes_are_read_slice_by_slice(given, said, tmp_path):
     found, peak = read(volume(tmp_path, code=code, bits=bits, **given), "nifti")
     assert said in found
     assert peak < 150
+
+
+@LINUX
+def test_volumes_are_written_in_parts(tmp_path):
+    """Of 160 million bytes, which were held twice and packed as a whole."""
+    nibabel = pytest.importorskip("nibabel")
+    source = volume(tmp_path / "in", (512, 512, 300), *UINT8, unpacked=512 * 512 * 300 + (1 << 24))
+    found, peak = run(WRITE, source, tmp_path / "out")
+    assert found == "300"
+    assert peak < 170
+    written = nibabel.load(tmp_path / "out/labelsTr/a.nii.gz")
+    assert (written.shape, written.get_data_dtype()) == ((512, 512, 300), np.uint8)
+    assert not [file for file in (tmp_path / "out").iterdir() if file.name.startswith(".")]
 
 
 LARGE = 1 << 28

@@ -7,7 +7,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-import deflate
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +20,7 @@ from segbench.errors import DataError
 from segbench.formats.label_maps import Chosen, Written
 from segbench.formats.nifti_cuts import EXTRA, Cut, cut_out, void_of
 from segbench.formats.nifti_labels import IGNORE
+from segbench.formats.nifti_scratch import Scratch, write_packed
 from segbench.formats.nifti_slices import LARGEST
 from segbench.formats.nifti_volumes import faults, nibabel
 from segbench.formats.pictures import Names, in_splits
@@ -58,7 +58,8 @@ def write(dataset: Dataset, target: Path, *, images: str = "link", pen: Pen = PL
                 cut, number = Cut.unpack(part), next(numbers)
                 if cut.name not in opened:
                     taken.take(cut.name, dataset.image_ids[number])
-                volume = opened.setdefault(cut.name, _Volume(cut))
+                    opened[cut.name] = _Volume(cut, folder / f".{number}")
+                volume = opened[cut.name]
                 volume.put(cut, dataset.image_ids[number])
                 names |= {void_of(chosen): IGNORE} if cut.ignores else {}
                 if volume.missing == 0:
@@ -90,15 +91,24 @@ def _listing(
 
 
 class _Volume:
-    """A volume that slices are put into."""
+    """A volume that slices are put into, in files that are removed once it is whole.
 
-    def __init__(self, cut: Cut) -> None:
+    Parameters
+    ----------
+    cut
+        The first slice.
+    scratch
+        Path of its files, but for their suffixes.
+    """
+
+    def __init__(self, cut: Cut, scratch: Path) -> None:
         self.name, self.depth = cut.name, cut.shape[cut.axis]
         self.missing = self.depth
-        self._first = cut
+        self._first, self._scratch = cut, scratch
         self._seen: set[int] = set()
-        self._labels = np.zeros(tuple(cut.shape), np.uint16)
-        self._image: NDArray[np.uint8] | None = None
+        self._largest = 0
+        self._labels = Scratch(scratch.with_suffix(".labels"), (1, *cut.shape), np.uint16)
+        self._image: Scratch | None = None
 
     def put(self, cut: Cut, image_id: str) -> None:
         """Put in one slice.
@@ -114,58 +124,66 @@ class _Volume:
             raise DataError(message, image_id=image_id, field="volume")
         self._seen.add(cut.index)
         self.missing -= 1
-        at: list[Any] = [slice(None)] * 3
-        at[cut.axis] = cut.index
-        self._labels[tuple(at)] = decode_labels(cut.labels).T
+        labels = decode_labels(cut.labels)
+        self._largest = max(self._largest, int(labels.max()))
+        self._labels.put(cut.axis, cut.index, labels.T[None])
         if cut.picture:
-            self._draw(tuple(at), decode_image(cut.picture))
+            self._draw(cut, decode_image(cut.picture))
 
-    def _draw(self, at: tuple[Any, ...], picture: NDArray[np.uint8]) -> None:
+    def _draw(self, cut: Cut, picture: NDArray[np.uint8]) -> None:
         """Put in a picture [3, H, W]; all are RGB from the first that is not grey."""
         channels = 1 if (picture == picture[:1]).all() else 3
         if self._image is None:
-            self._image = np.zeros((*self._first.shape, channels), np.uint8)
-        if self._image.shape[3] < channels:
-            self._image = np.repeat(self._image, channels, axis=3)
-        self._image[at] = picture[: self._image.shape[3]].transpose(2, 1, 0)
+            self._image = self._new_image(channels)
+        if self._image.channels < channels:
+            grey, self._image = self._image, self._new_image(channels)
+            self._image.put_all(grey)
+            grey.remove()
+        values = picture[: self._image.channels].transpose(0, 2, 1)
+        self._image.put(cut.axis, cut.index, values)
+
+    def _new_image(self, channels: int) -> Scratch:
+        file = self._scratch.with_suffix(f".{channels}")
+        return Scratch(file, (channels, *self._first.shape), np.uint8)
 
     def place(self, folder: Path, images: str) -> dict[str, str]:
         """Write the volume; return its row in ``dataset.json``."""
         library, original = nibabel(), self._first.original
-        place(folder / "labelsTr" / f"{self.name}.nii.gz", _packed(self._label_image(library)))
+        file = folder / "labelsTr" / f"{self.name}.nii.gz"
+        write_packed(file, self._label_image(library), self._labels.blocks())
+        self._labels.remove()
         row = {"label": f"./labelsTr/{self.name}.nii.gz"}
         if original is not None:
             name = self.name + (".nii.gz" if original.lower().endswith(".gz") else ".nii")
             place_image(folder / "imagesTr" / name, ImageFile(name=name, path=Path(original)), images)
             row = {"image": f"./imagesTr/{name}", **row}
-        elif self._image is not None:
-            place(folder / "imagesTr" / f"{self.name}.nii.gz", _packed(self._picture_image(library)))
-            row = {"image": f"./imagesTr/{self.name}.nii.gz", **row}
+        if self._image is not None:
+            if original is None:
+                file = folder / "imagesTr" / f"{self.name}.nii.gz"
+                write_packed(file, self._picture_image(library, self._image), self._image.blocks())
+                row = {"image": f"./imagesTr/{self.name}.nii.gz", **row}
+            self._image.remove()
         return row
 
     def _label_image(self, library: Any) -> Any:
-        image = self._image_of(library, self._labels)
-        largest, stored = int(self._labels.max()), image.header.get_data_dtype()
+        image = self._image_of(library, np.uint16)
+        largest, stored = self._largest, image.header.get_data_dtype()
         fits = stored.kind in "iu" and largest <= np.iinfo(stored).max
         if self._first.header is None or not (fits or (stored.kind == "f" and stored.itemsize > 2)):
             image.set_data_dtype(np.uint8 if largest < 256 else np.uint16)
         return image
 
-    def _picture_image(self, library: Any) -> Any:
-        assert self._image is not None
-        if self._image.shape[3] == 3:
-            image = self._image_of(library, self._image.view(_RGB)[..., 0])
-            image.set_data_dtype(_RGB)
-            return image
-        image = self._image_of(library, self._image[..., 0])
-        image.set_data_dtype(np.uint8)
-        if self._first.limits is not None:
+    def _picture_image(self, library: Any, drawn: Scratch) -> Any:
+        image = self._image_of(library, np.uint8 if drawn.channels == 1 else _RGB)
+        image.set_data_dtype(np.uint8 if drawn.channels == 1 else _RGB)
+        if drawn.channels == 1 and self._first.limits is not None:
             low, high = self._first.limits
             image.header.set_slope_inter((high - low) / 255, low)
         return image
 
-    def _image_of(self, library: Any, voxels: NDArray[Any]) -> Any:
-        """An image of these voxels, with the header that the volume was read with."""
+    def _image_of(self, library: Any, dtype: Any) -> Any:
+        """An image of the size of the volume, all 0, with the header that the volume was read with."""
+        voxels = np.broadcast_to(np.zeros((), dtype), tuple(self._first.shape))
         if self._first.header is None:
             return library.Nifti1Image(voxels, np.eye(4))
         stored = base64.b64decode(self._first.header)
@@ -176,10 +194,6 @@ class _Volume:
             return kind(voxels, None, header)
         except faults(library) as error:
             raise DataError(f"its header is damaged: {error}", image_id=self.name, field="header") from None
-
-
-def _packed(image: Any) -> bytes:
-    return bytes(deflate.gzip_compress(image.to_bytes(), 6))
 
 
 @lru_cache(maxsize=4)

@@ -198,6 +198,31 @@ def test_pictures_become_volumes_of_one_slice(tmp_path):
         np.testing.assert_array_equal(ours.image, theirs.image)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_volume_is_coloured_from_the_first_picture_that_is(axis, tmp_path):
+    """Of any axis; slices that came before it are grey in three channels."""
+    segbench.convert(put(tmp_path / "set", names=["a"]), tmp_path / "c", options={"axis": axis})
+    dataset = segbench.open_dataset(tmp_path / "c")
+    pictures = [sample.image.copy() for sample in dataset]
+    pictures[1][0] ^= 7
+    changed = [
+        replace(sample, image_file=replace(sample.image_file, data=encode_image(picture)))
+        for sample, picture in zip(dataset, pictures, strict=True)
+    ]
+    dataset._load = changed.__getitem__
+    load_format("nifti").write(dataset, tmp_path / "out")
+    assert nibabel.load(tmp_path / "out/imagesTr/a.nii.gz").get_data_dtype().names == ("R", "G", "B")
+    read = segbench.open_dataset(tmp_path / "out", options={"axis": axis})
+    for sample, picture in zip(read, pictures, strict=True):
+        np.testing.assert_array_equal(sample.image, picture)
+        np.testing.assert_array_equal(sample.mask, np.take(LABELS, sample.extra["nifti"]["slice"], axis).T)
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
+        "dataset.json",
+        "imagesTr",
+        "labelsTr",
+    ]
+
+
 def test_volumes_of_intensities_are_taken_over(tmp_path):
     """From one folder of volumes to another nothing of HU is lost, nor a fourth axis."""
     source = put(tmp_path / "set", image=np.stack([HU, HU + 1], axis=-1))
