@@ -21,7 +21,7 @@ from segbench.canonical.sample import ImageFile, Sample
 from segbench.canonical.segment import Segment
 from segbench.conversions.health import summarize
 from segbench.conversions.validation import validate
-from segbench.errors import DataError
+from segbench.errors import DataError, UsageError
 from segbench.formats import FORMATS, load_format
 from segbench.models.types import InstancePrediction, ModelInfo
 from segbench.reshape import apply
@@ -154,6 +154,33 @@ def test_the_report_announces_what_is_turned_and_what_is_linked(coco, target, tm
     ]
     assert str(change) in str(report)
     assert report.has_news
+
+
+@pytest.mark.parametrize("name", ["segbench", "coco", "voc", "yolo-seg"])
+def test_where_nothing_tells_the_user_may(name, tmp_path):
+    """All cases that were drawn on the stored picture are upright then, and so is what was said to be so."""
+    load_format("coco").write(data_set(all_cases(("stored",))), tmp_path / "coco", images="copy")
+    options = {"target_format": name, "allow_loss": True}
+    report = segbench.convert(tmp_path / "coco", tmp_path / "out", exif="stored", **options)
+    told, unknown = report.changes
+    assert (told.count, unknown.count, report.notes) == (4, 10, [])
+    assert "turned upright, as drawn on the stored picture: 10 (image " in str(unknown)
+    found = segbench.open_dataset(tmp_path / "out", format=name)
+    for at, sample in by_case(found).items():
+        assert agrees(sample, found), at
+        drawn = painted(case(*at), data_set([case(*at)]))
+        np.testing.assert_array_equal(painted(sample, found), upright(drawn, at[1]))
+    if name == "coco":
+        for sample in found:
+            for segment in sample.segments:
+                assert segment.bbox == segment.to_rle(sample.height, sample.width).bbox
+    said = segbench.convert(tmp_path / "coco", tmp_path / "said", exif="upright", **options)
+    assert (len(said.changes), len(said.notes)) == (1, 1)
+    with pytest.raises(UsageError, match="exif must be one of upright, stored, not 'sideways'"):
+        segbench.convert(tmp_path / "coco", tmp_path / "no", exif="sideways", **options)
+    with pytest.raises(UsageError, match="images=none looks at none"):
+        segbench.convert(tmp_path / "coco", tmp_path / "no", exif="stored", images="none", **options)
+    assert not (tmp_path / "no").exists()
 
 
 def test_annotations_alone_stay_as_they_are(coco, tmp_path):

@@ -44,6 +44,12 @@ def turned(sample: Sample) -> Sample:
     return sample if turn is None else to_upright(sample, turn.orientation, turn.height, turn.width)
 
 
+def turned_if_unknown(sample: Sample) -> Sample:
+    """Return a sample of unknown frame, which is that of the stored picture, upright; any other stays."""
+    turn = sample.turn
+    return sample if turn is None or frame_of(sample) != "unknown" else _upright(sample, turn.orientation)
+
+
 def to_upright(sample: Sample, orientation: int, height: int, width: int) -> Sample:
     """Turn annotations that were drawn on the stored frame of a picture into its upright frame.
 
@@ -64,10 +70,16 @@ def to_upright(sample: Sample, orientation: int, height: int, width: int) -> Sam
     """
     if not is_stored((sample.height, sample.width), (height, width), orientation):
         return sample
+    return _upright(sample, orientation)
+
+
+def _upright(sample: Sample, orientation: int) -> Sample:
+    """Turn annotations that were drawn on a stored picture."""
+    height, width = sample.height, sample.width
     return replace(
         sample,
-        height=height,
-        width=width,
+        height=height if orientation < 5 else width,
+        width=width if orientation < 5 else height,
         segments=tuple(_turn_segment(s, sample, orientation) for s in sample.segments),
         load_mask=sample.load_mask and _Turned(sample.load_mask, orientation),
         load_segment_map=sample.load_segment_map and _Turned(sample.load_segment_map, orientation),
@@ -99,10 +111,12 @@ def _turn_segment(segment: Segment, sample: Sample, orientation: int) -> Segment
 def _turn_box(
     box: tuple[float, float, float, float], sample: Sample, orientation: int
 ) -> tuple[float, float, float, float]:
-    x, y, w, h = box
-    left, top = y, x  # orientations 5 to 8 swap the axes first
-    if orientation in (6, 7):
-        left = sample.height - y - h
-    if orientation in (7, 8):
-        top = sample.width - x - w
-    return left, top, h, w
+    left, top, w, h = box
+    width, height = sample.width, sample.height
+    if orientation >= 5:  # these swap the axes first
+        left, top, w, h, width, height = top, left, h, w, height, width
+    if orientation in (2, 3, 6, 7):
+        left = width - left - w
+    if orientation in (3, 4, 7, 8):
+        top = height - top - h
+    return left, top, w, h

@@ -38,6 +38,10 @@ from segbench.errors import UsageError
     help="Keep holes by a seam where outlines have none (default), fill them, or refuse them.",
 )  # fmt: skip
 @click.option(
+    "--exif", type=click.Choice(["upright", "stored"]),
+    help="Annotations on square, mirrored and upside-down pictures: upright (default), or to be turned so.",
+)  # fmt: skip
+@click.option(
     "--labels", metavar="MAP",
     help="Other categories: MAP.toml, a name that `segbench labels` lists, or TABLE.tsv#COLUMN.",
 )  # fmt: skip

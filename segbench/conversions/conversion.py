@@ -53,6 +53,7 @@ def convert(
     overlap: str | None = None,
     crowd: str | None = None,
     holes: str | None = None,
+    exif: str | None = None,
     labels: str | Path | None = None,
     where: str | None = None,
     image_list: str | Path | None = None,
@@ -96,6 +97,9 @@ def convert(
     holes
         Where outlines cannot have holes, keep them by a ``seam`` (the default), ``drop`` them, which fills
         them in any format; or any hole is an ``error``.
+    exif
+        Of pictures that EXIF turns to the same size (square ones, and orientations 2 to 4) nothing tells
+        whether annotations lie on them as seen ``upright`` (the default), or as ``stored``, which turns them.
     labels
         Other categories: a TOML file, the name of a map that is shipped, or columns of a table; see
         :func:`segbench.reshape.label_files.read_labels`.
@@ -152,10 +156,9 @@ def convert(
         dataset = reduce_to(sound, labels, split_by, partial(SpreadPen, hands, looking), **chosen)
         _check_tasks(dataset, module, target_format)
         steps, said = _steps(dataset, labels, overlap, crowd, holes)
-        if not dry_run:
-            _check_target(module, place, overwrite)
+        _check_target(module, None if dry_run else place, overwrite)
         report = _new_report(dataset, place, target_format, said, left_out)
-        report.policies = {"overlap": overlap, "crowd": crowd, "holes": holes, "images": images}
+        report.policies = {"overlap": overlap, "crowd": crowd, "holes": holes, "exif": exif, "images": images}
         steps, refused = _look(dataset, module, steps, report, SpreadPen(hands, looking, len(dataset)))
         announce(report)
         if not dry_run:
@@ -223,13 +226,24 @@ def _look(
     dataset: Dataset, module: ModuleType, steps: list[Step], report: ConversionReport, pen: Pen
 ) -> tuple[list[Step], list[Loss]]:
     """Complete the report by what is lost and changed; return all steps, and what is refused by policy."""
-    turning = [] if report.policies["images"] == "none" else turning_steps()
+    turning = _turning(**{name: report.policies[name] for name in ("exif", "images")})
     refused = frozenset(name for name in ("overlap", "holes") if report.policies[name] == "error")
     found = find_losses(dataset, module, turning + steps, refused, pen)
     report.losses, report.changes, report.n_segments = found.losses, found.changes, found.n_segments
     report.notes += map(str, found.told)
     turns = any(change.feature == TURNED for change in found.changes)
     return turning + steps if turns else steps, found.refused
+
+
+def _turning(exif: str | None, images: str) -> list[Step]:
+    """The steps that look at pictures for EXIF: none where there are to be no pictures."""
+    if images != "none":
+        return turning_steps(exif)
+    if exif is not None:
+        raise UsageError(
+            f"exif={exif} is about pictures, and images=none looks at none; leave one of them out"
+        )
+    return []
 
 
 def _key(dataset: Dataset, source: Source | Sequence[Source], settings: Mapping[str, Any]) -> str | None:
@@ -287,11 +301,14 @@ def _check_tasks(dataset: Dataset, module: ModuleType, target_format: str) -> No
         )
 
 
-def _check_target(module: ModuleType, place: Place, overwrite: bool) -> None:
+def _check_target(module: ModuleType, place: Place | None, overwrite: bool) -> None:
     """Refuse to replace what is there unless that is asked for, and a source itself in any case.
 
-    Of a target of several parts, those that a killed writer had put in their places are no target yet.
+    Of a target of several parts, those that a killed writer had put in their places are no target yet. With
+    no place, nothing is to be written.
     """
+    if place is None:
+        return
     outputs = module.outputs(place.target) if hasattr(module, "outputs") else [place.target]
     place.check(outputs, overwrite=overwrite)
     may_replace = overwrite or is_half_placed(place.target)

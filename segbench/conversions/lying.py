@@ -42,4 +42,5 @@ class Lying:
                 shown = ", ".join(self._found[frame]) + ", …" * (count > _EXAMPLES)
                 text = f"images: {count} that EXIF turns ({shown}) {_TEXTS[frame]}"
                 doubtful = frame == "unknown" and self._counts["stored"]
-                yield ("warning", f"{text}, unlike others here") if doubtful else ("note", text)
+                doubt = f"{text}, unlike others here; `segbench convert --exif stored` turns them"
+                yield ("warning", doubt) if doubtful else ("note", text)

@@ -158,4 +158,6 @@ def test_policies_stand_in_dataset_json(tmp_path):
     assert shown.exit_code == 0, shown.stderr
     assert "changed: group regions left out: 1 (image 1)" in shown.stdout
     said = json.loads((tmp_path / "out/dataset.json").read_text())["policies"]
-    assert said == {"overlap": "order", "crowd": "drop", "holes": "drop", "images": "copy"}
+    assert said == {
+        "overlap": "order", "crowd": "drop", "holes": "drop", "exif": None, "images": "copy",
+    }  # fmt: skip
