@@ -31,6 +31,9 @@ _CONNECT = 10.0
 _PAUSE = 2.0
 """Seconds between two looks at the workers."""
 
+ATTEMPTS = 2
+"""A task at which so many workers of this machine died is lost; schedulers that are named have their own."""
+
 _KILLED = ("KilledWorker",)
 _GONE = ("CancelledError", "FutureCancelledError", "FuturesCancelledError")
 
@@ -67,7 +70,7 @@ class DaskEngine:
             n_workers=self.workers,
             threads_per_worker=1,
             dashboard_address="127.0.0.1:0",  # of what its server has beside the dashboard; any free port
-            scheduler_kwargs={"dashboard": False},
+            scheduler_kwargs={"dashboard": False, "allowed_failures": ATTEMPTS - 1},
             resources=dict(self.resources) or None,
             preload=[__name__],
             silence_logs=logging.ERROR,

@@ -22,7 +22,7 @@ from segbench.engines.workers import Job, Raised, Spent, Turns, open_job, pickle
 from segbench.errors import SegbenchError, WorkerError
 
 ATTEMPTS = 2
-"""A task at which so many workers died is lost."""
+"""A task at which so many workers died is lost; one that is not to be done again at the first."""
 
 _GRACE = 5.0
 """Seconds that workers have to end by themselves."""
@@ -163,7 +163,7 @@ class Pool:
             self._n_stillborn += 1
         if self._n_stillborn > ATTEMPTS:
             raise WorkerError(f"{why} before it could work, and so did those before it")
-        if task.deaths < ATTEMPTS:
+        if task.deaths < ATTEMPTS and self._job.again(task.content):
             self._again.append(task)
         else:
             yield task.number, self._job.without(task.content, why)

@@ -16,6 +16,10 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+def _always(_: object) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Job(Generic[S, T, R]):
     """What each worker does: opens once, then works at one task after the other.
@@ -35,6 +39,8 @@ class Job(Generic[S, T, R]):
     lost
         Called with a task whose workers died, and with why, for what stands in the place of its result; where
         there is none, such a task is an error.
+    again
+        Whether a task at which a worker died is given to a second one before it is lost.
     forked
         Whether workers may be forked of a process that has one thread, which costs nothing and opens nothing
         again; not for what has threads of its own, or a device.
@@ -44,6 +50,7 @@ class Job(Generic[S, T, R]):
     work: Callable[[S, T], R | Spent[R]]
     ordered: bool = True
     lost: Callable[[T, str], R] | None = None
+    again: Callable[[T], bool] = _always
     forked: bool = False
 
     def without(self, task: T, why: str) -> R:

@@ -2,13 +2,15 @@
 
 Where workers do, this process loads no model: one of them tells what it is, and each sees that its own is the
 same. A worker in which the model hangs, or that dies, costs its portion, which is run again in batches, and
-then image by image: in the end the one image that is to blame fails.
+then image by image, before others are begun: in the end the one image that is to blame fails, when two
+workers died at it alone.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from segbench.models import SegModel
 
 Tick = Callable[[], object]
+
+HOPELESS = 8
+"""A run ends at so many images at which the model hangs or kills its worker, where none was predicted."""
 _OF_CONVERT = {
     "--from": "--from of `segbench convert`, and run on what it makes",
     "--option": "with `segbench convert`, and run on what it makes: --option",
@@ -169,6 +174,25 @@ class Alone:
         return self.station.pipeline.run(portions, tick)
 
 
+class _Queue:
+    """Portions in order, before which come those that are put ``first`` meanwhile."""
+
+    def __init__(self, portions: Iterable[Portion]) -> None:
+        self.first: deque[Portion] = deque()
+        self._others = iter(portions)
+
+    def __iter__(self) -> Iterator[Portion]:
+        return self
+
+    def __next__(self) -> Portion:
+        return self.first.popleft() if self.first else next(self._others)
+
+
+def _is_one(portion: Portion) -> bool:
+    """Whether a portion cannot be cut; one that can is, which tries all of it again."""
+    return len(portion) == 1
+
+
 @dataclass(frozen=True)
 class Together:
     """The workers of an engine."""
@@ -180,23 +204,20 @@ class Together:
     def run(self, portions: Iterable[Portion], tick: Tick) -> Iterator[Part]:
         """See :meth:`Team.run`."""
         job: Job[Station, Portion, Part | Trouble] = Job(
-            self.opener, partial(_work, self.bench.card.key), ordered=False, lost=self._lost
+            self.opener, partial(_work, self.bench.card.key), ordered=False, lost=self._lost, again=_is_one
         )
-        troubles: list[Trouble] = []
-        with closing(self.engine.run(job, portions)) as results:
+        queue, n_done, n_blamed = _Queue(portions), 0, 0
+        with closing(self.engine.run(job, queue)) as results:
             for result in results:
-                if isinstance(result, Trouble):
-                    troubles.append(result)
-                else:
+                if not isinstance(result, Trouble):
+                    n_done += 1
                     yield from self._ticked(result, tick)
-        pieces: list[Portion] = []
-        for one in troubles:
-            cut = one.portion.cut(self.bench.stages.batch_size)
-            pieces += cut
-            if not cut:
-                yield from self._ticked(self._failed(one), tick)
-        if pieces:
-            yield from self.run(pieces, tick)
+                elif pieces := result.portion.cut(self.bench.stages.batch_size):
+                    queue.first.extend(pieces)
+                else:
+                    n_blamed += 1
+                    hopeless = not n_done and n_blamed >= HOPELESS
+                    yield from self._ticked(self._failed(result, hopeless=hopeless), tick)
 
     def _ticked(self, part: Part, tick: Tick) -> Iterator[Part]:
         for _ in part.outcomes:
@@ -206,12 +227,22 @@ class Together:
     def _lost(self, portion: Portion, why: str) -> Trouble:
         return Trouble(portion, f"{self.bench.card.info.name}: image {portion.image_ids[0]}: {why}")
 
-    def _failed(self, trouble: Trouble) -> Part:
-        """The outcome of an image that no worker could be got through."""
+    def _failed(self, trouble: Trouble, hopeless: bool) -> Part:
+        """The outcome of an image that no worker could be got through.
+
+        Raises
+        ------
+        PluginError
+            When such an image is not to be skipped, or there were several and none that was predicted.
+        """
         portion = trouble.portion
         position, image_id = portion.positions[0], portion.image_ids[0]
         if not self.bench.stages.skip_errors:
             raise PluginError(trouble.why)
+        if hopeless:
+            raise PluginError(
+                f"{trouble.why}; so it was with {HOPELESS} images, and none was predicted: no other is tried"
+            )
         try:
             record = self.bench.truth[position].record_sha256
         except SegbenchError:

@@ -17,6 +17,7 @@ from tiny_runs import same_result, write_data, write_model
 
 import segbench
 from segbench.demo import STUFF, draw
+from segbench.runs.team import HOPELESS
 
 N = 30
 unix = pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
@@ -215,6 +216,81 @@ def test_an_interrupt_of_a_terminal_ends_all_with_one_line(data, spec, whole, tm
     assert (process.returncode, told.strip()) == (130, "error: interrupted")
     fault()
     assert same_result(segbench.run(spec, data, out=tmp_path, shard_size=1), whole)
+
+
+FATAL = """
+import ctypes, json, os, tempfile
+import numpy as np
+import segbench
+
+FATAL = json.loads(os.environ["FATAL"])
+
+class Model:
+    info = segbench.ModelInfo(name="m", tasks=("semantic",), id2label={0: "a", 1: "b", 2: "c"}, revision="1")
+
+    def __init__(self):
+        tempfile.mkstemp(prefix="loaded-", dir=FATAL["folder"])
+
+    def predict(self, batch):
+        if FATAL["images"] is None or set(FATAL["images"]) & set(batch.image_ids):
+            ctypes.string_at(0)
+        return [((image[0] + (image[1] > 200)) % 3).astype(np.uint8) for image in batch.images]
+"""
+"""Reads memory that is not its own, which no exception tells of, at some images or at all."""
+
+
+@pytest.fixture
+def fatal(tmp_path, monkeypatch):
+    """Returns a spec, and a function that counts how often the model was loaded, for what it dies at."""
+
+    def dying(*images):
+        where = {"folder": str(tmp_path), "images": list(images) or None}
+        monkeypatch.setenv("FATAL", json.dumps(where))
+        (tmp_path / "fatal.py").write_text(FATAL)
+        return f"file:{tmp_path / 'fatal.py'}:Model", lambda: len(list(tmp_path.glob("loaded-*")))
+
+    return dying
+
+
+ENGINES = [{"workers": 2}, {"engine": "dask", "workers": 2}]
+
+
+@pytest.mark.parametrize("how", ENGINES, ids=["local", "dask"])
+@pytest.mark.parametrize("images", [("00013",), ()], ids=["one", "all"])
+def test_a_model_that_dies_natively_ends_a_run_soon(data, fatal, images, how, tmp_path):
+    """A shard at which a worker died is cut and tried before others: few workers die, be it at all images."""
+    pytest.importorskip("distributed")
+    spec, loads = fatal(*images)
+    named = images[0] if images else r"000\d\d"
+    with pytest.raises(segbench.PluginError, match=f"m: image {named}: .*died"):
+        segbench.run(spec, data, out=tmp_path / "out", shard_size=8, **how)
+    assert loads() <= 1 + 2 + 8  # the first look, the workers, and those in the place of dead ones
+
+
+@pytest.mark.parametrize("how", ENGINES, ids=["local", "dask"])
+def test_an_image_at_which_workers_die_is_left_out(data, whole, fatal, how, tmp_path):
+    pytest.importorskip("distributed")
+    spec, loads = fatal("00013")
+    record = segbench.run(spec, data, out=tmp_path / "out", shard_size=8, on_error="skip", **how)
+    failed = [row["image_id"] for row in record.images.to_pylist() if row["error"]]
+    assert (record.status, failed) == ("partial", ["00013"])
+    assert loads() <= 1 + 2 + 4
+
+
+@pytest.mark.parametrize("how", ENGINES, ids=["local", "dask"])
+def test_a_model_that_dies_at_every_image_is_given_up(data, fatal, how, tmp_path):
+    pytest.importorskip("distributed")
+    spec, loads = fatal()
+    with pytest.raises(segbench.PluginError, match=r"so it was with 8 images, and none was predicted"):
+        segbench.run(spec, data, out=tmp_path / "out", shard_size=8, on_error="skip", **how)
+    assert loads() <= 1 + 2 + 2 * 2 + 2 * (HOPELESS + 1)
+
+
+def test_the_last_images_may_be_those_at_which_workers_die(data, fatal, tmp_path):
+    """What was predicted before tells that the model works: each is recorded, however many there are."""
+    spec, _ = fatal(*[f"{i:05d}" for i in range(20, 30)])
+    record = segbench.run(spec, data, out=tmp_path, shard_size=5, on_error="skip", workers=2)
+    assert (record.status, record.dataset["n_failed"]) == ("partial", 10)
 
 
 @pytest.mark.parametrize(
