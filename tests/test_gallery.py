@@ -21,6 +21,7 @@ from segbench.errors import UsageError
 from segbench.gallery import page, write_gallery
 from segbench.gallery.bars import bars, size_bars
 from segbench.gallery.overlay import color_of, draw_overlay, draw_picture
+from segbench.reshape.splits import parse_split_rule
 
 
 def put_hostile(root):
@@ -70,6 +71,40 @@ def test_fewer_pictures_evenly_spaced(tmp_path):
     assert page(dataset, summary, 0).count("<figure>") == 0
     with pytest.raises(UsageError, match="must not be negative"):
         write_gallery(dataset, summary, tmp_path / "page.html", -1)
+
+
+def test_categories_that_do_not_occur_are_told_apart(tmp_path):
+    content = tiny.instances()
+    content["categories"] += [{"id": 200 + i, "name": f"rare {i}"} for i in range(30)]
+    text = page_of(tiny.put_instances(tmp_path, content))
+    bars_of, _, absent = text.partition("<details>")
+    assert "31 categories do not occur" in absent
+    assert ("rare 7" in absent, "rare 7" in bars_of, "<bdi>cat</bdi>" in bars_of) == (True, False, True)
+    every = page_of(tiny.put_labels(tmp_path / "l"))
+    assert "<details>" not in every
+    assert "segments" not in every.partition("<main>")[0].partition("<body>")[2]
+
+
+def test_cards_say_their_split_where_there_are_several(tmp_path):
+    one = tiny.put_instances(tmp_path / "one")
+    assert "· 6 × 4\n" in page_of(one)
+    segbench.convert(one, tmp_path / "two", split_by=parse_split_rule("ratio", ["a=1", "b=1"]))
+    shown = re.findall(r"· \d × \d · <bdi>(\w)</bdi>", page_of(tmp_path / "two"))
+    assert shown == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shape"),
+    [({"640x480": 3, "480x640": 2}, "usual"), ({"2048x1024": 1}, "wide"), ({"5x5": 1}, "square"),
+     ({"640x480": 1, "480x640": 2, "1x9": 1}, "tall")],
+)  # fmt: skip
+def test_frames_have_the_shape_of_most_pictures(sizes, shape, tmp_path):
+    dataset = segbench.open_dataset(tiny.put_labels(tmp_path))
+    summary = summarize(dataset)
+    summary.sizes = sizes
+    text = page(dataset, summary)
+    assert re.findall('class="frame (.*?)"', text) == [f"{shape} small"] * 2
+    assert f".{shape} {{ aspect-ratio" in text
 
 
 def test_what_has_no_picture_says_so(tmp_path):
@@ -153,7 +188,7 @@ def test_in_a_browser(tmp_path):
     file = write_gallery(dataset, summarize(dataset), tmp_path / "page.html")
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        tab = browser.new_page(viewport={"width": 390, "height": 800})
+        tab = browser.new_page(viewport={"width": 360, "height": 800})
         said = []
         tab.on("console", lambda message: said.append(message.text))
         tab.on("dialog", lambda dialog: said.append(dialog.message))
@@ -163,7 +198,9 @@ def test_in_a_browser(tmp_path):
             image.scroll_into_view_if_needed()
         tab.wait_for_function(loaded)
         assert tab.evaluate("document.images.length") == 4
-        assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+        boxes = [frame.bounding_box() for frame in tab.query_selector_all(".frame")]
+        assert {round(box["height"]) for box in boxes} == {round(boxes[0]["width"] * 3 / 4)}
         assert tab.locator(".over").first.is_visible()
         tab.check("#hide")
         assert not tab.locator(".over").first.is_visible()

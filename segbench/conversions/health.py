@@ -49,13 +49,20 @@ class Summary:
         """Plain JSON values."""
         return asdict(self)
 
+    @property
+    def _segments(self) -> str:
+        """How many segments, unless label maps have none."""
+        if self.tasks == ["semantic"] and not self.n_segments:
+            return ""
+        return f"{self.n_segments} segments ({self.n_crowd} crowd), "
+
     def __str__(self) -> str:
         sizes = ", ".join(f"{size} ({count})" for size, count in list(self.sizes.items())[:5])
         total = max(1, sum(c["pixels"] for c in self.categories))
         width = max([len(c["name"]) for c in self.categories], default=4)
         return "\n".join(
             [
-                f"{self.name}: {self.n_images} images, {self.n_segments} segments ({self.n_crowd} crowd), "
+                f"{self.name}: {self.n_images} images, {self._segments}"
                 f"{len(self.categories)} categories; {'/'.join(self.tasks)}, format {self.format}",
                 "splits: " + ", ".join(f"{split} ({count})" for split, count in self.splits.items()),
                 f"sizes: {sizes}{', …' if len(self.sizes) > 5 else ''}",

@@ -200,6 +200,10 @@ def carries(name: str) -> dict[str, bool]:
     return {feature: feature in kept for feature in FEATURES}
 
 
+_LOOKED_AT = 8
+"""Files of a folder in no known format that are looked at for one that is."""
+
+
 def sniff(path: str | Path) -> str:
     """Return the name of the format that a file or folder is in.
 
@@ -211,13 +215,22 @@ def sniff(path: str | Path) -> str:
     source = Path(path)
     if not source.exists():
         raise DataError("there is no such file or folder", file=source)
+    if (found := _recognised(source)) is not None:
+        return found
+    files = sorted(source.glob("*.json"))[:_LOOKED_AT] if source.is_dir() else []
+    within = next((f"{file.name} in it is {name}" for file in files if (name := _recognised(file))), None)
+    known = f"is in no format that is known ({', '.join(FORMATS)}); name it with --from"
+    raise DataError(known if within is None else f"is in no format that is known, but {within}", file=source)
+
+
+def _recognised(source: Path) -> str | None:
     try:
         for name, entry in FORMATS.items():
             if entry.may_be(source) and load_format(name).sniff(source):
                 return name
     except OSError as error:
         raise DataError(f"cannot read it: {error.strerror}", file=source) from None
-    raise DataError(f"is in no format that is known ({', '.join(FORMATS)}); name it with --from", file=source)
+    return None
 
 
 def open_dataset(

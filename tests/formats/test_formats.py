@@ -94,6 +94,13 @@ def test_other_json_is_not_taken_for_a_data_set(content, tmp_path):
         sniff(file)
 
 
+def test_a_folder_is_told_which_of_its_files_is_a_data_set(tmp_path):
+    (tmp_path / "a.json").write_text("{}")
+    tiny.put_instances(tmp_path)
+    with pytest.raises(DataError, match="known, but instances_val.json in it is coco"):
+        sniff(tmp_path)
+
+
 def test_other_files_are_not_taken_for_a_data_set(tmp_path):
     for name in ("a.txt", "a.png", "a.parquet"):
         (tmp_path / name).write_text(json.dumps(tiny.instances()))
