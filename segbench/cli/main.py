@@ -156,7 +156,7 @@ def score(truth: Path, predictions: Path, as_json: bool, gates: Gates, **options
 @click.option("--trust-remote-code", is_flag=True, help="Let code of hf:NAME@COMMIT run.")
 @click.option("--out", type=PATH, default="results", show_default=True, help="Folder of run records.")
 @click.option("--json", "as_json", is_flag=True, help="Print run.json alone on stdout.")
-@pairs("--model-option", "the adapter of MODEL, such as threshold=0.5")
+@pairs("--model-option", "the adapter of MODEL, or argument of its class, such as threshold=0.5")
 @pairs("--setting", "the protocol, such as max_detections=[1,10,300]", "settings")
 @gate_options
 def run(model: str, dataset: Path, as_json: bool, gates: Gates, **options: Any) -> None:

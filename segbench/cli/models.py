@@ -54,7 +54,7 @@ def models() -> None:
     "--batch", metavar="N", type=click.IntRange(2), default=3, show_default=True,
     help="Images that are asked together.",
 )  # fmt: skip
-@pairs("--model-option", "the adapter of MODEL, such as threshold=0.5")
+@pairs("--model-option", "the adapter of MODEL, or argument of its class, such as threshold=0.5")
 def doctor(model: str, batch: int, **how: Any) -> None:
     """See whether a model plugin behaves.
 

@@ -89,6 +89,10 @@ ADAPTERS = {
 """Scheme of a spec → the function that makes a model of the rest of it and a :class:`Setup`."""
 
 
+OF_STRANGERS = ("file", "module")
+"""Of these, and of plugins, options are what the class or factory takes by name."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
     """An installed plugin, as its package's metadata states it."""
@@ -129,7 +133,8 @@ def load_model(spec: str, setup: Setup | None = None) -> SegModel:
     module, _, name = ADAPTERS[scheme].partition(":")
     load = cast("Callable[..., object]", getattr(import_module(module), name))
     setup = setup or Setup()
-    options = checked_options(load, setup.options, f"a model of {scheme}:")
+    own = scheme in OF_STRANGERS
+    options = {} if own else checked_options(load, setup.options, f"a model of {scheme}:")
     try:
         model = load(rest, setup, **options)
     except (UsageError, PluginError, DataError):

@@ -12,13 +12,13 @@ from segbench.models.from_module import make
 from segbench.models.setup import Setup
 
 
-def load(rest: str, setup: Setup) -> object:  # noqa: ARG001 - every adapter is asked alike
-    """Execute the file of ``path.py:Class``, and no other, and make the model.
+def load(rest: str, setup: Setup) -> object:
+    """Execute the file of ``path.py:Class``, and no other, and make the model with the options of ``setup``.
 
     Raises
     ------
     UsageError
-        When there is no such file, or nothing of that name in it.
+        When there is no such file, nothing of that name in it, or an option that it does not take.
     """
     name, colon, attribute = rest.rpartition(":")
     path = Path(name)
@@ -38,4 +38,4 @@ def load(rest: str, setup: Setup) -> object:  # noqa: ARG001 - every adapter is 
     except BaseException:
         del sys.modules[module_name]
         raise
-    return make(vars(module), attribute, f"file:{rest}")
+    return make(vars(module), attribute, f"file:{rest}", setup.options)

@@ -44,7 +44,7 @@ class Setup:
     flips
         Ways in which it is asked for mirrored images, too: see :mod:`segbench.models.asking`.
     options
-        Settings of the adapter, by name.
+        Settings of the adapter, by name; of a plugin, the arguments of its class or factory.
     """
 
     device: str = "auto"

@@ -1,15 +1,21 @@
 import hashlib
+import json
 import sys
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from tiny_runs import write_data
 
 from segbench import models
+from segbench.cli.main import main
 from segbench.errors import PluginError, UsageError
-from segbench.models import code_sha256, list_models, load_model
+from segbench.models import Setup, code_sha256, list_models, load_model
 
 PLUGIN = """
 from __future__ import annotations
 from dataclasses import dataclass
+from pathlib import Path
 import numpy as np
 from segbench.models import ModelInfo
 
@@ -26,6 +32,21 @@ def factory():
 
 ready = Blank(0)
 number = 3
+
+def made(name: str, *, share: float = 0.5, folder: Path | None = None, sizes: list[int] = (), loose=None):
+    blank = Blank(1)
+    blank.made = name, share, folder, sizes, loose
+    return blank
+
+def lenient(**anything):
+    blank = Blank(2)
+    blank.made = anything
+    return blank
+
+def obscure(x: Unknown = 1):
+    blank = Blank(3)
+    blank.made = x
+    return blank
 
 def angry():
     raise KeyError("weights")
@@ -61,6 +82,69 @@ def plugin(tmp_path):
 @pytest.mark.parametrize("name", ["Blank", "factory", "ready"])
 def test_file_loads_class_factory_and_model(plugin, name):
     assert load_model(f"file:{plugin}:{name}").info.name == "blank"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "made"),
+    [
+        ("made", {"name": "a"}, ("a", 0.5, None, (), None)),
+        (
+            "made",
+            {"name": "a", "share": 1, "folder": "b", "sizes": [3], "loose": "x"},
+            ("a", 1.0, Path("b"), [3], "x"),
+        ),
+        ("lenient", {"a": 1, "b": [None]}, {"a": 1, "b": [None]}),
+        ("obscure", {"x": "y"}, "y"),
+    ],
+)
+def test_options_are_the_arguments_of_a_factory(plugin, monkeypatch, name, options, made):
+    monkeypatch.syspath_prepend(plugin.parent)
+    for spec in (f"file:{plugin}:{name}", f"module:plugin:{name}"):
+        found = load_model(spec, Setup(options=options))
+        assert found.made == made
+        assert [type(x) for x in found.made] == [type(x) for x in made]
+
+
+def test_options_are_the_arguments_of_a_class(plugin):
+    assert load_model(f"file:{plugin}:Blank", Setup(options={"value": 7})).value == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("Blank", {"valeu": 7}, r"Blank has no option 'valeu'. Did you mean 'value'"),
+        ("Blank", {"value": 7, "self": 1}, r"Blank has no option 'self'"),
+        ("factory", {"value": 7}, r"factory has no option 'value'"),
+        ("made", {}, r"made needs the option 'name': --model-option name=…"),
+        ("made", {"name": 3}, r"option name of .*made is a str, not 3"),
+        ("made", {"name": "a", "share": "b"}, r"option share of .*made is a float, not 'b'"),
+        ("made", {"name": "a", "sizes": 3}, r"option sizes of .*made is a list, not 3"),
+        ("made", {"name": "a", "shares": 1}, r"has no option 'shares'. Did you mean 'share'"),
+        ("ready", {"value": 7}, r"ready is an object, and takes no options"),
+    ],
+)
+def test_options_that_a_plugin_does_not_take(plugin, name, options, message):
+    with pytest.raises(UsageError, match=message):
+        load_model(f"file:{plugin}:{name}", Setup(options=options))
+
+
+def test_the_record_keeps_the_options(plugin, tmp_path):
+    data = write_data(tmp_path / "set", 3)
+    (tmp_path / "names.toml").write_text('road = "a"\n')
+    words = [
+        "run",
+        f"file:{plugin}:Blank",
+        data,
+        "--synonyms",
+        tmp_path / "names.toml",
+        "--out",
+        tmp_path / "out",
+    ]
+    done = CliRunner().invoke(main, [*map(str, words), "--json", "--model-option", "value=0"])
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["model"]["options"] == {"value": 0}
+    done = CliRunner().invoke(main, [*map(str, words), "--model-option", "value=1"])
+    assert done.exit_code == 4  # which is no category of it: no shard of the run before was taken
 
 
 def test_file_loads_that_file_only(plugin, tmp_path):
