@@ -20,7 +20,7 @@ from segbench.cli.models import asking, doctor, models
 from segbench.cli.options import PATH, pairs, print_json, progress, stdout_kept
 from segbench.cli.records import show, verify
 from segbench.cli.suite import suite_options
-from segbench.errors import SegbenchError
+from segbench.errors import SegbenchError, UsageError
 
 EXIT_CODES = """\
 Exit codes: 0 ok, 1 internal, 2 usage, 3 data invalid, 4 plugin failed, 5 partial, 6 threshold not met,
@@ -167,8 +167,11 @@ def run(model: str, dataset: Path, as_json: bool, gates: Gates, **options: Any) 
     protocols, and all combinations are run.
     """
     from segbench.cli import printed
+    from segbench.models import ADAPTERS
     from segbench.runs.running import run as run_model
 
+    if str(dataset).partition(":")[0] in ADAPTERS and not dataset.exists():
+        raise UsageError(f"MODEL comes before DATASET: segbench run {dataset} {model}")
     with stdout_kept():
         result = run_model(model, dataset, before=gates.foresee, progress=progress("run"), **options)
     click.echo(printed.class_map_text(result), err=True)

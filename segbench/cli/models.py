@@ -36,12 +36,11 @@ def models() -> None:
     """List installed model plugins, importing none."""
     from segbench.models import ADAPTERS, list_models
 
-    for entry in list_models():
+    installed = list_models()
+    for entry in installed:
         click.echo(f"{entry.name}  ({entry.distribution})")
-    click.echo(
-        "MODEL is the name of a plugin above, or one of: "
-        + ", ".join(f"{scheme}:…" for scheme in ["preds", *ADAPTERS])
-    )
+    above = "the name of a plugin above, or one of" if installed else "(no plugin is installed) one of"
+    click.echo(f"MODEL is {above}: " + ", ".join(f"{scheme}:…" for scheme in ["preds", *ADAPTERS]))
 
 
 @click.command()

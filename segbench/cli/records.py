@@ -19,12 +19,13 @@ from segbench.errors import DataError
 def show(run: Path, classes: bool, as_json: bool) -> None:
     """Print a run record.
 
-    RUN is the folder of one: scores, categories, rules, machine and how it came about.
+    RUN is the folder of one, or holds one alone: scores, categories, rules, machine and how it came about.
     """
     from segbench.cli.shown import record_text
     from segbench.records.results import read_content, read_record
     from segbench.records.schema import faults
 
+    run = _one_record(run)
     content = read_content(run)
     if as_json:
         print_json(content)
@@ -66,6 +67,15 @@ def verify(runs: tuple[Path, ...], as_json: bool, **beside: Any) -> None:
     if wrong:
         more = f"; {len(wrong) - 1} more checks differ" if len(wrong) > 1 else ""
         raise DataError(f"{wrong[0][1].text}{more}", file=wrong[0][0], field=wrong[0][1].what)
+
+
+def _one_record(run: Path) -> Path:
+    """The record in a folder, or the only one below it."""
+    found = _records(run)
+    if len(found) > 1:
+        first = "".join(f"\n  {folder}" for folder in found[:10]) + "\n  …" * (len(found) > 10)
+        raise DataError(f"holds {len(found)} run records, of which one is shown: name it{first}", file=run)
+    return found[0]
 
 
 def _records(run: Path) -> list[Path]:

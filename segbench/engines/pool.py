@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, cast
 
 from segbench.engines.interrupts import interrupts_put_off
@@ -162,11 +163,19 @@ class Pool:
         else:
             self._n_stillborn += 1
         if self._n_stillborn > ATTEMPTS:
-            raise WorkerError(f"{why} before it could work, and so did those before it")
+            raise WorkerError(f"{why} before it could work, and so did those before it{_guard()}")
         if task.deaths < ATTEMPTS and self._job.again(task.content):
             self._again.append(task)
         else:
             yield task.number, self._job.without(task.content, why)
+
+
+def _guard() -> str:
+    """What a script must have that starts workers, which run it once more: said where one is run."""
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    if script is None or Path(script).name in ("__main__.py", "segbench"):
+        return ""
+    return f': in {script}, what is run must stand below `if __name__ == "__main__":`'
 
 
 def _cause(exit_code: int) -> str:

@@ -89,6 +89,9 @@ ADAPTERS = {
 """Scheme of a spec → the function that makes a model of the rest of it and a :class:`Setup`."""
 
 
+_FORMS = {".py": "file:{}:Class", ".onnx": "onnx:{}", ".pt2": "pt2:{}", ".pt": "ts:{}"}
+"""What files are likely to be, by their suffix."""
+
 OF_STRANGERS = ("file", "module")
 """Of these, and of plugins, options are what the class or factory takes by name."""
 
@@ -173,6 +176,13 @@ def _scheme(spec: str) -> tuple[str, str]:
         raise UsageError(f"unknown model scheme {scheme!r} in {spec!r}.{did_you_mean(scheme, ADAPTERS)}")
     installed: dict[str, EntryPoint] = {entry.name: entry for entry in entry_points(group=GROUP)}
     if spec not in installed:
+        if form := _FORMS.get(Path(spec).suffix):
+            raise UsageError(f"unknown model {spec!r}. Did you mean {form.format(spec)!r}?")
+        if Path(spec).exists():
+            raise UsageError(
+                f"unknown model {spec!r}, which is a file or folder: say what it is, such as hf:{spec}; and "
+                "MODEL comes before DATASET"
+            )
         known = [*installed, *(f"{scheme}:…" for scheme in ADAPTERS)]
         raise UsageError(f"unknown model {spec!r}.{did_you_mean(spec, known)}")
     return "module", installed[spec].value

@@ -115,10 +115,8 @@ def place(model: object, setup: Setup) -> Placement:
     to = getattr(model, "to", None)
     if not callable(to):
         if setup.device not in ("auto", "cpu") or setup.dtype is not None:
-            asked = setup.dtype or setup.device
-            raise UsageError(
-                f"the model has no method to(device, dtype), so that it cannot be put on {asked}"
-            )
+            asked = f"compute in {setup.dtype}" if setup.dtype else f"be put on {setup.device}"
+            raise UsageError(f"the model has no method to(device, dtype), so that it cannot {asked}")
         configure_torch(setup)
         return Placement("cpu", None)
     device = torch_device(setup.device)

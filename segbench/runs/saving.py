@@ -129,11 +129,15 @@ def check_format(name: str, task: str | None) -> None:
     UsageError
         When they cannot; it says why, and which formats can.
     """
-    for one in (task,) if task is not None else ():
-        _module(name, one)
+    if task is not None:
+        _module(name, task)
     module = load_format(name)
     if not getattr(module, "PREDICTIONS", {}):
-        _module(name, module.TASKS[0])
+        reasons = dict.fromkeys(_reason(module, one) for one in _NEEDED)
+        raise UsageError(
+            f"predictions in {name} cannot be scored again: {'; '.join(reasons)}. The format segbench takes "
+            "those of any task, and `segbench formats NAME` says what others take"
+        )
 
 
 def _module(name: str, task: str) -> ModuleType:

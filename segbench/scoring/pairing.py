@@ -119,6 +119,7 @@ def choose_protocol(
         When they have no task in common, or not that of the protocol.
     """
     tasks = predictions.tasks if predictions is not None else tuple(offered or ())
+    theirs = f"the {'model' if predictions is None else 'predictions'} {'/'.join(tasks)}"
     if protocol is not None:
         rules = get_protocol(protocol)
         if task not in (None, rules.task):
@@ -127,7 +128,7 @@ def choose_protocol(
         common = [t for t in tasks if t in truth.tasks and task in (None, t)]
         if not common:
             raise UsageError(
-                f"{truth.name} serves {'/'.join(truth.tasks)}, the predictions {'/'.join(tasks)}"
+                f"{truth.name} serves {'/'.join(truth.tasks)}, {theirs}"
                 + (f"; {task} was asked for" if task else "")
             )
         rules = default_protocol(common[0])
@@ -136,7 +137,7 @@ def choose_protocol(
     if rules.task not in truth.tasks or rules.task not in tasks:
         raise UsageError(
             f"protocol {rules.name} is for {rules.task}; {truth.name} serves {'/'.join(truth.tasks)}, "
-            f"the predictions {'/'.join(tasks)}"
+            f"{theirs}"
         )
     return rules
 

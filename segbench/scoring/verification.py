@@ -12,7 +12,7 @@ from typing import Any, Literal
 from segbench.canonical.dataset import Dataset, fingerprint
 from segbench.errors import SegbenchError, UsageError, reworded
 from segbench.formats import open_dataset
-from segbench.models import code_sha256, load_model
+from segbench.models import Setup, code_sha256, load_model
 from segbench.protocols import PROTOCOLS
 from segbench.records.recount import metric_of
 from segbench.records.results import RunRecord, read_content, read_record, saved_predictions
@@ -216,8 +216,15 @@ def _predictions(
     yield from _scores("predictions.per_class", _by_class(record.per_class), _by_class(again.per_class))
 
 
+def _options(record: RunRecord, spec: str) -> dict[str, Any]:
+    """The options of a record's model, for one that is loaded in the same way; none that were secrets."""
+    told = record.model.get("options") or {}
+    same = str(record.model.get("spec")).partition(":")[0] == spec.partition(":")[0]
+    return {key: value for key, value in told.items() if same and "***" not in str(value)}
+
+
 def _model(record: RunRecord, spec: str) -> Iterator[Check]:
-    info = load_model(spec).info
+    info = load_model(spec, Setup(options=_options(record, spec))).info
     found = {
         "name": info.name,
         "code_sha256": code_sha256(spec),

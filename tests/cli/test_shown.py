@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -73,5 +74,19 @@ def test_the_command(record):
     assert (shown.exit_code, shown.stdout.rstrip("\n")) == (0, record_text(record))
     content = CliRunner().invoke(main, ["show", str(record.path), "--json"]).stdout
     assert json.loads(content) == json.loads((record.path / "run.json").read_text(encoding="utf-8"))
-    missing = CliRunner().invoke(main, ["show", str(record.path.parent)])
+    below = CliRunner().invoke(main, ["show", str(record.path.parent)])
+    assert below.stdout == shown.stdout
+
+
+def test_a_folder_of_no_record_or_of_several(record, tmp_path):
+    (tmp_path / "none").mkdir()
+    missing = CliRunner().invoke(main, ["show", str(tmp_path / "none")])
     assert (missing.exit_code, "cannot read the record" in missing.stderr) == (3, True)
+    for name in "ab":
+        shutil.copytree(record.path, tmp_path / "two" / name)
+    several = CliRunner().invoke(main, ["show", str(tmp_path / "two")])
+    assert several.exit_code == 3
+    assert several.stderr.splitlines() == [
+        f"error: {tmp_path / 'two'}: holds 2 run records, of which one is shown: name it",
+        *(f"  {tmp_path / 'two' / name}" for name in "ab"),
+    ]

@@ -143,3 +143,22 @@ def alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_a_script_without_a_guard_is_told_of_it(tmp_path):
+    """Workers run the script once more; Python's own traceback says it, and the error in the end does."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from segbench.engines.engine import Job, engine\n"
+        "import jobs\n"
+        "print(list(engine('local', 2).run(Job(jobs.three, jobs.times), range(4))))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(
+        f'in {script}, what is run must stand below `if __name__ == "__main__":`'
+    )

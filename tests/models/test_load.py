@@ -240,3 +240,28 @@ def test_code_sha256(plugin):
 def test_public_names():
     assert len(set(models.__all__)) == len(models.__all__)
     assert all(hasattr(models, name) for name in models.__all__)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("plugin.py", r"Did you mean 'file:.*plugin\.py:Class'"),
+        ("net.onnx", r"Did you mean 'onnx:.*net\.onnx'"),
+        ("net.pt2", r"Did you mean 'pt2:.*net\.pt2'"),
+        (
+            "my-set",
+            r"is a file or folder: say what it is, such as hf:.*my-set; and MODEL comes before DATASET",
+        ),
+        ("nothing", r"unknown model .*Known: file:…"),
+    ],
+)
+def test_a_path_alone_is_no_model(tmp_path, name, message):
+    (tmp_path / "my-set").mkdir()
+    with pytest.raises(UsageError, match=message):
+        load_model(str(tmp_path / name))
+
+
+def test_models_without_a_plugin_are_told_so(monkeypatch):
+    monkeypatch.setattr(models, "list_models", list)
+    done = CliRunner().invoke(main, ["models"])
+    assert done.stdout.startswith("MODEL is (no plugin is installed) one of: preds:…, file:…")

@@ -438,7 +438,14 @@ def test_what_is_saved_stays_when_the_run_is_repeated_without(data, spec, tmp_pa
     [
         ("pmg", "unknown format 'pmg'. Did you mean 'png'"),
         ("coco", "semantic predictions in coco cannot be scored again: .*; save them as one of segbench"),
-        ("davis", "panoptic predictions in davis cannot be scored again: it is only read"),
+        (
+            "davis",
+            "predictions in davis cannot be scored again: it is only read. The format segbench",
+        ),
+        (
+            "mots",
+            "predictions in mots cannot be scored again: it cannot carry unc.*; it cannot carry pix",
+        ),
     ],
 )
 def test_formats_that_cannot_be_scored_again_are_refused_before_the_run(data, spec, tmp_path, name, message):

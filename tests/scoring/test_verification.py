@@ -161,6 +161,24 @@ def test_other_data_and_another_model(tmp_path):
     assert ("model.weights_sha256", "unknown") in verdicts(done.path, **beside)
     (tmp_path / "model.py").write_text((tmp_path / "model.py").read_text() + "# more\n")
     assert differing(done.path, model=spec) == ["model.code_sha256"]
+
+
+def test_a_model_is_loaded_with_the_options_of_its_record(tmp_path):
+    spec = write_model(tmp_path)
+    file = tmp_path / "named.py"
+    file.write_text(
+        "import segbench\n"
+        "from pathlib import Path\n"
+        f"exec(Path({spec.removeprefix('file:').rpartition(':')[0]!r}).read_text())\n"
+        "def named(name):\n"
+        "    model = Model()\n"
+        "    model.info = segbench.ModelInfo(name=name, tasks=('semantic',), id2label=Model.info.id2label)\n"
+        "    return model\n"
+    )
+    data = write_data(tmp_path / "set", 4)
+    how = {"out": tmp_path / "out", "options": {"name": "n"}}
+    done = segbench.run(f"file:{file}:named", data, **how)
+    assert differing(done.path, model=f"file:{file}:named") == []
     assert differing(done.path, dataset=write_data(tmp_path / "other", 5)) == ["dataset.fingerprint"]
 
 
