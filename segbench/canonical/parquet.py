@@ -16,8 +16,6 @@ _MANY_ROWS, _ROW_BYTES = 1 << 20, 4
 """Rows that need no reason, and bytes of the file for each where there are more."""
 _LARGE, _RATIO = 1 << 27, 200
 """Bytes that a column of a row group may unpack to in any case, and so many times its packed bytes."""
-_LARGE_REPEATED, _RATIO_REPEATED = 1 << 30, 20
-"""The same of a column whose values stand once and are numbered, were each of its rows the largest."""
 _MOST_VALUES = 1 << 26
 """Values of a row, on average, as of a mask that is rows of numbers."""
 
@@ -61,9 +59,14 @@ def rows_at_once(metadata: Any, columns: Sequence[str], most_rows: int, most_byt
     return max(1, some)
 
 
+def stands_once(column: Any) -> bool:
+    """Tell whether texts or bytes of a column of a row group may stand once, and be numbered."""
+    return bool(column.has_dictionary_page) and column.physical_type == "BYTE_ARRAY"
+
+
 def _row_bytes(column: Any, n_rows: int) -> float:
     """Bytes of one row of a column of a row group, on average, or the most where its values stand once."""
-    alone = n_rows if column.has_dictionary_page else 1
+    alone = n_rows if stands_once(column) else 1
     return float((column.total_uncompressed_size * alone + 8 * column.num_values) / n_rows)
 
 
@@ -71,9 +74,6 @@ def _check_column(column: Any, n_rows: int, where: dict[str, Any]) -> None:
     packed, size = column.total_compressed_size, column.total_uncompressed_size
     if size > _LARGE and size > _RATIO * packed:
         raise DataError(f"{packed:,} bytes of it unpack to {size:,}", **where)
-    repeated = size * n_rows if column.has_dictionary_page else 0
-    if repeated > _LARGE_REPEATED and size > _RATIO_REPEATED * packed:
-        raise DataError(f"{packed:,} bytes of it may unpack to {repeated:,}", **where)
     if column.num_values > _MOST_VALUES * n_rows:
         values = column.num_values // n_rows
         raise DataError(f"has {values:,} values a row; at most {_MOST_VALUES:,} are read", **where)

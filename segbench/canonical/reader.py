@@ -22,7 +22,7 @@ from segbench.canonical import images as codec
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.maps import OVERLAP_POLICIES, OVERLAP_POLICY
-from segbench.canonical.parquet import check_size
+from segbench.canonical.parquet import check_size, stands_once
 from segbench.canonical.paths import inside
 from segbench.canonical.rows import FOLDER_SCHEMA, PACKED_SCHEMA, sample_from_row
 from segbench.canonical.sample import ImageFile, Sample
@@ -43,6 +43,8 @@ _FIELDS = {
 _GROUPS_KEPT = 2
 _GROUP_ROWS = 1 << 16
 """Rows of a row group at most: they are read together. Ours have 100."""
+_REPEATED, _RATIO = 1 << 30, 100
+"""Bytes of a column whose values stand once, were each row the largest; and times its packed bytes."""
 
 
 def read_dataset(path: str | Path) -> Dataset:
@@ -143,9 +145,19 @@ def _row_groups(file: Path, layout: str) -> list[_Group]:
     meta = parquet.metadata
     check_size(meta, file)
     for i in range(meta.num_row_groups):
-        if meta.row_group(i).num_rows > _GROUP_ROWS:
-            raise DataError(f"has a row group of more than {_GROUP_ROWS} rows", file=file)
+        _check_group(meta.row_group(i), file)
     return [_Group(file, i, meta.row_group(i).num_rows) for i in range(meta.num_row_groups)]
+
+
+def _check_group(group: Any, file: Path) -> None:
+    """Refuse a row group that would be too large once its rows stand beside each other."""
+    if group.num_rows > _GROUP_ROWS:
+        raise DataError(f"has a row group of more than {_GROUP_ROWS} rows", file=file)
+    for column in filter(stands_once, map(group.column, range(group.num_columns))):
+        size, packed = column.total_uncompressed_size, column.total_compressed_size
+        if size * group.num_rows > _REPEATED and size > _RATIO * packed:
+            message = f"{packed:,} bytes of it may unpack to {size * group.num_rows:,}"
+            raise DataError(message, file=file, field=column.path_in_schema)
 
 
 def _image_ids(groups: list[_Group]) -> list[str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from segbench.canonical.parquet import check_size, rows_at_once
@@ -33,7 +34,8 @@ BATCH_BYTES = 1 << 26
 MAX_NAMES = 1 << 29
 """Characters of a column of names that are read at most."""
 
-_NAMES = 1 << 16
+_NAMES, _LONGEST = 1 << 16, 1 << 16
+"""Names that are read at a time, and characters of one at most."""
 
 _CURSORS = 4
 _OPEN_FILES = 8
@@ -58,6 +60,10 @@ class Table(Protocol):
 
     def rows(self, start: int, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Yield rows from this one on."""
+        ...
+
+    def held(self, columns: Sequence[str]) -> int:
+        """Return how many rows of these columns may be held."""
         ...
 
     def column(self, path: str) -> list[Any]:
@@ -100,19 +106,26 @@ class ParquetTable:
         skip = start - self._starts[first]
         groups = range(first, len(self._starts) - 1)
         with pq.ParquetFile(self.file, buffer_size=1 << 20) as parquet:
-            some = _at_once(self.file, tuple(columns), BATCH)
-            for batch in parquet.iter_batches(some, row_groups=list(groups), columns=list(columns)):
+            for batch in parquet.iter_batches(
+                self.held(columns), row_groups=list(groups), columns=list(columns)
+            ):
                 if skip < batch.num_rows:
                     yield from batch.slice(skip).to_pylist()
                 skip = max(0, skip - batch.num_rows)
+
+    def held(self, columns: Sequence[str]) -> int:
+        """Return how many rows of these columns may be held: see ``BATCH`` and ``BATCH_BYTES``."""
+        return _at_once(self.file, tuple(columns))
 
     def column(self, path: str) -> list[Any]:
         """Return one column whole, or one part of it, without reading the others."""
         values: list[Any] = []
         left = MAX_NAMES
-        with reading(self.file), pq.ParquetFile(self.file) as parquet:
-            some = _at_once(self.file, (path,), _NAMES)
+        once = [] if "." in path else [path]  # pyarrow knows of no values that stand once within others
+        with reading(self.file), pq.ParquetFile(self.file, read_dictionary=once) as parquet:
+            some = _NAMES if once else rows_at_once(parquet.metadata, [path], _NAMES, 4 * BATCH_BYTES)
             for batch in parquet.iter_batches(some, columns=[path]):
+                self._check_names(batch.column(0), path)
                 found = _part(batch.column(0).to_pylist(), path)
                 left -= sum(len(value) for value in found if isinstance(value, str))
                 if left < 0:
@@ -120,6 +133,15 @@ class ParquetTable:
                     raise DataError(message, file=self.file, field=path)
                 values += found
         return values
+
+    def _check_names(self, names: pa.Array, path: str) -> None:
+        """Refuse long names while each stands once."""
+        if not pa.types.is_dictionary(names.type):
+            return
+        longest = pc.max(pc.binary_length(names.dictionary)).as_py()
+        if longest is not None and longest > _LONGEST:
+            message = f"has a name of {longest:,} bytes; at most {_LONGEST:,} are read"
+            raise DataError(message, file=self.file, field=path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +165,10 @@ class ArrowTable:
         table = _mapped(self.file).select(list(columns))
         for at in range(start, len(table)):
             yield from table.slice(at, 1).to_pylist()
+
+    def held(self, _: Sequence[str]) -> int:
+        """Return how many rows may be held."""
+        return BATCH
 
     def column(self, path: str) -> list[Any]:
         """Return one column whole, or one part of it."""
@@ -175,6 +201,10 @@ class NameTable:
         """Yield rows from this one on."""
         for row in self._rows[start:]:
             yield {name: row.get(name) for name in columns}
+
+    def held(self, _: Sequence[str]) -> int:
+        """Return how many rows may be held."""
+        return BATCH
 
     def column(self, path: str) -> list[Any]:
         """Return one column whole."""
@@ -229,20 +259,20 @@ class _Cursor:
     def __init__(self, at: int, table: Table, place: int, columns: Sequence[str]) -> None:
         self.at, self.first = at, place
         self._rows: list[dict[str, Any]] = []
-        self._rest = table.rows(place, columns)
+        self._rest, self._most = table.rows(place, columns), table.held(columns)
 
     def row(self, place: int) -> dict[str, Any]:
         while place >= self.first + len(self._rows):
             self._rows.append(next(self._rest))
-            if len(self._rows) > BATCH:
+            if len(self._rows) > self._most:
                 del self._rows[0]
                 self.first += 1
         return self._rows[place - self.first]
 
 
 @lru_cache(maxsize=64)
-def _at_once(file: Path, columns: tuple[str, ...], most: int) -> int:
-    return rows_at_once(pq.read_metadata(file), columns, most, BATCH_BYTES)
+def _at_once(file: Path, columns: tuple[str, ...]) -> int:
+    return rows_at_once(pq.read_metadata(file), columns, BATCH, BATCH_BYTES)
 
 
 @lru_cache(_OPEN_FILES)
