@@ -75,7 +75,7 @@ class Saver:
                 f"{len(truth.categories)}; save them as segbench"
             )
         if ids is None and not hasattr(self._module, "write_predictions"):
-            self._refuse(LossCount(truth, Counting(truth.categories, self._module)))
+            self._refuse(LossCount(truth, Counting(truth.categories, self._module)), "save them as segbench")
 
     @property
     def file(self) -> str:
@@ -109,16 +109,17 @@ class Saver:
         count = LossCount(preds, counting)
         for pred in preds if count else ():
             count.add(pred.image_id, counting.look(pred))
-        self._refuse(count)
+        self._refuse(
+            count,
+            "run again with another format, such as segbench: what is kept in shards is not predicted again",
+        )
 
-    def _refuse(self, count: LossCount) -> None:
+    def _refuse(self, count: LossCount, instead: str) -> None:
         counted = _COUNTED | ({"scores"} if self.task == "instance" else set())
         lost = [loss for loss in count.losses if loss.feature in counted]
         if lost:
-            raise LossError(
-                f"{self.format} cannot carry these predictions: {'; '.join(map(str, lost))}. Run again with "
-                "another format, such as segbench: what is kept in shards is not predicted again"
-            )
+            shown = "; ".join(map(str, lost))
+            raise LossError(f"{self.format} cannot carry these predictions: {shown}; {instead}")
 
 
 def check_format(name: str, task: str | None) -> None:

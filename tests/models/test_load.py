@@ -261,6 +261,12 @@ def test_a_path_alone_is_no_model(tmp_path, name, message):
         load_model(str(tmp_path / name))
 
 
+def test_a_data_set_before_its_model_is_told_so(plugin):
+    done = CliRunner().invoke(main, ["run", "my-set", f"file:{plugin}:Blank"])
+    assert done.exit_code == 2
+    assert done.stderr == f"error: MODEL comes before DATASET: segbench run file:{plugin}:Blank my-set\n"
+
+
 def test_models_without_a_plugin_are_told_so(monkeypatch):
     monkeypatch.setattr(models, "list_models", list)
     done = CliRunner().invoke(main, ["models"])
