@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from formats import tiny
+from PIL import Image
 
 import segbench
 from segbench.canonical.images import encode_labels
@@ -300,6 +301,16 @@ def deflated(n):
     packer = zlib.compressobj(1)
     block = bytes(1 << 24)
     return b"".join([*(packer.compress(block) for _ in range(n >> 24)), packer.flush()])
+
+
+@LINUX
+def test_a_picture_of_another_size_is_not_decoded(tmp_path):
+    """Of 81 million pixels, in 100 KB."""
+    source = tiny.put_labels(tmp_path / "set")
+    Image.new("L", (9000, 9000)).save(source / "images/1.png")
+    found, peak = read(source, "png")
+    assert "1.png: image 1: the image is 9000×9000 pixels, its annotation 6×4" in found
+    assert peak < 150
 
 
 @LINUX

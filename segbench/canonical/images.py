@@ -17,6 +17,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+from segbench.canonical.size import check_size
 from segbench.errors import DataError
 from segbench.kernels import (
     MAX_PIXELS,
@@ -56,16 +57,20 @@ def decode_image(data: bytes, size: tuple[int, int] | None = None, **where: Any)
     Raises
     ------
     DataError
-        When the bytes are no picture, are damaged, or declare more than ``MAX_PIXELS``.
+        When the bytes are no picture, are damaged, declare more than ``MAX_PIXELS``, or a size that is not
+        that of what was drawn on it, of which nothing is decoded.
     """
     from segbench.canonical import pillow
 
     height, width, orientation = image_size(data, **where)
+    stored = size is not None and is_stored(size, (height, width), orientation)
+    if size is not None and not stored:
+        check_size((height, width), size, **where)
     try:
         rgb = _decode_rgb(data)
     except pillow.FAULTS as error:
         raise DataError(f"cannot decode the image: {pillow.reason(error)}", **where) from None
-    if size is None or not is_stored(size, (height, width), orientation):
+    if not stored:
         rgb = upright(rgb, orientation)
     return rgb.transpose(2, 0, 1).copy()
 

@@ -18,6 +18,7 @@ from segbench.canonical.paths import read_bytes
 from segbench.canonical.picture_head import Turn, turn_of_data, turn_of_file
 from segbench.canonical.records import head_bytes, map_bytes, segment_bytes
 from segbench.canonical.segment import Segment
+from segbench.canonical.size import check_size
 from segbench.errors import DataError
 from segbench.kernels import LabelRuns
 
@@ -144,10 +145,7 @@ class Sample:
             "file": self.image_file.path or self.image_file.name,
             "image_id": self.image_id,
         }
-        size = self.height, self.width
-        image = decode_image(self.image_file.read(self.image_id), size, **where)
-        self.check_size(image.shape[1], image.shape[2], **where)
-        return image
+        return decode_image(self.image_file.read(self.image_id), (self.height, self.width), **where)
 
     @cached_property
     def turn(self) -> Turn | None:
@@ -162,10 +160,7 @@ class Sample:
         DataError
             When it is not; ``where`` goes into its message.
         """
-        if (height, width) != (self.height, self.width):
-            raise DataError(
-                f"the image is {width}×{height} pixels, its annotation {self.width}×{self.height}", **where
-            )
+        check_size((height, width), (self.height, self.width), **where)
 
     @cached_property
     def segment_map(self) -> NDArray[np.int32]:
