@@ -121,7 +121,7 @@ class Pool:
         pipe, theirs = self._context.Pipe()
         ours = [*(worker.pipe for worker in self._workers), pipe] if self._forked else []
         process = self._context.Process(target=_serve, args=(theirs, self._sent, environ, ours))
-        with interrupts_put_off(), warnings.catch_warnings():
+        with interrupts_put_off(forked=self._forked), warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of BLAS's threads, which are made for it
             process.start()
         theirs.close()

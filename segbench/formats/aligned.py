@@ -150,7 +150,7 @@ def paired(open_against: Callable[[Dataset], Dataset], truth: Dataset) -> Datase
 
 def _namings(truth: Dataset) -> Iterator[list[str]]:
     """Other names of the images, in order of preference, each that tells them apart and is none before it."""
-    named = [(picture_name(s), frame_name(s), frame_name(replace(s, image_file=None))) for s in truth]
+    named = [(picture_name(s), _frame(s), _frame(replace(s, image_file=None))) for s in truth]
     pictures, frames, frames_of_ids = map(list, zip(*named, strict=True))
     stems = [PurePosixPath(name).with_suffix("").as_posix() for name in pictures]
     splits = [split for split, n in truth.splits.items() for _ in range(n)]
@@ -166,6 +166,14 @@ def _namings(truth: Dataset) -> Iterator[list[str]]:
             if naming not in seen and len(set(naming)) == len(naming):
                 seen.append(naming)
                 yield naming
+
+
+def _frame(sample: Sample) -> str:
+    """What a sample is called in a folder of videos; the id, where its video is none of a folder."""
+    try:
+        return frame_name(sample)
+    except DataError:
+        return sample.image_id
 
 
 def _renamed(dataset: Dataset, truth: Dataset, names: Sequence[str]) -> Dataset:

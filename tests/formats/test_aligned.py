@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from formats import tiny
 from PIL import Image
 
 import segbench
+from segbench.canonical.dataset import Dataset
 from segbench.formats import FORMATS, carries, load_format
 
 SIZE = (12, 16)
@@ -106,6 +108,47 @@ def test_what_pairs_by_no_name_is_told_by_the_ids(tmp_path):
     Image.fromarray(np.full(SIZE, 7, np.uint8)).save(tmp_path / "maps/left.png")
     with pytest.raises(segbench.UnpairedError, match="image 40: there is no prediction for this image"):
         segbench.score(truth, tmp_path / "maps", predictions_format="png")
+
+
+@pytest.mark.parametrize(("names", "found"), [(["v/000004", "v/000007"], True), (["v/000004", "x"], False)])
+def test_frames_are_found_by_video_and_number(names, found, tmp_path):
+    """Such as MOTS and STEP call them; a video of a name that no folder has is no fault of predictions."""
+    truth = segbench.open_dataset(put_panoptic(tmp_path, ["left.png", "right.png"]))
+    places = [{"video_id": "v", "frame": 4}, {"video_id": "v" if found else "..", "frame": 7}]
+    in_video = Dataset(
+        name="frames", categories=truth.categories, image_ids=truth.image_ids, tasks=truth.tasks,
+        load=lambda index: replace(truth[index], **places[index]),
+    )  # fmt: skip
+    for i, name in enumerate(names):
+        file = tmp_path / "maps" / f"{name}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full(SIZE, (7, 3)[i], np.uint8)).save(file)
+    if found:
+        assert (
+            segbench.score(in_video, tmp_path / "maps", predictions_format="png").metrics["miou"].value == 1
+        )
+        return
+    with pytest.raises(segbench.UnpairedError, match="image 40: there is no prediction for this image"):
+        segbench.score(in_video, tmp_path / "maps", predictions_format="png")
+
+
+def test_classes_that_are_not_predicted_need_no_counterpart(tmp_path):
+    truth = put_panoptic(tmp_path, ["left.png", "right.png"])
+    other = put_panoptic(tmp_path / "other", ["left.png", "right.png"])
+    content = json.loads(other.read_text())
+    content["categories"].append({"id": 11, "name": "unicorn", "isthing": 1})
+    tiny.dump(other, content)
+    segbench.convert(other, tmp_path / "more")
+    for task, key in (("panoptic", "pq"), ("semantic", "miou")):
+        assert segbench.score(truth, tmp_path / "more", task=task).metrics[key].value == 1
+    content["annotations"][1]["segments_info"][0]["category_id"] = 11
+    tiny.dump(other, content)
+    segbench.convert(other, tmp_path / "used")
+    for task in ("panoptic", "semantic"):
+        with pytest.raises(
+            segbench.DataError, match="image 41: categories: .*'unicorn' is none of the truth"
+        ):
+            segbench.score(truth, tmp_path / "used", task=task)
 
 
 def test_classes_are_found_by_name(tmp_path):
