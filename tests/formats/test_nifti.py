@@ -124,6 +124,20 @@ def test_intensities_come_back_within_half_a_level(tmp_path):
     np.testing.assert_allclose(*both, atol=1e-3)
 
 
+@pytest.mark.parametrize("axis", [0, 2])
+def test_workers_read_volumes_side_by_side(axis, tmp_path):
+    """Each has streams of its own, which go on where they were when it was forked."""
+    source, found = put(tmp_path / "set", np.tile(LABELS, (1, 1, 20)), np.tile(HU, (1, 1, 20))), []
+    for workers in (1, 3):
+        target = tmp_path / f"{workers}"
+        segbench.open_dataset(source)[1].image_file.read()
+        segbench.convert(source, target, options={"axis": axis}, skip_invalid=True, workers=workers)
+        files = [file for file in sorted(target.rglob("*")) if file.is_file()]
+        found.append({file.relative_to(target).as_posix(): file.read_bytes() for file in files})
+    assert len(found[0]) > (120 if axis == 2 else 10)
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize("axis", [0, 1])
 def test_other_axes(axis, tmp_path):
     source = put(tmp_path / "set")
