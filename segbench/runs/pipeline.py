@@ -124,6 +124,11 @@ class Pipeline:
         self._caller = Caller(lambda work: work(), stages.timeout)
         self._calls = 0
 
+    @property
+    def used(self) -> bool:
+        """Whether the model has predicted anything here."""
+        return self._calls > 0
+
     def run(self, portions: Iterable[Portion], tick: Callable[[], object] = lambda: None) -> Iterator[Part]:
         """Run portions, and yield each when all of its images are measured; ``tick`` an image.
 

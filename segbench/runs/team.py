@@ -3,7 +3,7 @@
 Where workers do, this process loads no model: one of them tells what it is, and each sees that its own is the
 same. A worker in which the model hangs, or that dies, costs its portion, which is run again in batches, and
 then image by image, before others are begun: in the end the one image that is to blame fails, when two
-workers died at it alone.
+workers died at it alone. One whose memory is full after other portions costs nothing but its process.
 """
 
 from __future__ import annotations
@@ -92,10 +92,20 @@ class Crew:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Stands for the outcomes of a portion whose worker hung, ran out of memory or died."""
+    """Stands for the outcomes of a portion whose worker hung, ran out of memory or died.
+
+    Attributes
+    ----------
+    portion, why
+        What was to be predicted, and what happened.
+    passing
+        Whether a process that has predicted nothing yet may manage it: this one had no memory left after
+        others.
+    """
 
     portion: Portion
     why: str
+    passing: bool = False
 
 
 @dataclass(frozen=True)
@@ -212,6 +222,8 @@ class Together:
                 if not isinstance(result, Trouble):
                     n_done += 1
                     yield from self._ticked(result, tick)
+                elif result.passing:
+                    queue.first.append(result.portion)
                 elif pieces := result.portion.cut(self.bench.stages.batch_size):
                     queue.first.extend(pieces)
                 else:
@@ -258,15 +270,16 @@ def _card(station: Station, _: object) -> Card:
 def _work(key: str, station: Station, portion: Portion) -> Part | Spent[Part | Trouble]:
     """Run a portion in a worker."""
     _check_same(key, station.bench, portion)
+    used = station.pipeline.used
     try:
         (part,) = station.pipeline.run([portion])
     except UnansweredError as error:
         if not (error.passing or station.bench.stages.skip_errors):
             raise
-        return Spent(Trouble(portion, str(error)))
+        return Spent(Trouble(portion, str(error), error.passing and used))
     except MemoryError as error:
         why = f"{station.bench.card.info.name}: image {portion.image_ids[0]}: ran out of memory: {error}"
-        return Spent(Trouble(portion, why))
+        return Spent(Trouble(portion, why, used))
     return part
 
 
