@@ -66,16 +66,21 @@ def convert(name, source, target, **options):
     return segbench.open_dataset(target, format=name)
 
 
-def check_told_apart(name, source, target, **options):
-    """Refused by name, with nothing left behind; or both come back, of files that are two anywhere."""
-    dataset, reason = None, ""
+def converted(name, source, target, **options):
+    """What was written; or None and the reason why it was refused, with nothing left behind."""
     try:
-        dataset = convert(name, source, target, **options)
+        return convert(name, source, target, **options), ""
     except DataError as error:
         reason = str(error)
+    assert not target.exists()
+    return None, reason
+
+
+def check_told_apart(name, source, target, **options):
+    """Refused by name, with nothing left behind; or both come back, of files that are two anywhere."""
+    dataset, reason = converted(name, source, target, **options)
     if dataset is None:
         assert "differ in case alone" in reason or "called" in reason
-        assert not target.exists()
     else:
         seen = [as_a_file_system_sees(one) for one in written_names(target)]
         assert len(set(seen)) == len(seen)
@@ -105,4 +110,71 @@ def test_splits_that_differ_in_case_alone(name, tmp_path):
 def test_names_in_any_script_come_back(name, tmp_path):
     names = ("路 و ö-Ünï.png", "\N{GRINNING FACE} b'.png")
     dataset = convert(name, put(tmp_path / "in", names), tmp_path / "out")
+    assert sorted((s.height, s.width) for s in dataset) == sorted(SIZES.values())
+
+
+@pytest.mark.parametrize("name", WRITABLE)
+def test_one_name_in_two_splits(name, tmp_path):
+    source, target = put(tmp_path / "in", ("a.png", "a.png"), ("train", "val")), tmp_path / "out"
+    dataset, reason = converted(name, source, target)
+    if dataset is None:
+        assert "its file would be called" in reason or "in two splits" in reason
+        return
+    assert [s.image_id for s in dataset] == list(dataset.image_ids)
+    assert dataset.splits == {"train": 1, "val": 1}
+    assert [(s.height, s.width) for s in dataset] == [*SIZES.values()]
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.parametrize("name", WRITABLE)
+def test_a_split_alone_comes_back_or_is_announced(name, split, tmp_path):
+    source = put(tmp_path / "in", ("a b.png", "c.png"), (split, split))
+    report = segbench.convert(source, tmp_path / "out", target_format=name, allow_loss=True)
+    kept = segbench.open_dataset(tmp_path / "out", format=name).splits == {split: 2}
+    assert kept != ("splits" in [loss.feature for loss in report.losses])
+    assert kept or (name, split) == ("png", "val")
+
+
+@pytest.mark.parametrize("ending", ["gif", "unusual"])
+@pytest.mark.parametrize("name", WRITABLE)
+def test_pictures_of_unusual_endings_come_back_or_are_refused(name, ending, tmp_path):
+    source, target = put(tmp_path / "in", (f"a.{ending}", "b.png")), tmp_path / "out"
+    dataset, reason = converted(name, source, target)
+    if dataset is None:
+        assert ending == "unusual"
+        assert f"'a.{ending}' has none of the endings" in reason
+        return
+    assert all(name == "nifti" or s.image_file is not None for s in dataset)
+    assert sorted((s.height, s.width) for s in dataset) == sorted(SIZES.values())
+
+
+def put_categories(root, categories):
+    """COCO instances of one picture without annotation."""
+    source = put(root, ("a.png", "b.png"))
+    content = tiny.load(source / "annotations/instances_val.json")
+    tiny.dump(
+        source / "annotations/instances_val.json", {**content, "annotations": [], "categories": categories}
+    )
+    return source
+
+
+@pytest.mark.parametrize("called", ["two\nlines", " in spaces "])
+@pytest.mark.parametrize("name", WRITABLE)
+def test_unusual_names_of_categories_come_back_or_are_refused(name, called, tmp_path):
+    source = put_categories(tmp_path / "in", [{"id": 1, "name": called}, {"id": 2, "name": "b"}])
+    dataset, reason = converted(name, source, tmp_path / "out")
+    if dataset is None:
+        assert repr(called) in reason
+    else:
+        assert {called, "b"} <= {c.name for c in dataset.categories}
+
+
+@pytest.mark.parametrize("name", WRITABLE)
+def test_a_data_set_without_categories(name, tmp_path):
+    source = put_categories(tmp_path / "in", [])
+    dataset, reason = converted(name, source, tmp_path / "out")
+    if dataset is None:
+        assert name == "nifti"
+        assert "there is no category" in reason
+        return
     assert sorted((s.height, s.width) for s in dataset) == sorted(SIZES.values())

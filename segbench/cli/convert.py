@@ -105,8 +105,8 @@ def convert(
     from segbench.engines.engine import engine as make_engine
     from segbench.reshape.splits import parse_split_rule
 
-    if parts and split_by is None:
-        raise UsageError("--part names a part of --split-by")
+    if split_by is None:
+        _refuse_options_of_splits(parts)
     reports: list[Any] = []
 
     def announce(report: Any) -> None:
@@ -154,3 +154,12 @@ def labels(name: str | None, as_json: bool) -> None:
         return
     labels = read_labels(name)
     print_json(description(labels)) if as_json else click.echo(f"{labels.about}\n\n{labels.table()}".lstrip())
+
+
+def _refuse_options_of_splits(parts: tuple[str, ...]) -> None:
+    if parts:
+        raise UsageError("--part names a part of --split-by")
+    given = click.get_current_context().get_parameter_source
+    for option in ("group_by", "seed"):
+        if given(option) is not click.core.ParameterSource.DEFAULT:
+            raise UsageError(f"--{option.replace('_', '-')} is for --split-by, which is not given")

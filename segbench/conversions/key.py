@@ -54,7 +54,15 @@ def _state(source: Path) -> list[Any]:
     files = []
     for folder, folders, names in os.walk(source):
         folders.sort()
-        for name in sorted(names):
-            found = os.stat(os.path.join(folder, name))  # noqa: PTH116, PTH118 - for each of millions of files
-            files.append([os.path.relpath(folder, source), name, found.st_size, found.st_mtime_ns])
+        below = os.path.relpath(folder, source)
+        files += [[below, name, *_size_and_time(f"{folder}/{name}")] for name in sorted(names)]
     return [str(source.absolute()), files]
+
+
+def _size_and_time(file: str) -> tuple[int, int]:
+    """Those of a link that leads nowhere are zeros; whether its file is needed is no matter here."""
+    try:
+        found = os.stat(file)  # noqa: PTH116 - for each of millions of files
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns

@@ -122,7 +122,7 @@ def choose_classes(categories: Categories, task: Task) -> Chosen:
 
 def dump_config(categories: Categories, chosen: Chosen) -> bytes:
     """Return ``config.toml`` of the classes that there are values for."""
-    lines = ["[scalabel]\n"]
+    lines = ["[scalabel]\n"] if any(chosen.rows) else ["[scalabel]\ncategories = []\n"]
     for category, row in zip(categories, chosen.rows, strict=True):
         if row is None:
             continue
@@ -143,7 +143,7 @@ def _rows(file: Path, first: int) -> Iterator[Written]:
         raise DataError(f"is not valid TOML: {error}", file=file) from None
     scalabel = content.get("scalabel")
     found = scalabel.get("categories") if isinstance(scalabel, dict) else None
-    if not isinstance(found, list) or not found:
+    if not isinstance(found, list):
         raise DataError("is missing, or no list", file=file, field="scalabel.categories")
     for value, row in enumerate(leaves(found, file), first):
         name, is_thing, color = row.get("name"), row.get("isThing"), row.get("color")

@@ -106,7 +106,7 @@ def read_labels(file: Path) -> tuple[Label, ...]:
         When it is none, or two labels have one id.
     """
     rows = read_json(file)
-    if not isinstance(rows, list) or not rows:
+    if not isinstance(rows, list):
         raise DataError("is no list of labels", file=file)
     labels = tuple(_label(row, file, f"[{i}]") for i, row in enumerate(rows))
     if len({label.id for label in labels}) < len(labels):

@@ -12,6 +12,7 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode
 from segbench.canonical.sample import Sample
+from segbench.errors import DataError
 from segbench.formats.cvat_elements import kept_groups, write_shapes
 from segbench.formats.cvat_shapes import ATTRIBUTES, PLACES, SHAPES
 from segbench.formats.cvat_stack import count_ids, stack
@@ -71,11 +72,16 @@ def write(dataset: Dataset, target: Path, *, images: str = "link", pen: Pen = PL
     Raises
     ------
     DataError
-        When two pictures would have one name, one is missing, two categories have one name, or a text holds
-        what XML cannot.
+        When two pictures would have one name, one is missing, two categories have one name, a name begins or
+        ends with space, or a text holds what XML cannot.
     """
     check_mode(images)
     check_names(dataset.categories)
+    for name in (c.name for c in dataset.categories if c.name != c.name.strip()):
+        raise DataError(
+            f"the name {name!r} begins or ends with space, which XML's readers drop; rename it with --labels",
+            field="categories",
+        )
     if target.suffix.lower() == ".xml":
         _write_xml(dataset, target, pen, None, "none")
         return
@@ -113,6 +119,7 @@ class _Put:
                 self._pictures / split / name if self._several else self._pictures / name,
                 sample,
                 self._images,
+                named=True,
             )
         given = {"id": str(index), "name": name} | ({"subset": split} if self._told else {})
         node = _image(sample, self._categories, given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ class Frame:
     Attributes
     ----------
     name
-        Its image id.
+        Its image id, unless another split has the name too.
     split
         Name of the split.
     files
@@ -71,10 +71,14 @@ class Frames:
 
     frames: Sequence[Frame]
     read: Callable[[Frame], Sample]
+    image_ids: Sequence[str] | None = None
 
     def __call__(self, index: int) -> Sample:
         """Read one sample."""
-        return self.read(self.frames[index])
+        sample = self.read(self.frames[index])
+        if self.image_ids is None or self.image_ids[index] == sample.image_id:
+            return sample
+        return replace(sample, image_id=self.image_ids[index])
 
 
 def open_frames(
@@ -88,7 +92,7 @@ def open_frames(
     notes: Sequence[str] = (),
     extra: Mapping[str, Any] | None = None,
 ) -> Dataset:
-    """Return a data set of frames, by split and name.
+    """Return a data set of frames, by split and name; ids are ``split/name`` where splits share a name.
 
     Raises
     ------
@@ -96,14 +100,15 @@ def open_frames(
         When there is none, or two have one name.
     """
     ordered = sorted(frames, key=lambda frame: (frame.split, frame.name))
+    image_ids = _ids(ordered)
     splits: dict[str, int] = {}
     for frame in ordered:
         splits[frame.split] = splits.get(frame.split, 0) + 1
     return Dataset(
         name=path.resolve().name,
         categories=categories,
-        image_ids=[frame.name for frame in ordered],
-        load=Frames(ordered, read),
+        image_ids=image_ids,
+        load=Frames(ordered, read, image_ids),
         tasks=tasks,
         format=format,
         path=path,
@@ -111,6 +116,14 @@ def open_frames(
         notes=notes,
         extra=extra,
     )
+
+
+def _ids(frames: Sequence[Frame]) -> list[str]:
+    """Return the image id of each frame: its name, or ``split/name`` where several splits have the name."""
+    splits: dict[str, set[str]] = {}
+    for frame in frames:
+        splits.setdefault(frame.name, set()).add(frame.split)
+    return [f"{f.split}/{f.name}" if len(splits[f.name]) > 1 else f.name for f in frames]
 
 
 def find_ending(folder: Path, ending: str) -> dict[str, Path]:

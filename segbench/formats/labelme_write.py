@@ -13,6 +13,7 @@ from segbench.canonical.paths import check_name
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
+from segbench.errors import DataError
 from segbench.formats.drawn import drawn_segments, pixelless, renumbered
 from segbench.formats.labelme_shapes import IGNORE, write_shapes
 from segbench.formats.pictures import Names, in_splits, picture_name, place_picture
@@ -29,19 +30,19 @@ def write(
     images: str = "link",
     pen: Pen = PLAIN,
 ) -> None:
-    """Write a JSON beside each picture, and ``labels.txt``; several splits are folders.
+    """Write a JSON beside each picture, and ``labels.txt``; splits are folders, but for training alone.
 
     Raises
     ------
     DataError
-        When two files would have one name, or a picture is missing.
+        When two files would have one name, a picture is missing, or a name is no line of ``labels.txt``.
     """
     check_mode(images)
     with pen.folder(target) as folder:
-        several = len(dataset.splits) > 1
-        put = _Put(folder, in_splits(dataset.splits), several, images, dataset.categories)
+        alone = list(dataset.splits) == ["train"]
+        labels = [_line(c.name) for c in dataset.categories if c.name != IGNORE]
+        put = _Put(folder, in_splits(dataset.splits), alone, images, dataset.categories)
         Names().take_all(pen.each(dataset, put), dataset.image_ids)
-        labels = [c.name for c in dataset.categories if c.name != IGNORE]
         (folder / "labels.txt").write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
 
 
@@ -51,18 +52,27 @@ class _Put:
 
     folder: Path
     splits: Sequence[str]
-    several: bool
+    alone: bool
     images: str
     categories: Categories
 
     def __call__(self, index: int, sample: Sample) -> str:
         split, name = self.splits[index], _name(sample)
-        name = f"{split}/{name}" if self.several and not name.startswith(f"{split}/") else name
+        if not name.startswith(f"{split}/") and (not self.alone or "/" in name):
+            name = f"{split}/{name}"
         file = PurePosixPath(name).with_suffix(".json").as_posix()
         content = _content(sample, self.categories, PurePosixPath(name).name)
         place(self.folder / file, dump_json(content, indent=2, image_id=sample.image_id))
-        place_picture(self.folder / name, sample, self.images)
+        place_picture(self.folder / name, sample, self.images, named=True)
         return file
+
+
+def _line(name: str) -> str:
+    if name.strip() != name or name.splitlines() != [name]:
+        raise DataError(
+            f"the name {name!r} cannot stand in labels.txt; rename it with --labels", field="categories"
+        )
+    return name
 
 
 def _name(sample: Sample) -> str:

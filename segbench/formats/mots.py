@@ -21,7 +21,7 @@ from segbench.canonical.sample import ImageFile, Sample
 from segbench.canonical.segment import Segment
 from segbench.errors import DataError, UsageError, did_you_mean
 from segbench.formats.drawn import separate
-from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames, read_list
+from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
 from segbench.formats.label_maps import MAP
 from segbench.formats.mots_text import Row, is_text, read_rows
 from segbench.formats.mots_write import (
@@ -164,12 +164,20 @@ def _pictures(path: Path) -> Iterator[tuple[str, ImageFile]]:
 
 def _splits(path: Path, videos: set[str]) -> dict[str, str]:
     """The split of each video that a list names: of the smallest that does."""
-    lists = {file.stem: list(read_list(file, videos)) for file in sorted(path.glob("*.seqmap"))}
+    lists = {file.stem: list(_videos(file, videos)) for file in sorted(path.glob("*.seqmap"))}
     splits: dict[str, str] = {}
     for split, names in sorted(lists.items(), key=lambda item: len(item[1])):
         for name in names:
             splits.setdefault(name, split)
     return splits
+
+
+def _videos(file: Path, known: set[str]) -> Iterator[str]:
+    """Yield the video of each ``0002 empty 000000 000232``; spaces in the name of a known one are its own."""
+    for line in read_text(file).splitlines():
+        if words := line.split():
+            name = line.strip().rpartition(" empty ")[0]
+            yield name if name in known else words[0]
 
 
 _Listed = list[tuple[str, dict[str, Path], list[Row] | None]]

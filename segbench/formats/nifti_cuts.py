@@ -16,6 +16,7 @@ from segbench.canonical.images import encode_image, encode_labels
 from segbench.canonical.paths import check_name
 from segbench.canonical.pen import pack_bytes, unpack_bytes
 from segbench.canonical.sample import Sample
+from segbench.errors import DataError
 from segbench.formats.flatten import flatten
 from segbench.formats.label_maps import Chosen
 from segbench.formats.nifti_slices import SliceFile
@@ -91,8 +92,17 @@ def cut_out(chosen: Chosen, images: str, splits: Sequence[str], index: int, samp
 
 
 def void_of(chosen: Chosen) -> int:
-    """Return the value of what is not scored: the one after the largest."""
-    return max(row.value for row in chosen.rows if row is not None) + 1
+    """Return the value of what is not scored: the one after the largest.
+
+    Raises
+    ------
+    DataError
+        When no category has a value.
+    """
+    values = [row.value for row in chosen.rows if row is not None]
+    if not values:
+        raise DataError("there is no category, and dataset.json has to name one", field="categories")
+    return max(values) + 1
 
 
 def _spot(sample: Sample, split: str) -> Cut:

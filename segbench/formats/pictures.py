@@ -13,7 +13,10 @@ from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError
 from segbench.formats.coco_layout import put_picture
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+SUFFIXES = (
+    ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jfif", ".jp2", ".ppm", ".pgm",
+)  # fmt: skip
+"""Endings of what is a picture in a folder; one of another ending is written where its name is told."""
 
 
 def find_files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
@@ -109,10 +112,23 @@ class Names:
         return name
 
 
-def place_picture(file: Path, sample: Sample, images: str) -> None:
-    """Put the picture of a sample at ``file``, unless pictures are left out (``images`` is ``none``)."""
-    if images != "none":
-        put_picture(file, sample, images)
+def place_picture(file: Path, sample: Sample, images: str, *, named: bool = False) -> None:
+    """Put the picture of a sample at ``file``, unless pictures are left out (``images`` is ``none``).
+
+    Raises
+    ------
+    DataError
+        When it is missing, or would not be found again by its ending: no file names (``named``) it.
+    """
+    if images == "none":
+        return
+    if sample.image_file is not None and not named and file.suffix.lower() not in SUFFIXES:
+        raise sample.error(
+            f"{sample.image_file.name!r} has none of the endings by which pictures are found again, "
+            f"{' '.join(SUFFIXES)}; rename it, or pass images='none' (--images none)",
+            "file_name",
+        )
+    put_picture(file, sample, images)
 
 
 def in_splits(splits: Mapping[str, int]) -> list[str]:

@@ -18,8 +18,9 @@ from segbench.canonical.paths import files_below
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError, UnpairedError, UsageError
 from segbench.formats.aligned import NUMBERS_OF_TRUTH
+from segbench.formats.pictures import SUFFIXES
 from segbench.formats.png_ids import IdReader, colors_from_file, labels_from_file, read_file
-from segbench.formats.png_write import list_renumbered, write
+from segbench.formats.png_write import list_renumbered, list_split_alone, write
 from segbench.formats.split_names import folder_split
 from segbench.kernels import LabelRuns
 
@@ -42,14 +43,13 @@ TASKS = ("semantic",)
 PREDICTIONS = {"semantic": "predictions"}
 PREDICTED_IDS = {"semantic": range(65_535)}
 CARRIES = frozenset({"stuff", "holes", "parts", "ignore", "category_ids", "wide_ids", "splits", "images"})
-LOSES = {"category_ids": list_renumbered}
+LOSES = {"category_ids": list_renumbered, "splits": list_split_alone}
 LAYOUT = """\
 id2label.json               {"0": "road", "1": "sidewalk", …}   optional; ids may be sparse
 images/[split/]0001.jpg     optional
 masks/[split/]0001.png      grey or palette, 8 or 16 bits; also called labels/ or annotations/
                             a folder of nothing but PNGs is read as masks alone"""
 _MASK_FOLDERS = ("masks", "labels", "annotations")
-_IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def sniff(path: Path) -> bool:
@@ -275,7 +275,7 @@ def _pictures(path: Path, images: Path | None, masks: Path, files: Mapping[str, 
     folder = images or (path / "images" if masks != path and (path / "images").is_dir() else None)
     if folder is None:
         return {}
-    found = _list(folder, _IMAGE_SUFFIXES)
+    found = _list(folder, SUFFIXES)
     for name, file in found.items():
         if name not in files:
             raise DataError("the image has no mask", file=file, image_id=name, field="mask")

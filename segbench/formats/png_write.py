@@ -18,8 +18,7 @@ from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
 from segbench.errors import DataError
-from segbench.formats.coco_layout import put_picture
-from segbench.formats.pictures import in_splits
+from segbench.formats.pictures import in_splits, place_picture
 
 
 def write(
@@ -63,6 +62,11 @@ def list_renumbered(dataset: Dataset) -> list[str]:
     return [] if _fit(keys) else [f"{c.name} is {c.key}" for c in dataset.categories if c.key != c.id]
 
 
+def list_split_alone(dataset: Dataset) -> list[str]:
+    """Name the split that no folder is named after, where there is no other; it is read as training."""
+    return [split for split in dataset.splits if len(dataset.splits) == 1 and split != "train"]
+
+
 def _fit(keys: list[int]) -> bool:
     return all(0 <= key < 65_535 for key in keys)
 
@@ -84,8 +88,7 @@ class _Put:
         name = check_name(name, image_id=sample.image_id, field="file_name")
         mask = f"{name}.png" if sample.image_file is None else Path(name).with_suffix(".png").as_posix()
         place(self.folder / "masks" / mask, _encoded(sample, self.lookup))
-        if self.images != "none":
-            put_picture(self.folder / "images" / name, sample, self.images)
+        place_picture(self.folder / "images" / name, sample, self.images)
         return mask
 
 

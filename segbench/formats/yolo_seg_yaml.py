@@ -137,7 +137,7 @@ def _parse(file: Path) -> dict[str, Any]:
 
 def _read_names(names: Any, file: Path) -> Categories:
     rows = dict(enumerate(names)) if isinstance(names, list) else names
-    if not isinstance(rows, dict) or not rows:
+    if not isinstance(rows, dict):
         raise DataError("is neither a list of names nor {class: name}", file=file, field="names")
     where: dict[str, Any] = {"file": file, "field": "names"}
     for class_id, name in rows.items():

@@ -62,6 +62,7 @@ def test_every_feature_that_some_format_lacks_has_a_counter():
                 "federated": (1, ["image 1"]),
                 "extra": (2, ["image 1", "image 2"]),
                 "about": (2, ["info", "licenses"]),
+                "splits": (1, ["val"]),
             },
         ),
     ],
@@ -83,6 +84,7 @@ def test_losses_of_panoptic_are_counted(tmp_path):
         "isthing": (4, both),
         "extra": (2, both),
         "about": (1, ["info"]),
+        "splits": (1, ["val"]),
     }
 
 

@@ -84,6 +84,16 @@ def test_pictures_whose_end_is_damaged_are_found_where_that_is_asked_for(tmp_pat
     assert "1.png: image 1: cannot decode the image" in report.left_out[0]
 
 
+def test_a_link_that_leads_nowhere_is_a_picture_that_is_missing(tmp_path):
+    source, _, _ = no_picture(tmp_path / "in")
+    (tmp_path / "in/val/1.png").symlink_to("nowhere.png")
+    with pytest.raises(DataError, match=r"1.png: image 1: .*No such file"):
+        segbench.convert(source, tmp_path / "out")
+    report = segbench.convert(source, tmp_path / "out", skip_invalid=True)
+    assert (report.n_images, len(report.left_out)) == (1, 1)
+    assert segbench.convert(source, tmp_path / "none", images="none").n_images == 2
+
+
 def test_a_sound_data_set_is_left_as_it_is(tmp_path):
     dataset = segbench.open_dataset(tiny.put_instances(tmp_path))
     assert leave_out_invalid(dataset, pictures=True) == (dataset, [])

@@ -48,9 +48,16 @@ def test_frames_stand_by_split_and_name(tmp_path):
 
 def test_names_stand_once(tmp_path):
     with pytest.raises(DataError, match="image a: image_id: this image id stands twice"):
-        data_set(tmp_path, ("val/a", "train/a"))
+        data_set(tmp_path, ("val/a", "val/a"))
     with pytest.raises(DataError, match="holds no images"):
         data_set(tmp_path, ())
+
+
+def test_a_name_of_two_splits_is_told_apart_by_them(tmp_path):
+    dataset = data_set(tmp_path, ("val/a", "train/a", "val/b"))
+    assert dataset.image_ids == ["train/a", "val/a", "b"]
+    assert [s.image_id for s in dataset] == dataset.image_ids
+    assert [int(s.mask[0, 0]) for s in dataset] == [1, 0, 2]
 
 
 def test_files_are_found_by_their_ending(tmp_path):

@@ -125,3 +125,12 @@ def test_label_maps_are_shared_out_by_what_is_in_them(tmp_path):
     source = tiny.put_masks(tmp_path / "in", masks)
     found = members(source, "ratio", "a=3", "b=1")
     assert sum(int(i) < 4 for i in found["b"]) == 1
+
+
+@pytest.mark.parametrize("option", [("--seed", "0"), ("--group-by", "video")])
+def test_options_of_splits_alone_are_refused(option, tmp_path):
+    source = str(tiny.put_instances(tmp_path / "in"))
+    shown = CliRunner().invoke(main, ["convert", source, str(tmp_path / "out"), *option])
+    assert shown.exit_code == 2
+    assert f"{option[0]} is for --split-by, which is not given" in shown.stderr
+    assert not (tmp_path / "out").exists()
