@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from errno import EDQUOT, ENOSPC, EROFS
 from pathlib import Path
 
 from segbench.canonical.dataset import Dataset, concat
@@ -12,6 +13,8 @@ from segbench.canonical.pen import Pen
 from segbench.canonical.place import check_mode, place_image
 from segbench.canonical.sample import Sample
 from segbench.errors import DataError, UsageError
+
+_NO_ROOM = (ENOSPC, EDQUOT, EROFS)
 
 
 def is_layout(path: Path, kind: str) -> bool:
@@ -127,12 +130,16 @@ def put_picture(file: Path, sample: Sample, images: str) -> None:
     ------
     DataError
         When it is missing or cannot be read.
+    OSError
+        When there is no room for it.
     """
     if sample.image_file is None:
         return
     try:
         place_image(file, sample.image_file, images)
     except OSError as error:
+        if error.errno in _NO_ROOM:  # nothing is wrong with the picture
+            raise OSError(error.errno, error.strerror, str(file)) from None
         raise DataError(
             f"cannot take over the picture: {error.strerror}; mend it, or pass images='none' (--images none)",
             file=sample.image_file.path,

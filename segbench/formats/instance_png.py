@@ -46,7 +46,19 @@ TITLE = "One PNG an instance (folders of images and masks a picture)"
 TASKS = ("instance",)
 PREDICTIONS = {"semantic": "predictions", "panoptic": "predictions"}
 CARRIES = frozenset(
-    {"stuff", "instances", "overlap", "holes", "parts", "ids", "category_ids", "wide_ids", "splits", "images"}
+    {
+        "stuff",
+        "instances",
+        "overlap",
+        "holes",
+        "parts",
+        "ids",
+        "repeated_ids",
+        "category_ids",
+        "wide_ids",
+        "splits",
+        "images",
+    }
 )
 LAYOUT = """\
 [train/]0001/images/0001.png             the picture; optional where there are masks

@@ -1,8 +1,10 @@
 """COCO instances and results: what is read, kept, written, and what pycocotools makes of it."""
 
 import contextlib
+import errno
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -337,6 +339,18 @@ def test_a_picture_that_vanished_is_named(tmp_path):
         segbench.convert(source, tmp_path / "out", target_format="coco")
     assert not (tmp_path / "out").exists()
     segbench.convert(source, tmp_path / "out", target_format="coco", images="none")
+
+
+def test_a_full_disk_is_no_fault_of_a_picture(tmp_path, monkeypatch):
+    def full(source, target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(source), None, str(target))
+
+    source = tiny.put_instances(tmp_path)
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        segbench.convert(source, tmp_path / "out", target_format="coco", images="copy")
+    assert raised.value.filename.startswith(str(tmp_path / ".out."))
+    assert not (tmp_path / "out").exists()
 
 
 # What pycocotools makes of it
