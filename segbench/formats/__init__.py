@@ -121,7 +121,9 @@ FORMATS = {
     "kitti-step": Entry("segbench.formats.kitti_step", folders=("panoptic_maps",)),
     "supervisely": Entry("segbench.formats.supervisely", folders=("*/ann", "*/datasets/**/ann")),
     "mots": Entry("segbench.formats.mots", folders=("instances", "instances_txt", "train/*/gt/gt.txt")),
-    "labelme": Entry("segbench.formats.labelme", files=(".json",), folders=("*.json", "*/*.json")),
+    "labelme": Entry(
+        "segbench.formats.labelme", files=(".json",), folders=("*.json", "*/*.json", "*/*/*.json")
+    ),
     "webdataset": Entry(
         "segbench.formats.webdataset", files=(".tar",), folders=("info.json", "*.tar", "*/*.tar")
     ),

@@ -48,7 +48,7 @@ def sniff(path: Path) -> bool:
     """Tell whether a file, or the first JSON of a folder, has shapes and the path of a picture."""
     if path.is_file():
         return path.suffix.lower() == ".json" and head_has(path, b'"shapes"', b'"imagePath"')
-    files = sorted([*path.glob("*.json"), *path.glob("*/*.json")])
+    files = sorted([*path.glob("*.json"), *path.glob("*/*.json")]) or sorted(path.glob("*/*/*.json"))
     return bool(files) and head_has(files[0], b'"shapes"', b'"imagePath"')
 
 

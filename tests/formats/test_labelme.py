@@ -146,6 +146,18 @@ def test_splits_are_folders(tmp_path):
     ]  # fmt: skip
 
 
+def test_folders_of_splits_may_hold_folders(tmp_path):
+    content = tiny.instances()
+    for image, folder in zip(content["images"], "xy", strict=True):
+        image["file_name"] = f"{folder}/{image['file_name']}"
+    source = tiny.put_instances(tmp_path / "in", content)
+    for folder in "xy":
+        tiny.put_pictures(tmp_path / "in/val" / folder)
+    segbench.convert(source, tmp_path / "out", target_format="labelme", allow_loss=True)
+    assert sniff(tmp_path / "out") == "labelme"
+    assert segbench.open_dataset(tmp_path / "out").image_ids == ["val/x/1", "val/y/2"]
+
+
 def test_the_picture_may_be_inside(tmp_path):
     root = put(tmp_path / "set")
     data = (root / "1.png").read_bytes()
