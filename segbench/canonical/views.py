@@ -51,6 +51,7 @@ def changed(
     categories: Categories | None = None,
     image_ids: Sequence[str] | None = None,
     extra: Mapping[str, Any] | None = None,
+    tasks: Sequence[str] | None = None,
     resized: bool = False,
 ) -> Dataset:
     """Return a data set each of whose samples is changed when it is read.
@@ -61,7 +62,7 @@ def changed(
         What is changed.
     change
         A function of the module or an object, so that the view can be sent to worker processes.
-    categories, image_ids, extra
+    categories, image_ids, extra, tasks
         Where the change makes others of them.
     resized
         Whether samples may have another size after it.
@@ -72,7 +73,7 @@ def changed(
         image_ids=dataset.image_ids if image_ids is None else image_ids,
         load=partial(_changed, dataset, change),
         size=None if resized else dataset.size,
-        tasks=dataset.tasks,
+        tasks=dataset.tasks if tasks is None else tuple(tasks),
         format=dataset.format,
         path=dataset.path,
         splits=dataset.splits,

@@ -13,7 +13,6 @@ import numpy as np
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_labels, encode_words
-from segbench.canonical.paths import check_name
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
@@ -31,7 +30,7 @@ from segbench.formats.bdd100k_labels import (
 )
 from segbench.formats.flatten import Flat, flatten
 from segbench.formats.label_maps import Chosen, Written
-from segbench.formats.pictures import Names, picture_name, place_picture
+from segbench.formats.pictures import picture_name, place_picture
 from segbench.formats.sequences import InVideo, loses_place, put_videos
 from segbench.formats.value_maps import ZERO_ID, Numbering
 
@@ -83,21 +82,18 @@ def write_predictions(dataset: Dataset, target: Path, *, images: str = "none", p
         png_write.write(dataset, target, images=images, pen=pen)
         return
     check_mode(images)
-    chosen = Chosen(tuple(Written(c.name, c.key, None, None) for c in dataset.categories), own=False)
-    task = TASKS["pan_seg"]
+    encode, task = partial(_bitmask, label_maps.source_ids_of(dataset.categories)), TASKS["pan_seg"]
     with pen.folder(target) as folder:
-        put = partial(_put_bitmask, folder / "labels" / task.folders[0] / task.form / "predictions", chosen)
-        Names().take_all(pen.each(dataset, put), dataset.image_ids)
+        below = folder / "labels" / task.folders[0] / task.form / "predictions"
+        label_maps.put_predictions(dataset, below, encode, pen)
 
 
-def _put_bitmask(folder: Path, chosen: Chosen, _: int, sample: Sample) -> str:
-    name = f"{check_name(sample.image_id, image_id=sample.image_id, field='image_id')}.png"
+def _bitmask(chosen: Chosen, sample: Sample) -> bytes:
     if len(sample.segments) >= _OBJECTS.base:
         raise sample.error(
             f"are {len(sample.segments)}; a bitmask has {_OBJECTS.base - 1} numbers", "segments"
         )
-    place(folder / name, _png(sample, chosen, 0))
-    return name
+    return _png(sample, chosen, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from pathlib import Path
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.images import encode_labels
-from segbench.canonical.paths import check_name
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import ImageFile, Sample
@@ -22,7 +21,7 @@ from segbench.formats import label_maps
 from segbench.formats.folders import find_ending, find_pictures
 from segbench.formats.label_lists import COCO_STUFF
 from segbench.formats.label_maps import Chosen, Values, Written
-from segbench.formats.pictures import Names, read_text
+from segbench.formats.pictures import read_text
 
 __all__ = [
     "CARRIES",
@@ -118,16 +117,13 @@ def write_predictions(dataset: Dataset, target: Path, *, images: str = "none", p
         When two maps would have one name.
     """
     check_mode(images)
-    chosen = Chosen(tuple(Written(c.name, c.key - _SHIFT, None, None) for c in dataset.categories), own=False)
+    encode = partial(_encoded, label_maps.source_ids_of(dataset.categories, shift=_SHIFT))
     with pen.folder(target) as folder:
-        put = partial(_put_prediction, folder / _MAPS[0] / SAVED, chosen)
-        Names().take_all(pen.each(dataset, put), dataset.image_ids)
+        label_maps.put_predictions(dataset, folder / _MAPS[0] / SAVED, encode, pen)
 
 
-def _put_prediction(folder: Path, chosen: Chosen, _: int, sample: Sample) -> str:
-    name = f"{check_name(sample.image_id, image_id=sample.image_id, field='image_id')}.png"
-    place(folder / name, encode_labels(label_maps.paint(sample, chosen, VOID)))
-    return name
+def _encoded(chosen: Chosen, sample: Sample) -> bytes:
+    return encode_labels(label_maps.paint(sample, chosen, VOID))
 
 
 def write(

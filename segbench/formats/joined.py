@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from segbench import kernels
+from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import Sample
+from segbench.canonical.views import changed
 from segbench.formats.drawn import drawn_segments
 
 _MAPS = ("panoptic", "semantic")
@@ -21,31 +23,20 @@ def as_asked(predictions: Dataset, truth: Dataset) -> Dataset:
     """
     if predictions.tasks != ("instance",) or "instance" in truth.tasks:
         return predictions
-    return Dataset(
-        name=predictions.name,
-        categories=predictions.categories,
-        image_ids=predictions.image_ids,
-        load=_Joined(predictions),
-        tasks=_MAPS,
-        format=predictions.format,
-        path=predictions.path,
-        splits=predictions.splits,
-        extra=predictions.extra,
-        notes=predictions.notes,
-    )
+    return changed(predictions, _Join(predictions.categories), tasks=_MAPS)
 
 
 @dataclass(frozen=True, slots=True)
-class _Joined:
-    """Reads the sample of an index, and joins its objects."""
+class _Join:
+    """Joins the objects of a sample."""
 
-    predictions: Dataset
+    categories: Categories
 
-    def __call__(self, index: int) -> Sample:
-        return _joined(self.predictions[index], self.predictions)
+    def __call__(self, sample: Sample) -> Sample:
+        return _joined(sample, self.categories)
 
 
-def _joined(sample: Sample, predictions: Dataset) -> Sample:
+def _joined(sample: Sample, categories: Categories) -> Sample:
     """Return a sample whose segments, numbered 1, 2, …, are those of a map.
 
     Raises
@@ -54,7 +45,7 @@ def _joined(sample: Sample, predictions: Dataset) -> Sample:
         When an object has no mask, or two share a pixel.
     """
     masks = []
-    for segment, rle in drawn_segments(sample, predictions.categories, stuff=True):
+    for segment, rle in drawn_segments(sample, categories, stuff=True):
         if rle is None:
             raise sample.error("has no mask, and the truth is a map", f"segment {segment.id}")
         masks.append(rle.counts)

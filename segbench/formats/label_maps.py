@@ -212,6 +212,28 @@ def choose(categories: Categories, own: Sequence[Written], first: int, last: int
     return Chosen(tuple(row if row.value <= last else None for row in rows), own=False)
 
 
+def source_ids_of(categories: Categories, *, shift: int = 0) -> Chosen:
+    """Choose the source ids of categories, less a shift, as values of predictions."""
+    return Chosen(tuple(Written(c.name, c.key - shift, None, None) for c in categories), own=False)
+
+
+def put_predictions(dataset: Dataset, folder: Path, encode: Callable[[Sample], bytes], pen: Pen) -> None:
+    """Write a map of each sample, called like its image id; ``encode`` can be sent to another process.
+
+    Raises
+    ------
+    DataError
+        When two maps would have one name.
+    """
+    Names().take_all(pen.each(dataset, partial(_put_prediction, folder, encode)), dataset.image_ids)
+
+
+def _put_prediction(folder: Path, encode: Callable[[Sample], bytes], _: int, sample: Sample) -> str:
+    name = f"{check_name(sample.image_id, image_id=sample.image_id, field='image_id')}.png"
+    place(folder / name, encode(sample))
+    return name
+
+
 def paint(sample: Sample, chosen: Chosen, void: int) -> LabelRuns:
     """Return the map of a sample, uint8; ignore regions and what has no class are ``void``."""
     flat = flatten(sample)

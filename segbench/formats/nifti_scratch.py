@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.formats.nifti_volumes import BLOCK
+from segbench.formats.nifti_volumes import blocks_of
 
 _GZIP, _LEVEL = 31, 6
 """How zlib is told of gzip's header, in which no time stands; and how much it tries."""
@@ -44,33 +44,31 @@ class Scratch:
                 handle.seek(index * self._area)
                 handle.write(values.astype(self._dtype).tobytes(order="F"))
             return
-        for first, last in self._spans():
-            part = self._mapped(first, last, "r+")
-            np.moveaxis(part, axis + 1, 0)[index] = values[..., first:last]
+        for slices in self._blocks():
+            part = self._mapped(slices, "r+")
+            np.moveaxis(part, axis + 1, 0)[index] = values[..., slices.start : slices.stop]
             part.flush()
 
     def put_all(self, other: Scratch) -> None:
         """Put in all of another one, of the same size and of as many channels, or of one for all."""
-        for first, last in self._spans():
-            self._mapped(first, last, "r+")[...] = other._mapped(first, last, "r")
+        for slices in self._blocks():
+            self._mapped(slices, "r+")[...] = other._mapped(slices, "r")
 
     def blocks(self) -> Iterator[NDArray[Any]]:
         """Yield all voxels [channels, X, Y, some of Z], in order."""
-        for first, last in self._spans():
-            yield self._mapped(first, last, "r")
+        for slices in self._blocks():
+            yield self._mapped(slices, "r")
 
     def remove(self) -> None:
         """Remove the file."""
         self._file.unlink()
 
-    def _spans(self) -> Iterator[tuple[int, int]]:
-        some = max(1, BLOCK // self._area)
-        for first in range(0, self._size[2], some):
-            yield first, min(first + some, self._size[2])
+    def _blocks(self) -> list[range]:
+        return blocks_of(self._size[2], self._area)
 
-    def _mapped(self, first: int, last: int, mode: Any) -> np.memmap[Any, Any]:
-        shape = (self.channels, *self._size[:2], last - first)
-        return np.memmap(self._file, self._dtype, mode, first * self._area, shape, order="F")
+    def _mapped(self, slices: range, mode: Any) -> np.memmap[Any, Any]:
+        shape = (self.channels, *self._size[:2], len(slices))
+        return np.memmap(self._file, self._dtype, mode, slices.start * self._area, shape, order="F")
 
 
 def write_packed(file: Path, image: Any, blocks: Iterator[NDArray[Any]]) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.canonical.pen import chunks_of
 from segbench.errors import DataError, UsageError
 from segbench.formats.gzip_parts import GzipParts, Parts, PlainParts
 from segbench.kernels import MAX_PIXELS
@@ -158,15 +159,9 @@ class Volume:
 
     def blocks(self, channel: int | None = None) -> Iterator[NDArray[Any]]:
         """Yield all slices of the last axis, some at a time; errors as those of :meth:`voxels`."""
-        for first, last in self.spans():
-            yield self.voxels(first, last, channel)
-
-    def spans(self) -> Iterator[tuple[int, int]]:
-        """Yield the first and the last slice, but one, of parts of at most ``BLOCK`` bytes."""
         width, height, depth = self.shape.size
-        some = max(1, BLOCK // (width * height * self.dtype.itemsize))
-        for first in range(0, depth, some):
-            yield first, min(first + some, depth)
+        for slices in blocks_of(depth, width * height * self.dtype.itemsize):
+            yield self.voxels(slices.start, slices.stop, channel)
 
     def check_channel(self, channel: int | None) -> None:
         """Check that it is one; see :meth:`voxels`."""
@@ -188,6 +183,11 @@ class Volume:
 
     def _unreadable(self, reason: str) -> DataError:
         return DataError(f"cannot read the voxels: {reason}", file=self.file)
+
+
+def blocks_of(depth: int, n_bytes: int) -> list[range]:
+    """Return the slices of a volume, some at a time, where a slice takes so many bytes; see ``BLOCK``."""
+    return chunks_of(depth, max(1, BLOCK // n_bytes))
 
 
 def open_volume(file: Path) -> Volume:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import cast
 
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.sample import Sample
+from segbench.canonical.views import changed
 from segbench.conversions.losses import GRAVE, Counting, LossCount
 from segbench.errors import LossError, UsageError
 from segbench.formats import FEATURES, FORMATS, load_format
@@ -92,7 +92,7 @@ class Saver:
         """
         target = folder / self.file
         if self.task == "semantic" and not {"semantic", "panoptic"} & set(self._module.TASKS):
-            preds = _each(preds, _as_objects)
+            preds = changed(preds, _as_objects)
         write = getattr(self._module, "write_predictions", None)  # which itself refuses what it cannot carry
         if write is None:
             self._refuse_losses(preds)
@@ -160,19 +160,6 @@ def _reason(module: ModuleType, task: str) -> str:
     if lost:
         return f"it cannot carry {', or '.join(lost)}"
     return f"its predictions are {' or '.join(getattr(module, 'PREDICTIONS', {}))} ones"
-
-
-def _each(preds: Dataset, change: Callable[[Sample], Sample]) -> Dataset:
-    """Return predictions of which each is changed when it is read."""
-    return Dataset(
-        name=preds.name,
-        categories=preds.categories,
-        image_ids=preds.image_ids,
-        load=lambda index: change(preds[index]),
-        tasks=preds.tasks,
-        splits=preds.splits,
-        extra=preds.extra,
-    )
 
 
 def _as_objects(pred: Sample) -> Sample:
