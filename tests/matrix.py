@@ -13,6 +13,7 @@ from segbench.canonical.rle import Rle
 
 ASPECTS = {
     "images": frozenset[str](),
+    "image ids": frozenset({"image_ids"}),
     "maps": frozenset(
         {"overlap", "stacking", "crowd", "ignore", "void", "stuff", "instances", "holes", "parts"}
     ),
@@ -35,7 +36,7 @@ def put_everything(root, n_categories=5, overlaps=True):
     """Write COCO instances: overlaps, a hole, parts, a crowd, an ignore region, an empty and a turned one."""
     content = {
         "images": [
-            {"id": i, "height": h, "width": w, "file_name": f"{i}.jpg"} for i, (h, w) in SIZES.items()
+            {"id": i, "height": h, "width": w, "file_name": f"{i:03d}.jpg"} for i, (h, w) in SIZES.items()
         ],
         "annotations": list(annotations(overlaps, n_categories)),
         "categories": [
@@ -44,7 +45,7 @@ def put_everything(root, n_categories=5, overlaps=True):
     }
     (root / "val").mkdir(parents=True)
     for i, (height, width) in SIZES.items():
-        (root / "val" / f"{i}.jpg").write_bytes(jpeg(height, width, turned=i == ROTATED))
+        (root / "val" / f"{i:03d}.jpg").write_bytes(jpeg(height, width, turned=i == ROTATED))
     return tiny.dump(root / "instances_val.json", content)
 
 
@@ -98,6 +99,7 @@ def facts(dataset):
         names = np.array([c.name for c in dataset.categories] + [""], object)
         mask = np.minimum(sample.mask.astype(np.int64), len(dataset.categories))
         found["images"].append(size)
+        found["image ids"].append(sample.image_id)
         found["maps"].append((size, names[mask].tolist()))
         rows = sorted(
             (dataset.categories[s.category_id].name, counts, s.id, s.iscrowd, s.ignore)

@@ -18,6 +18,7 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import Sample
+from segbench.conversions.lost_ids import Naming, naming_of
 from segbench.formats import FEATURES, SELDOM_LOST
 from segbench.reshape import Step, apply
 
@@ -27,6 +28,9 @@ GRAVE = frozenset(
     {"stuff", "instances", "overlap", "holes", "parts", "crowd", "ignore", "ids", "wide_ids"}
 )  # fmt: skip
 """Losses of pixels, instances or ids: refused unless allowed."""
+
+IMAGE_IDS = "image_ids"
+"""The feature that :mod:`segbench.conversions.lost_ids` counts: it takes the names of all images."""
 
 _EXAMPLES = 3
 _WITHIN = {"ids": ("repeated_ids",), "instances": ("polygons", "stated"), "overlap": ("stacking",)}
@@ -53,13 +57,13 @@ class Loss:
         """Whether pixels, instances or ids are lost."""
         return self.feature in GRAVE
 
-    def add(self, image_id: str, count: int) -> None:
-        """Count the loss of one image."""
+    def add(self, image_id: str, count: int, more: str = "") -> None:
+        """Count the loss of one image; an example has ``more`` to say of it."""
         if count:
             self.count += count
             self.images += 1
             if self.images <= _EXAMPLES:
-                self.examples.append(f"image {image_id}")
+                self.examples.append(f"image {image_id}{more}")
 
     def add_names(self, names: list[str]) -> None:
         """Count the loss of something of the data set as a whole."""
@@ -125,7 +129,7 @@ class LossCount:
 
     def __init__(self, dataset: Dataset, counting: Counting) -> None:
         self._counters = counting.counters
-        known = counting.counters | counting.listers
+        known = counting.counters | counting.listers | {IMAGE_IDS: None}
         self._losses = {f: Loss(f, FEATURES[f]) for f in FEATURES if f in known}
         for feature, names in counting.listers.items():
             self._losses[feature].add_names(names(dataset))
@@ -143,6 +147,10 @@ class LossCount:
     def start_split(self) -> None:
         """Forget, in counters that are classes, the samples of the split before."""
         self._remembering = {f: c() for f, c in self._counters.items() if isinstance(c, type)}
+
+    def add_id(self, image_id: str, read: str) -> None:
+        """Count an image id that is read as another."""
+        self._losses[IMAGE_IDS].add(image_id, 1, f" as {read}")
 
     def add(self, image_id: str, seen: Sequence[Any]) -> None:
         """Count one sample, by what :meth:`Counting.look` saw of it."""
@@ -200,19 +208,23 @@ def find_losses(
     """
     after = apply(dataset, steps)
     counting = Counting(after.categories, module, refused)
-    count = LossCount(after, counting)
+    count, naming = LossCount(after, counting), naming_of(after, module)
     changes = [Loss(step.feature, step.meaning) for step in steps]
     found = Findings(losses=[], changes=changes, refused=[])
-    rows = pen.each(dataset, _Look(counting, tuple(steps))) if count or steps else iter(())
-    ids = iter(dataset.image_ids)
-    for n_images in dataset.splits.values() if count or steps else ():
+    looked_at = bool(count or steps or naming.names)
+    rows = pen.each(dataset, _Look(counting, tuple(steps), naming)) if looked_at else iter(())
+    ids, names = iter(dataset.image_ids), []
+    for n_images in dataset.splits.values() if looked_at else ():
         count.start_split()
-        for image_id, (n_segments, changed, seen) in zip(islice(ids, n_images), rows, strict=False):
+        for image_id, (n_segments, changed, seen, name) in zip(islice(ids, n_images), rows, strict=False):
             found.n_segments += n_segments
             for change, n in zip(changes, changed, strict=True):
                 change.add(image_id, n)
             count.add(image_id, seen)
+            names.append(name)
     pen.end()
+    for image_id, read in naming.lost(dataset.image_ids, names):
+        count.add_id(image_id, read)
     found.refused = [loss for loss in count.losses if loss.feature in refused]
     carried = refused & module.CARRIES - getattr(module, "LOSES", {}).keys()
     found.losses = [loss for loss in count.losses if loss.feature not in carried]
@@ -224,17 +236,18 @@ def find_losses(
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """Looks at a sample before each step and after all: segments, what steps change, what is counted."""
+    """Looks at a sample before each step and after all: segments, what steps change, counts, its name."""
 
     counting: Counting
     steps: tuple[Step, ...]
+    naming: Naming
 
-    def __call__(self, _: int, sample: Sample) -> tuple[int, list[int], list[Any]]:
+    def __call__(self, index: int, sample: Sample) -> tuple[int, list[int], list[Any], str | None]:
         changed = []
         for step in self.steps:
             changed.append(step.count(sample))
             sample = step.change(sample)
-        return len(sample.segments), changed, self.counting.look(sample)
+        return len(sample.segments), changed, self.counting.look(sample), self.naming.name(index, sample)
 
 
 class RepeatedIds:
@@ -373,4 +386,7 @@ LISTERS: dict[str, Lister] = {
     "splits": lambda dataset: list(dataset.splits) if len(dataset.splits) > 1 else [],
     "about": lambda dataset: [key for key in dataset.extra if key not in _KEPT_APART],
 }
-"""What a data set as a whole has of a feature, by name. Each feature is here or among ``COUNTERS``."""
+"""What a data set as a whole has of a feature, by name.
+
+Each feature but ``IMAGE_IDS`` is here or in ``COUNTERS``.
+"""

@@ -15,8 +15,9 @@ raises if it is not there. Where it depends on the data whether a feature is car
 feature -> function that counts what a sample would lose, or a class whose
 ``look(sample)`` returns what ``count`` of one instance a split adds up
 (:class:`segbench.conversions.losses.RepeatedIds`); of a feature of the data set as a whole (``LISTERS`` of
-:mod:`segbench.conversions.losses`), a function that names what the data set would lose. Where it writes
-beside its target, ``outputs(target)``.
+:mod:`segbench.conversions.losses`), a function that names what the data set would lose. Where it states no
+image ids, ``NAMES`` tells which are read (:mod:`segbench.formats.image_names`). Where it writes beside its
+target, ``outputs(target)``.
 Adding one is a file, its test and a line in ``FORMATS``.
 
 A path is recognised in two steps, so that tens of formats cost no time: what an :class:`Entry` says of names
@@ -162,6 +163,7 @@ FEATURES = {
     "void": "pixels that nothing covers",
     "ids": "segment ids of the source",
     "repeated_ids": "segment ids that repeat, unless numbered anew",
+    "image_ids": "image ids of the source",
     "category_ids": "category ids of the source",
     "category_fields": "colours, parents and other fields of categories",
     "wide_ids": "categories that there is no number for (8 bits hold 255)",

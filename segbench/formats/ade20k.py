@@ -26,6 +26,7 @@ __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "NAMES",
     "PREDICTED_IDS",
     "PREDICTIONS",
     "TASKS",
@@ -43,6 +44,7 @@ TASKS = ("semantic",)
 PREDICTIONS = {"semantic": "predictions"}
 PREDICTED_IDS = {"semantic": range(1, 65_535)}
 CARRIES = label_maps.CARRIES
+NAMES = label_maps.NAMES
 LAYOUT = """\
 annotations/validation/ADE_val_00000001.png   8 bit: 1 to 150, 0 is ignored; also without folders of splits
 images/validation/ADE_val_00000001.jpg        optional

@@ -22,7 +22,7 @@ from segbench.formats.bdd100k_bitmasks import Bitmasks, read_bitmask
 from segbench.formats.bdd100k_labels import CONFIG, Task, categories_of
 from segbench.formats.bdd100k_labels import TASKS as BDD_TASKS
 from segbench.formats.bdd100k_results import find_bitmasks, read_bitmasks
-from segbench.formats.bdd100k_write import LOSES, write, write_predictions
+from segbench.formats.bdd100k_write import LOSES, NAMES, write, write_predictions
 from segbench.formats.folders import find_ending, find_pictures, note_left_out, open_frames
 from segbench.formats.label_maps import Values, frames_of
 
@@ -30,6 +30,7 @@ __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "NAMES",
     "PREDICTED_IDS",
     "PREDICTIONS",
     "TASKS",

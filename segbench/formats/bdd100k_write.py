@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
@@ -29,9 +30,10 @@ from segbench.formats.bdd100k_labels import (
     dump_config,
 )
 from segbench.formats.flatten import Flat, flatten
+from segbench.formats.image_names import ImageNames
 from segbench.formats.label_maps import Chosen, Written
 from segbench.formats.pictures import picture_name, place_picture
-from segbench.formats.sequences import InVideo, loses_place, put_videos
+from segbench.formats.sequences import InVideo, loses_place, put_videos, video_name
 from segbench.formats.value_maps import ZERO_ID, Numbering
 
 _OBJECTS = Numbering(base=65_536, first=1, bare="zero")
@@ -108,7 +110,7 @@ class _Put:
 
     def frame(self, at: InVideo) -> None:
         """Write a frame of a video."""
-        self._put(at.sample, f"{at.split}/{at.video}/{at.video}-{at.number + 1:07d}")
+        self._put(at.sample, f"{at.split}/{_frame(at.video, at.number)}")
 
     def picture(self, at: label_maps.Place) -> None:
         """Write a picture by itself."""
@@ -125,6 +127,19 @@ class _Put:
         place(self.folder / "labels" / task.folders[0] / task.form / f"{below}.png", png)
         suffix = PurePosixPath(picture_name(sample)).suffix
         place_picture(self.folder / "images" / task.pictures[0] / f"{below}{suffix}", sample, self.images)
+
+
+def _frame(video: str, number: int) -> str:
+    return f"{video}/{video}-{number + 1:07d}"
+
+
+def _name(sample: Sample, split: str, _: Sequence[str]) -> str:
+    if sample.kind == "instance" and sample.video_id is not None and sample.frame is not None:
+        return _frame(video_name(sample, split), sample.frame)
+    return label_maps.stem_in(sample, split)
+
+
+NAMES = ImageNames(_name)
 
 
 def _png(sample: Sample, chosen: Chosen, void: int) -> bytes:

@@ -32,6 +32,7 @@ __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "NAMES",
     "PREDICTED_IDS",
     "PREDICTIONS",
     "TASKS",
@@ -49,6 +50,7 @@ TASKS = ("semantic",)
 PREDICTIONS = {"semantic": "predictions"}
 PREDICTED_IDS = {"semantic": range(65_535)}
 CARRIES = label_maps.CARRIES
+NAMES = label_maps.NAMES
 LAYOUT = """\
 val/0016E5_07959.png                       optional
 valannot/0016E5_07959.png                  8 bit: 0 to 10, 11 is ignored; or RGB in the colours of the classes

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from segbench.canonical import images as codec
@@ -30,7 +30,7 @@ from segbench.formats.cityscapes_labels import (
 from segbench.formats.cityscapes_polygons import digest, draw_objects
 from segbench.formats.cityscapes_results import lists_masks, read_predictions
 from segbench.formats.cityscapes_results_write import write_predictions
-from segbench.formats.cityscapes_write import EXTRA, LOSES, UNNUMBERED, write
+from segbench.formats.cityscapes_write import EXTRA, LOSES, NAMES, core_of, write
 from segbench.formats.drawn import separate
 from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
 from segbench.formats.labelled_maps import LabelReader
@@ -42,6 +42,7 @@ __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "NAMES",
     "PREDICTED_IDS",
     "PREDICTIONS",
     "TASKS",
@@ -187,9 +188,8 @@ def _splits_of(pictures: Mapping[str, ImageFile], files: Iterable[str]) -> dict[
 
 def _frame(name: str, files: dict[str, Path], polygons: Path | None, picture: ImageFile | None) -> Frame:
     split = folder_split(name)
-    core = PurePosixPath(name).name.removesuffix(UNNUMBERED)
     others = {} if polygons is None else {"polygons": polygons}
-    return Frame(name=core, split=split, files=files | others, picture=picture)
+    return Frame(name=core_of(name), split=split, files=files | others, picture=picture)
 
 
 def _reader(kind: str, labels: tuple[Label, ...], scored_only: bool | None) -> LabelReader:

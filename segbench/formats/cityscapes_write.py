@@ -27,6 +27,7 @@ from segbench.formats.cityscapes_labels import (
 )
 from segbench.formats.cityscapes_polygons import digest
 from segbench.formats.flatten import flatten
+from segbench.formats.image_names import ImageNames
 from segbench.formats.labelled_maps import LabelWriter
 from segbench.formats.pictures import Names, in_splits, picture_name, picture_stem, place_picture
 from segbench.formats.plain_json import dump_json
@@ -91,6 +92,18 @@ def _name(sample: Sample) -> str:
         return check_name(f"{core.split('_', 1)[0]}/{core}", image_id=sample.image_id, field="image_id")
     name = picture_stem(sample).replace("/", "-").replace("_", "-")
     return f"images/{name}{UNNUMBERED}"
+
+
+def core_of(name: str) -> str:
+    """Return the image id of files whose names begin so: without city and numbers of 0."""
+    return name.rpartition("/")[2].removesuffix(UNNUMBERED)
+
+
+def _core(sample: Sample, *_: object) -> str:
+    return core_of(_name(sample))
+
+
+NAMES = ImageNames(_core)
 
 
 def _files(sample: Sample, chosen: Chosen) -> Iterator[tuple[str, bytes]]:

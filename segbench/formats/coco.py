@@ -59,9 +59,9 @@ PREDICTIONS = {"instance": "predictions.json"}
 KIND = "instances"
 CARRIES = frozenset(
     {
-        "instances", "overlap", "holes", "parts", "polygons", "crowd", "ignore", "ids", "category_ids",
-        "category_fields", "wide_ids", "isthing", "stated", "scores", "attributes", "federated", "extra",
-        "about", "splits", "images",
+        "instances", "overlap", "holes", "parts", "polygons", "crowd", "ignore", "ids", "image_ids",
+        "category_ids", "category_fields", "wide_ids", "isthing", "stated", "scores", "attributes",
+        "federated", "extra", "about", "splits", "images",
     }
 )  # fmt: skip
 LOSES = {"ids": out.count_text_ids}

@@ -55,7 +55,7 @@ _EXACT = 1 << 53
 _SERVED = ("panoptic", "semantic")
 CARRIES = frozenset(
     {
-        "stuff", "instances", "holes", "parts", "crowd", "ids", "repeated_ids", "category_ids",
+        "stuff", "instances", "holes", "parts", "crowd", "ids", "repeated_ids", "image_ids", "category_ids",
         "category_fields", "wide_ids", "isthing", "stated", "scores", "attributes", "extra",
         "about", "splits", "images",
     }

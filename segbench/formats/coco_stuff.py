@@ -27,6 +27,7 @@ __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "NAMES",
     "PREDICTED_IDS",
     "PREDICTIONS",
     "TASKS",
@@ -43,6 +44,7 @@ TASKS = ("semantic",)
 PREDICTIONS = {"semantic": "predictions"}
 PREDICTED_IDS = {"semantic": range(1, 256)}
 CARRIES = label_maps.CARRIES
+NAMES = label_maps.NAMES
 LAYOUT = """\
 stuffthingmaps/val2017/000000000139.png   8 bit: label - 1, that is 0 to 181; 255 is ignored
 images/val2017/000000000139.jpg           optional; also val2017/000000000139.jpg

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from segbench.canonical.categories import Categories, Category
@@ -24,11 +24,11 @@ from segbench.canonical.paths import check_name
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError
 from segbench.formats.cvat_shapes import REGIONS, read_shapes
-from segbench.formats.cvat_write import LOSES, write
+from segbench.formats.cvat_write import LOSES, NAMES, ids_of, write
 from segbench.formats.plain_json import check_size, head_has
 from segbench.formats.xml_file import Node, XmlIndex, read_index
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "PREDICTIONS", "TASKS", "TITLE", "read", "sniff", "write"]
+__all__ = ["CARRIES", "LAYOUT", "LOSES", "NAMES", "PREDICTIONS", "TASKS", "TITLE", "read", "sniff", "write"]
 
 TITLE = "CVAT for images 1.1 (XML)"
 TASKS = ("instance",)
@@ -83,13 +83,14 @@ def read(path: Path, *, images: Path | None = None) -> Dataset:
     order = [i for split in seen.splits for i, of in enumerate(seen.subsets) if of == split]
     several = len(seen.splits) > 1
     names = [_Name(seen.subsets[i] if several else "", seen.names[i]) for i in order]
+    image_ids = ids_of([seen.names[i] for i in order], [seen.subsets[i] for i in order])
     categories, kept = _categories(index.others, seen.labels)
     source = _Source(index, order, names, _roots(file, images, names), categories)
     return Dataset(
         name=path.resolve().stem,
         categories=categories,
-        image_ids=_image_ids(names),
-        load=partial(_sample, source, _image_ids(names)),
+        image_ids=image_ids,
+        load=partial(_sample, source, image_ids),
         tasks=TASKS,
         format="cvat",
         path=path,
@@ -189,12 +190,6 @@ def _roots(file: Path, images: Path | None, names: list[_Name]) -> list[Path]:
     tried = [file.parent / "images", file.parent]
     paths = [path for name in names[:_LOOKED_AT] for path in (name.path, name.name)]
     return [root for root in tried if any((root / path).is_file() for path in paths)][:1]
-
-
-def _image_ids(names: list[_Name]) -> list[str]:
-    """The names without suffix, where these differ; else the whole names."""
-    short = [PurePosixPath(name.path).with_suffix("").as_posix() for name in names]
-    return short if len(set(short)) == len(short) else [name.path for name in names]
 
 
 def _find(path: Path) -> Path | None:

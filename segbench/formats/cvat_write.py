@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from segbench.canonical.categories import Categories
@@ -23,6 +23,7 @@ from segbench.formats.drawn import (
     pixelless,
     stated_beside,
 )
+from segbench.formats.image_names import ImageNames, below_splits
 from segbench.formats.pictures import Names, in_splits, picture_name, place_picture
 from segbench.formats.xml_file import Node, child_text, write_document
 
@@ -102,6 +103,20 @@ def _write_xml(dataset: Dataset, file: Path, pen: Pen, pictures: Path | None, im
 
     with pen.file(file) as part, part.open("w", encoding="utf-8") as handle:
         write_document(handle, "annotations", children())
+
+
+def ids_of(names: Sequence[str], splits: Sequence[str]) -> list[str]:
+    """Return the image ids of names of pictures: without suffixes, where they differ in more than these."""
+    below = below_splits(names, splits)
+    short = [PurePosixPath(name).with_suffix("").as_posix() for name in below]
+    return short if len(set(short)) == len(short) else below
+
+
+def _name(sample: Sample, *_: object) -> str:
+    return picture_name(sample)
+
+
+NAMES = ImageNames(_name, ids_of)
 
 
 class _Put:

@@ -12,6 +12,7 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.paths import files_below, read_bytes
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError
+from segbench.formats.image_names import apart
 from segbench.formats.pictures import SUFFIXES, find_files, read_text
 
 
@@ -100,7 +101,7 @@ def open_frames(
         When there is none, or two have one name.
     """
     ordered = sorted(frames, key=lambda frame: (frame.split, frame.name))
-    image_ids = _ids(ordered)
+    image_ids = apart([f.name for f in ordered], [f.split for f in ordered])
     splits: dict[str, int] = {}
     for frame in ordered:
         splits[frame.split] = splits.get(frame.split, 0) + 1
@@ -116,14 +117,6 @@ def open_frames(
         notes=notes,
         extra=extra,
     )
-
-
-def _ids(frames: Sequence[Frame]) -> list[str]:
-    """Return the image id of each frame: its name, or ``split/name`` where several splits have the name."""
-    splits: dict[str, set[str]] = {}
-    for frame in frames:
-        splits.setdefault(frame.name, set()).add(frame.split)
-    return [f"{f.split}/{f.name}" if len(splits[f.name]) > 1 else f.name for f in frames]
 
 
 def find_ending(folder: Path, ending: str) -> dict[str, Path]:

@@ -36,8 +36,8 @@ TITLE = "Hugging Face data sets (Parquet, save_to_disk, image folders)"
 TASKS = ("semantic", "panoptic")
 CARRIES = frozenset(
     {
-        "stuff", "instances", "holes", "parts", "crowd", "ignore", "ids", "repeated_ids", "category_ids",
-        "wide_ids", "isthing", "stated", "attributes", "extra", "splits", "images",
+        "stuff", "instances", "holes", "parts", "crowd", "ignore", "ids", "repeated_ids", "image_ids",
+        "category_ids", "wide_ids", "isthing", "stated", "attributes", "extra", "splits", "images",
     }
 )  # fmt: skip
 INSTEAD = (

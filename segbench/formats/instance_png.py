@@ -26,13 +26,14 @@ from segbench.errors import DataError
 from segbench.formats.aligned import in_categories_of, in_order_of
 from segbench.formats.drawn import drawn_segments
 from segbench.formats.folders import Frame, find_ending, open_frames, read_file
-from segbench.formats.label_maps import Place, put_all, put_picture
+from segbench.formats.label_maps import NAMES, Place, put_all, put_picture
 from segbench.formats.pictures import SUFFIXES, find_files, picture_size, read_text
 
 __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "NAMES",
     "PREDICTIONS",
     "TASKS",
     "TITLE",

@@ -22,7 +22,7 @@ from segbench.formats.cityscapes_results_write import write_predictions
 from segbench.formats.drawn import separate
 from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
 from segbench.formats.kitti_write import LABELS_FILE, LOSES, NUMBERING, PICTURES, write
-from segbench.formats.label_maps import MAP, frames_of
+from segbench.formats.label_maps import MAP, NAMES, frames_of
 from segbench.formats.labelled_maps import LabelReader
 from segbench.formats.value_maps import read_segments
 
@@ -30,6 +30,7 @@ __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "NAMES",
     "PREDICTED_IDS",
     "PREDICTIONS",
     "TASKS",

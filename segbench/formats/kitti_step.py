@@ -35,7 +35,7 @@ from segbench.formats.kitti_step_write import (
 )
 from segbench.formats.label_maps import MAP, frames_of
 from segbench.formats.labelled_maps import LabelReader
-from segbench.formats.sequences import frame_number
+from segbench.formats.sequences import NAMES, frame_number
 from segbench.formats.value_maps import ZERO_ID, read_segments
 from segbench.kernels import LabelRuns
 
@@ -43,6 +43,7 @@ __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "NAMES",
     "PLACED",
     "PREDICTED_CLASSES",
     "PREDICTIONS",

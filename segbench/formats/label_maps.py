@@ -21,6 +21,7 @@ from segbench.errors import DataError
 from segbench.formats import png
 from segbench.formats.flatten import flatten
 from segbench.formats.folders import Frame, note_left_out, open_frames
+from segbench.formats.image_names import ImageNames
 from segbench.formats.pictures import Names, in_splits, picture_name, picture_stem, place_picture
 from segbench.formats.split_names import folder_split
 from segbench.kernels import LabelRuns
@@ -254,6 +255,22 @@ class Place(NamedTuple):
         return PurePosixPath(picture_name(self.sample)).suffix
 
 
+def stem_in(sample: Sample, split: str, _: Sequence[str] = ()) -> str:
+    """Return the stem of the files of a sample, in folders of its split: that of its picture.
+
+    Raises
+    ------
+    DataError
+        When that is no name of a file.
+    """
+    stem = picture_stem(sample).removeprefix(f"{split}/").replace("/", "-")
+    return check_name(stem, image_id=sample.image_id, field="file_name")
+
+
+NAMES = ImageNames(stem_in)
+"""What images are called by :func:`put_all`."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Put:
     """Writes a sample at its place, and returns the name of that."""
@@ -263,8 +280,7 @@ class _Put:
 
     def __call__(self, index: int, sample: Sample) -> str:
         split = self.splits[index]
-        stem = picture_stem(sample).removeprefix(f"{split}/")
-        stem = check_name(stem.replace("/", "-"), image_id=sample.image_id, field="file_name")
+        stem = stem_in(sample, split)
         self.put(Place(sample, split, stem))
         return f"{split}/{stem}"
 

@@ -60,8 +60,8 @@ TASKS = ("instance",)
 PREDICTIONS = {"instance": "predictions.json"}
 CARRIES = frozenset(
     {
-        "stuff", "instances", "overlap", "holes", "parts", "polygons", "crowd", "ignore", "ids", "wide_ids",
-        "scores", "attributes", "extra", "splits", "images",
+        "stuff", "instances", "overlap", "holes", "parts", "polygons", "crowd", "ignore", "ids", "image_ids",
+        "wide_ids", "scores", "attributes", "extra", "splits", "images",
     }
 )  # fmt: skip
 LAYOUT = """\

@@ -20,12 +20,12 @@ from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError
 from segbench.formats import pictures
 from segbench.formats.labelme_shapes import IGNORE, read_shapes
-from segbench.formats.labelme_write import LOSES, write
+from segbench.formats.labelme_write import LOSES, NAMES, write
 from segbench.formats.patches import from_base64
 from segbench.formats.plain_json import categories_of, check_size, head_has, need_items, read_object
 from segbench.formats.split_names import folder_split
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "PREDICTIONS", "TASKS", "TITLE", "read", "sniff", "write"]
+__all__ = ["CARRIES", "LAYOUT", "LOSES", "NAMES", "PREDICTIONS", "TASKS", "TITLE", "read", "sniff", "write"]
 
 TITLE = "LabelMe (a JSON of shapes a picture)"
 TASKS = ("instance",)

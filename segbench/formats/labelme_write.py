@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,6 +15,7 @@ from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
 from segbench.errors import DataError
 from segbench.formats.drawn import drawn_segments, pixelless, renumbered
+from segbench.formats.image_names import ImageNames, whole
 from segbench.formats.labelme_shapes import IGNORE, write_shapes
 from segbench.formats.pictures import Names, in_splits, picture_name, place_picture
 from segbench.formats.plain_json import dump_json
@@ -39,9 +40,8 @@ def write(
     """
     check_mode(images)
     with pen.folder(target) as folder:
-        alone = list(dataset.splits) == ["train"]
         labels = [_line(c.name) for c in dataset.categories if c.name != IGNORE]
-        put = _Put(folder, in_splits(dataset.splits), alone, images, dataset.categories)
+        put = _Put(folder, in_splits(dataset.splits), _is_alone(dataset.splits), images, dataset.categories)
         Names().take_all(pen.each(dataset, put), dataset.image_ids)
         (folder / "labels.txt").write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
 
@@ -57,14 +57,29 @@ class _Put:
     categories: Categories
 
     def __call__(self, index: int, sample: Sample) -> str:
-        split, name = self.splits[index], _name(sample)
-        if not name.startswith(f"{split}/") and (not self.alone or "/" in name):
-            name = f"{split}/{name}"
+        name = _picture(sample, self.splits[index], self.alone)
         file = PurePosixPath(name).with_suffix(".json").as_posix()
         content = _content(sample, self.categories, PurePosixPath(name).name)
         place(self.folder / file, dump_json(content, indent=2, image_id=sample.image_id))
         place_picture(self.folder / name, sample, self.images, named=True)
         return file
+
+
+def _picture(sample: Sample, split: str, alone: bool) -> str:
+    """The name of the picture in the folder of its split; at the top if the only split is of training."""
+    name = _name(sample)
+    return f"{split}/{name}" if not name.startswith(f"{split}/") and (not alone or "/" in name) else name
+
+
+def _stem(sample: Sample, split: str, splits: Sequence[str]) -> str:
+    return PurePosixPath(_picture(sample, split, _is_alone(splits))).with_suffix("").as_posix()
+
+
+NAMES = ImageNames(_stem, whole)
+
+
+def _is_alone(splits: Iterable[str]) -> bool:
+    return list(splits) == ["train"]
 
 
 def _line(name: str) -> str:

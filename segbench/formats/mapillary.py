@@ -20,7 +20,7 @@ from segbench.errors import DataError, UsageError, did_you_mean
 from segbench.formats import coco_panoptic, label_maps
 from segbench.formats.drawn import separate
 from segbench.formats.folders import Frame, find_ending, find_pictures, note_left_out, open_frames
-from segbench.formats.label_maps import MAP, Values, frames_of
+from segbench.formats.label_maps import MAP, NAMES, Values, frames_of
 from segbench.formats.mapillary_labels import NUMBERING, Config, read_config
 from segbench.formats.mapillary_write import EXTRA, LOSES, write
 from segbench.formats.png_write import write as write_predictions
@@ -30,6 +30,7 @@ __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "NAMES",
     "PREDICTED_IDS",
     "PREDICTIONS",
     "TASKS",

@@ -37,10 +37,10 @@ from segbench.formats.mots_write import (
     write,
 )
 from segbench.formats.pictures import picture_size, read_text
-from segbench.formats.sequences import frame_number
+from segbench.formats.sequences import NAMES, frame_number
 from segbench.formats.value_maps import Meaning, read_segments
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "TASKS", "TITLE", "read", "sniff", "write"]
+__all__ = ["CARRIES", "LAYOUT", "LOSES", "NAMES", "TASKS", "TITLE", "read", "sniff", "write"]
 
 TITLE = "MOTS (objects of videos: maps, and text files of run lengths)"
 TASKS = ("instance",)

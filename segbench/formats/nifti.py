@@ -23,7 +23,7 @@ from segbench.errors import DataError, UsageError
 from segbench.formats.aligned import NUMBERS_OF_TRUTH, goes_by_names, in_order_of
 from segbench.formats.folders import find_ending
 from segbench.formats.label_maps import Values
-from segbench.formats.nifti_cuts import EXTRA
+from segbench.formats.nifti_cuts import EXTRA, NAMES, slice_id
 from segbench.formats.nifti_labels import categories_of, ignored_of, labels_of, values_of
 from segbench.formats.nifti_slices import LARGEST, SliceFile, label_slice
 from segbench.formats.nifti_volumes import ENDINGS, Shape, nibabel, read_shape, stem
@@ -35,6 +35,7 @@ __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "NAMES",
     "PLACED",
     "PREDICTED_IDS",
     "PREDICTIONS",
@@ -86,8 +87,7 @@ class _Cut:
 
     @property
     def image_id(self) -> str:
-        depth, name = self.shape.size[self.axis], self.volume.name
-        return name if depth == 1 else f"{name}/{self.index:0{len(str(depth - 1))}d}"
+        return slice_id(self.volume.name, self.index, self.shape.size[self.axis])
 
 
 def sniff(path: Path) -> bool:

@@ -18,6 +18,7 @@ from segbench.canonical.pen import pack_bytes, unpack_bytes
 from segbench.canonical.sample import Sample
 from segbench.errors import DataError
 from segbench.formats.flatten import flatten
+from segbench.formats.image_names import ImageNames, whole
 from segbench.formats.label_maps import Chosen
 from segbench.formats.nifti_slices import SliceFile
 from segbench.formats.nifti_volumes import MAX_VOXELS
@@ -103,6 +104,19 @@ def void_of(chosen: Chosen) -> int:
     if not values:
         raise DataError("there is no category, and dataset.json has to name one", field="categories")
     return max(values) + 1
+
+
+def slice_id(volume: str, index: int, depth: int) -> str:
+    """Return the image id of a slice: ``volume/07``, or that of the volume where it has no other."""
+    return volume if depth == 1 else f"{volume}/{index:0{len(str(depth - 1))}d}"
+
+
+def _called(sample: Sample, split: str, _: Sequence[str]) -> str:
+    cut = _spot(sample, split)
+    return slice_id(cut.name, cut.index, cut.shape[cut.axis])
+
+
+NAMES = ImageNames(_called, whole)
 
 
 def _spot(sample: Sample, split: str) -> Cut:

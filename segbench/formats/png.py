@@ -20,7 +20,7 @@ from segbench.errors import DataError, UnpairedError, UsageError
 from segbench.formats.aligned import NUMBERS_OF_TRUTH
 from segbench.formats.pictures import SUFFIXES
 from segbench.formats.png_ids import IdReader, colors_from_file, labels_from_file, read_file
-from segbench.formats.png_write import list_renumbered, list_split_alone, write
+from segbench.formats.png_write import NAMES, list_renumbered, list_split_alone, write
 from segbench.formats.split_names import folder_split
 from segbench.kernels import LabelRuns
 
@@ -28,6 +28,7 @@ __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "NAMES",
     "PREDICTED_IDS",
     "PREDICTIONS",
     "TASKS",

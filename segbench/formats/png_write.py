@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
 from segbench.errors import DataError
+from segbench.formats.image_names import ImageNames, whole
 from segbench.formats.pictures import in_splits, place_picture
 
 
@@ -82,14 +83,30 @@ class _Put:
     lookup: NDArray[np.int32]
 
     def __call__(self, index: int, sample: Sample) -> str:
-        prefix = f"{self.splits[index]}/" if self.several else ""
-        name = sample.image_id if sample.image_file is None else sample.image_file.name
-        name = name if name.startswith(prefix) else prefix + name
-        name = check_name(name, image_id=sample.image_id, field="file_name")
-        mask = f"{name}.png" if sample.image_file is None else Path(name).with_suffix(".png").as_posix()
+        name = _name(sample, self.splits[index], self.several)
+        mask = f"{_stem(name, sample)}.png"
         place(self.folder / "masks" / mask, _encoded(sample, self.lookup))
         place_picture(self.folder / "images" / name, sample, self.images)
         return mask
+
+
+def _name(sample: Sample, split: str, several: bool) -> str:
+    """The name of the picture, or the image id where there is none, in the folder of a split if several."""
+    prefix = f"{split}/" if several else ""
+    name = sample.image_id if sample.image_file is None else sample.image_file.name
+    name = name if name.startswith(prefix) else prefix + name
+    return check_name(name, image_id=sample.image_id, field="file_name")
+
+
+def _stem(name: str, sample: Sample) -> str:
+    return name if sample.image_file is None else PurePosixPath(name).with_suffix("").as_posix()
+
+
+def _called(sample: Sample, split: str, splits: Sequence[str]) -> str:
+    return _stem(_name(sample, split, len(splits) > 1), sample)
+
+
+NAMES = ImageNames(_called, whole)
 
 
 def _encoded(sample: Sample, lookup: NDArray[np.int32]) -> bytes:

@@ -12,6 +12,7 @@ from segbench.canonical.paths import check_name
 from segbench.canonical.pen import Pen
 from segbench.canonical.sample import Sample
 from segbench.canonical.segment import Segment
+from segbench.formats.image_names import ImageNames
 from segbench.formats.map_losses import Plan
 from segbench.formats.pictures import Names, in_splits, picture_name, picture_stem, place_picture
 from segbench.formats.value_maps import ZERO_ID, Numbering
@@ -106,9 +107,13 @@ def video_name(sample: Sample, split: str = "") -> str:
     return check_name(str(name).replace("/", "-"), image_id=sample.image_id, field="video_id")
 
 
-def frame_name(sample: Sample) -> str:
+def frame_name(sample: Sample, split: str = "", _: Sequence[str] = ()) -> str:
     """Return ``video/000012``, as a sample is called in folders of videos; errors as :func:`video_name`."""
-    return _stem(video_name(sample), sample.frame or 0)
+    return _stem(video_name(sample, split), sample.frame or 0)
+
+
+NAMES = ImageNames(frame_name)
+"""What images are called by :func:`put_videos`."""
 
 
 def loses_place(sample: Sample) -> bool:

@@ -28,14 +28,17 @@ from segbench.formats.supervisely_write import (
     CUSTOM,
     LOSES,
     META,
+    NAMES,
     NESTED,
     OTHERS,
     PICTURES,
     SAID,
+    ids_of,
+    stem_of,
     write,
 )
 
-__all__ = ["CARRIES", "LAYOUT", "LOSES", "PREDICTIONS", "TASKS", "TITLE", "read", "sniff", "write"]
+__all__ = ["CARRIES", "LAYOUT", "LOSES", "NAMES", "PREDICTIONS", "TASKS", "TITLE", "read", "sniff", "write"]
 
 TITLE = "Supervisely (a project: meta.json, bitmaps and polygons)"
 TASKS = ("instance",)
@@ -152,26 +155,19 @@ def _items(path: Path) -> list[_Item]:
         if below.endswith(".json") and len(parts) > 2 and parts[-2] == ANNOTATIONS:
             data_set = "/".join(part for part in parts[:-2] if part != NESTED)
             found.append((data_set, parts[-1].removesuffix(".json"), path / below))
-    items = []
-    taken: dict[str, str] = {}
-    for data_set, item, file in sorted(found, key=lambda row: (row[0].split("/"), row[1])):
-        stem = f"{data_set}/{_stem(item)}"
-        name = stem if taken.setdefault(stem, item) == item else f"{data_set}/{item}"
-        picture = _picture(data_set, item, file.parent.parent / PICTURES)
-        items.append(_Item(name, data_set.split("/")[0], file, picture))
-    return items
-
-
-def _stem(item: str) -> str:
-    suffix = PurePosixPath(item).suffix
-    return item.removesuffix(suffix) if suffix.lower() in pictures.SUFFIXES else item
+    found.sort(key=lambda row: (row[0].split("/"), row[1]))
+    names = ids_of([f"{data_set}/{item}" for data_set, item, _ in found])
+    return [
+        _Item(name, data_set.split("/")[0], file, _picture(data_set, item, file.parent.parent / PICTURES))
+        for name, (data_set, item, file) in zip(names, found, strict=True)
+    ]
 
 
 def _picture(data_set: str, item: str, folder: Path) -> ImageFile | None:
     """The picture of an item; its annotation has the name with the suffix, or, as of old, without."""
     names = (
         [item]
-        if _stem(item) != item
+        if stem_of(item) != item
         else [f"{item}{s}" for suffix in pictures.SUFFIXES for s in (suffix, suffix.upper())]
     )
     name = next((name for name in names if (folder / name).is_file()), None)

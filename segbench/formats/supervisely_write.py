@@ -14,7 +14,8 @@ from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
 from segbench.formats.drawn import check_names, colored_fields, drawn_segments
-from segbench.formats.pictures import Names, in_splits, picture_name, place_picture
+from segbench.formats.image_names import ImageNames
+from segbench.formats.pictures import SUFFIXES, Names, in_splits, picture_name, place_picture
 from segbench.formats.plain_json import dump_json
 from segbench.formats.supervisely_objects import (
     FLAGS,
@@ -179,6 +180,27 @@ def _item_name(sample: Sample, split: str) -> str:
         name = "/".join(part for part in (*parts[:-2], parts[-1]) if part != NESTED)
         return name.removeprefix(f"{split}/")
     return picture_name(sample).removeprefix(f"{split}/")
+
+
+def _path(sample: Sample, split: str, _: Sequence[str]) -> str:
+    return f"{split}/{_item_name(sample, split)}"
+
+
+def stem_of(item: str) -> str:
+    """Return the name of an item without the suffix of a picture."""
+    suffix = PurePosixPath(item).suffix
+    return item.removesuffix(suffix) if suffix.lower() in SUFFIXES else item
+
+
+def ids_of(items: Sequence[str], _: Sequence[str] = ()) -> list[str]:
+    """Return the image ids of items: without suffixes, but for later ones that differ in these alone."""
+    first: dict[str, str] = {}
+    for item in sorted(items):
+        first.setdefault(stem_of(item), item)
+    return [stem if first[stem := stem_of(item)] == item else item for item in items]
+
+
+NAMES = ImageNames(_path, ids_of)
 
 
 def _content(

@@ -28,13 +28,14 @@ from segbench.formats.folders import Frame, find_ending, find_pictures, open_fra
 from segbench.formats.png_write import write as write_predictions
 from segbench.formats.voc_labels import OBJECTS_BY_COLOR, OWN, VOID, Classes, read_classes
 from segbench.formats.voc_objects import read_pairs
-from segbench.formats.voc_write import LOSES, write
+from segbench.formats.voc_write import LOSES, NAMES, write
 from segbench.kernels import LabelRuns
 
 __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "NAMES",
     "PREDICTED_IDS",
     "PREDICTIONS",
     "TASKS",

@@ -20,6 +20,7 @@ from segbench.canonical.sample import Sample
 from segbench.canonical.segment import Segment
 from segbench.formats import map_losses
 from segbench.formats.flatten import Flat, flatten
+from segbench.formats.image_names import ImageNames
 from segbench.formats.pictures import Names, in_splits, picture_name, picture_stem, place_picture
 from segbench.formats.voc_labels import BACKGROUND, COLORS, VOID, Chosen, Classes, choose_classes, to_text
 from segbench.formats.voc_objects import BASE, Pair, Wanted, give_pairs, kept, read_id
@@ -67,7 +68,7 @@ class _Put:
     colors: NDArray[np.uint8]
 
     def __call__(self, _: int, sample: Sample) -> str:
-        stem = picture_stem(sample).replace("/", "-")
+        stem = _stem(sample)
         flat = flatten(sample)
         pairs = _pairs(flat, self.categories, self.chosen)
         rest = BACKGROUND if sample.kind == "instance" else VOID
@@ -79,6 +80,13 @@ class _Put:
         suffix = PurePosixPath(picture_name(sample)).suffix
         place_picture(self.folder / f"JPEGImages/{stem}{suffix}", sample, self.images)
         return stem
+
+
+def _stem(sample: Sample, *_: object) -> str:
+    return picture_stem(sample).replace("/", "-")
+
+
+NAMES = ImageNames(_stem)
 
 
 def _palette(classes: Classes) -> Any:

@@ -32,8 +32,8 @@ PREDICTIONS = {"semantic": "predictions", "instance": "predictions", "panoptic":
 CARRIES = frozenset(
     {
         "stuff", "instances", "overlap", "stacking", "holes", "parts", "polygons", "crowd", "ignore", "ids",
-        "repeated_ids", "category_ids", "category_fields", "wide_ids", "isthing", "stated", "scores",
-        "attributes", "tracks", "federated", "extra", "about", "splits", "images",
+        "repeated_ids", "image_ids", "category_ids", "category_fields", "wide_ids", "isthing", "stated",
+        "scores", "attributes", "tracks", "federated", "extra", "about", "splits", "images",
     }
 )  # fmt: skip
 LAYOUT = """\

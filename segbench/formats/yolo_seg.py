@@ -22,14 +22,16 @@ from segbench.canonical.sample import ImageFile, Sample
 from segbench.canonical.segment import Segment
 from segbench.errors import DataError, UnpairedError, UsageError
 from segbench.formats import pictures
+from segbench.formats.image_names import below_splits
 from segbench.formats.yolo_seg_lines import read_lines
-from segbench.formats.yolo_seg_write import LOSES, write, write_predictions
+from segbench.formats.yolo_seg_write import LOSES, NAMES, write, write_predictions
 from segbench.formats.yolo_seg_yaml import Config, find_config, is_config, read_config
 
 __all__ = [
     "CARRIES",
     "LAYOUT",
     "LOSES",
+    "NAMES",
     "PREDICTIONS",
     "TASKS",
     "TITLE",
@@ -84,11 +86,11 @@ def read(path: Path, *, images: Path | None = None) -> Dataset:
         raise DataError("has no data.yaml; label files alone mean something beside their truth", file=path)
     config = read_config(file)
     splits = _find_splits(config, images)
-    prefix = len(splits) > 1
+    rows = [(split, name, *files) for split, found in splits.items() for name, files in found.items()]
+    image_ids = below_splits([name for _, name, *_ in rows], [split for split, *_ in rows])
     entries = [
-        _Entry(f"{split}/{name}" if prefix else name, image, labels)
-        for split, found in splits.items()
-        for name, (image, labels) in found.items()
+        _Entry(image_id, image, labels)
+        for image_id, (_, _, image, labels) in zip(image_ids, rows, strict=True)
     ]
     class_ids = {c.key: c.id for c in config.categories}
     unlabelled = sum(entry.labels is None for entry in entries)
@@ -96,7 +98,7 @@ def read(path: Path, *, images: Path | None = None) -> Dataset:
     return Dataset(
         name=file.parent.resolve().name,
         categories=config.categories,
-        image_ids=[entry.image_id for entry in entries],
+        image_ids=image_ids,
         load=lambda index: _sample(entries[index], class_ids, config.categories),
         size=lambda index: pictures.picture_size(entries[index].image, entries[index].image_id),
         tasks=TASKS,

@@ -16,6 +16,7 @@ from segbench.canonical.sample import Sample
 from segbench.canonical.segment import Segment
 from segbench.errors import LossError
 from segbench.formats.drawn import drawn_segments, renumbered, stated_beside
+from segbench.formats.image_names import ImageNames, below_splits
 from segbench.formats.pictures import Names, in_splits, picture_name, place_picture
 from segbench.formats.yolo_seg_lines import LineWriter, outline, to_box, to_pixels
 from segbench.formats.yolo_seg_yaml import write_config
@@ -118,6 +119,13 @@ def _put_lines(folder: Path, categories: Categories, writer: LineWriter, _: int,
     return label
 
 
+def _stem(sample: Sample, *_: object) -> str:
+    return PurePosixPath(picture_name(sample)).with_suffix("").as_posix()
+
+
+NAMES = ImageNames(_stem, below_splits)
+
+
 @dataclass(frozen=True, slots=True)
 class _Put:
     """Writes a label file and its picture; returns the name of the label file."""
@@ -130,7 +138,7 @@ class _Put:
 
     def __call__(self, index: int, sample: Sample) -> str:
         split, name = self.splits[index], picture_name(sample)
-        label = f"{split}/{PurePosixPath(name).with_suffix('.txt')}"
+        label = f"{split}/{_stem(sample)}.txt"
         place(self.folder / "labels" / label, _text(sample, self.categories, self.writer).encode())
         place_picture(self.folder / "images" / split / name, sample, self.images)
         return label

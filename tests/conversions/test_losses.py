@@ -9,6 +9,7 @@ from segbench import Categories, Dataset, Sample, Segment
 from segbench.conversions.losses import (
     COUNTERS,
     GRAVE,
+    IMAGE_IDS,
     LISTERS,
     Counting,
     LossCount,
@@ -27,9 +28,12 @@ def losses(source, target_format, **options):
 def test_every_feature_that_some_format_lacks_has_a_counter():
     for name in FORMATS:
         lacking = {feature for feature, kept in carries(name).items() if not kept}
-        assert lacking <= COUNTERS.keys() | LISTERS.keys(), name
+        assert lacking <= COUNTERS.keys() | LISTERS.keys() | {IMAGE_IDS}, name
+        named = hasattr(load_format(name), "NAMES")
+        assert not named or IMAGE_IDS in lacking, name
+        assert named or IMAGE_IDS not in lacking or not hasattr(load_format(name), "write"), name
     assert FEATURES.keys() >= GRAVE
-    assert FEATURES.keys() == COUNTERS.keys() | LISTERS.keys()
+    assert FEATURES.keys() == COUNTERS.keys() | LISTERS.keys() | {IMAGE_IDS}
     assert not COUNTERS.keys() & LISTERS.keys()
 
 

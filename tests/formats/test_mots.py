@@ -144,8 +144,9 @@ def test_instances_of_other_data_sets(tmp_path):
         segbench.convert(source, tmp_path / "out", target_format="mots")
     report = segbench.convert(source, tmp_path / "out", target_format="mots", allow_loss=True)
     assert {loss.feature: loss.count for loss in report.losses} == {
-        "stuff": 1, "overlap": 4, "polygons": 1, "crowd": 1, "ids": 2, "category_ids": 2,
-        "category_fields": 3, "isthing": 1, "stated": 3, "attributes": 1, "extra": 2, "about": 2,
+        "stuff": 1, "overlap": 4, "polygons": 1, "crowd": 1, "ids": 2, "image_ids": 2,
+        "category_ids": 2, "category_fields": 3, "isthing": 1, "stated": 3, "attributes": 1, "extra": 2,
+        "about": 2,
     }  # fmt: skip
     read = segbench.open_dataset(tmp_path / "out")
     assert [(c.name, c.key) for c in read.categories] == [

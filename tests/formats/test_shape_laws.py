@@ -106,8 +106,9 @@ def test_what_is_not_announced_is_read_as_it_was(name, seed, tmp_path_factory):
         own = {k for _, b in found for k in b.attributes} - {"a"}
         rest = [(a.attributes, {k: v for k, v in b.attributes.items() if k not in own}) for a, b in found]
         assert all(x == (y or _in_shapes(b)) for (x, y), (_, b) in zip(rest, found, strict=True))
+    assert counts.get("image_ids", 0) == (before.image_id != after.image_id)
     known = {"instances", "ids", "repeated_ids", "polygons", "stated", "attributes", "category_fields"}
-    assert counts.keys() <= known
+    assert counts.keys() <= known | {"image_ids"}
 
 
 def _in_shapes(segment):

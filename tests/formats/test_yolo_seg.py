@@ -125,7 +125,7 @@ def test_holes_parts_and_overlaps_of_real_instances_are_kept_to_the_pixel(data_d
     truth = segbench.open_dataset(data_dir / "coco_tiny")
     report = segbench.convert(truth, tmp_path / "out", target_format="yolo-seg", allow_loss=True)
     assert [loss.feature for loss in report.losses] == [
-        "polygons", "crowd", "ids", "category_ids", "category_fields", "stated", "extra",
+        "polygons", "crowd", "ids", "image_ids", "category_ids", "category_fields", "stated", "extra",
     ]  # fmt: skip
     written = segbench.open_dataset(tmp_path / "out")
     assert written.splits == {"val": len(truth)}
