@@ -22,9 +22,10 @@ def check_name(name: str, **where: Any) -> str:
     unified = name.replace("\\", "/")
     parts = PurePosixPath(unified).parts
     clean = "/".join(parts)
-    absolute = unified.startswith("/") or PureWindowsPath(clean).drive
-    if not parts or ".." in parts or absolute or not _is_text(name):
-        raise DataError(f"the path {name!r} leads out of its folder, or is none", **where)
+    drive = PureWindowsPath(clean).drive
+    if not parts or ".." in parts or unified.startswith("/") or drive or not _is_text(name):
+        as_read = f" on Windows, where {drive} is a drive" * bool(drive)
+        raise DataError(f"the path {name!r} leads out of its folder{as_read}, or is none", **where)
     return clean
 
 

@@ -29,8 +29,8 @@ GRAVE = frozenset(
 )  # fmt: skip
 """Losses of pixels, instances or ids: refused unless allowed."""
 
-IMAGE_IDS = "image_ids"
-"""The feature that :mod:`segbench.conversions.lost_ids` counts: it takes the names of all images."""
+IMAGE_IDS, SPLITS = "image_ids", "splits"
+"""Features that :mod:`segbench.conversions.lost_ids` counts, the former alone: by the names of all images."""
 
 _EXAMPLES = 3
 _WITHIN = {"ids": ("repeated_ids",), "instances": ("polygons", "stated"), "overlap": ("stacking",)}
@@ -129,7 +129,7 @@ class LossCount:
 
     def __init__(self, dataset: Dataset, counting: Counting) -> None:
         self._counters = counting.counters
-        known = counting.counters | counting.listers | {IMAGE_IDS: None}
+        known = counting.counters | counting.listers | {IMAGE_IDS: None, SPLITS: None}
         self._losses = {f: Loss(f, FEATURES[f]) for f in FEATURES if f in known}
         for feature, names in counting.listers.items():
             self._losses[feature].add_names(names(dataset))
@@ -151,6 +151,10 @@ class LossCount:
     def add_id(self, image_id: str, read: str) -> None:
         """Count an image id that is read as another."""
         self._losses[IMAGE_IDS].add(image_id, 1, f" as {read}")
+
+    def add_splits(self, names: list[str]) -> None:
+        """Count splits of which images are read in others."""
+        self._losses[SPLITS].add_names(names)
 
     def add(self, image_id: str, seen: Sequence[Any]) -> None:
         """Count one sample, by what :meth:`Counting.look` saw of it."""
@@ -225,6 +229,7 @@ def find_losses(
     pen.end()
     for image_id, read in naming.lost(dataset.image_ids, names):
         count.add_id(image_id, read)
+    count.add_splits(naming.lost_splits(names))
     found.refused = [loss for loss in count.losses if loss.feature in refused]
     carried = refused & module.CARRIES - getattr(module, "LOSES", {}).keys()
     found.losses = [loss for loss in count.losses if loss.feature not in carried]

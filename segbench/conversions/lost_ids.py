@@ -1,4 +1,4 @@
-"""Image ids that are read as others, where a format tells images apart by the names of their files."""
+"""Image ids and splits that are read as others, where a format tells images apart by names of files."""
 
 from __future__ import annotations
 
@@ -48,6 +48,13 @@ class Naming:
         for image_id, other in zip(image_ids, read, strict=self.names is not None):
             if other != image_id:
                 yield image_id, other
+
+    def lost_splits(self, names: Sequence[Any]) -> list[str]:
+        """Return the splits of which an image is read in another one, by the names of all samples."""
+        if self.names is None or self.names.split is None:
+            return []
+        read = map(self.names.split, names)
+        return list(dict.fromkeys(s for s, other in zip(self.splits, read, strict=True) if s != other))
 
 
 def naming_of(dataset: Dataset, module: Any) -> Naming:

@@ -42,7 +42,10 @@ class ImageNames:
         What it calls an image; a function that can be sent to another process.
     read
         What is read of all these names.
+    split
+        The split that is read of a name, where names tell it: then it may be another one.
     """
 
     name: Name
     read: Read = apart
+    split: Callable[[str], str] | None = None

@@ -20,7 +20,7 @@ from segbench.errors import DataError, UnpairedError, UsageError
 from segbench.formats.aligned import NUMBERS_OF_TRUTH
 from segbench.formats.pictures import SUFFIXES
 from segbench.formats.png_ids import IdReader, colors_from_file, labels_from_file, read_file
-from segbench.formats.png_write import NAMES, list_renumbered, list_split_alone, write
+from segbench.formats.png_write import NAMES, list_renumbered, write
 from segbench.formats.split_names import folder_split
 from segbench.kernels import LabelRuns
 
@@ -44,7 +44,7 @@ TASKS = ("semantic",)
 PREDICTIONS = {"semantic": "predictions"}
 PREDICTED_IDS = {"semantic": range(65_535)}
 CARRIES = frozenset({"stuff", "holes", "parts", "ignore", "category_ids", "wide_ids", "splits", "images"})
-LOSES = {"category_ids": list_renumbered, "splits": list_split_alone}
+LOSES = {"category_ids": list_renumbered}
 LAYOUT = """\
 id2label.json               {"0": "road", "1": "sidewalk", …}   optional; ids may be sparse
 images/[split/]0001.jpg     optional

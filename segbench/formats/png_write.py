@@ -20,6 +20,7 @@ from segbench.canonical.sample import Sample
 from segbench.errors import DataError
 from segbench.formats.image_names import ImageNames, whole
 from segbench.formats.pictures import in_splits, place_picture
+from segbench.formats.split_names import folder_split
 
 
 def write(
@@ -63,11 +64,6 @@ def list_renumbered(dataset: Dataset) -> list[str]:
     return [] if _fit(keys) else [f"{c.name} is {c.key}" for c in dataset.categories if c.key != c.id]
 
 
-def list_split_alone(dataset: Dataset) -> list[str]:
-    """Name the split that no folder is named after, where there is no other; it is read as training."""
-    return [split for split in dataset.splits if len(dataset.splits) == 1 and split != "train"]
-
-
 def _fit(keys: list[int]) -> bool:
     return all(0 <= key < 65_535 for key in keys)
 
@@ -106,7 +102,7 @@ def _called(sample: Sample, split: str, splits: Sequence[str]) -> str:
     return _stem(_name(sample, split, len(splits) > 1), sample)
 
 
-NAMES = ImageNames(_called, whole)
+NAMES = ImageNames(_called, whole, folder_split)
 
 
 def _encoded(sample: Sample, lookup: NDArray[np.int32]) -> bytes:

@@ -88,7 +88,7 @@ def dataset_of(kind, case, folder):
 
 
 def there_and_back(name, kind, case, folder):
-    """The report; and the ids that are read, in order of the images: None where that cannot be written."""
+    """The report; and id and split that are read, by image: None where that cannot be written."""
     dataset = dataset_of(kind, case, folder)
     there, images = folder / "there", "none" if CASES[case][0][2] is None else "link"
     try:
@@ -98,14 +98,14 @@ def there_and_back(name, kind, case, folder):
         return None, None
     if name == "yolo-seg" and CASES[case][0][2] is None:
         return report, None
-    by_size = {(s.height, s.width): s.image_id for s in segbench.open_dataset(there, format=name)}
+    read = segbench.open_dataset(there, format=name)
+    splits = [split for split, n in read.splits.items() for _ in range(n)]
+    by_size = {(s.height, s.width): (s.image_id, split) for s, split in zip(read, splits, strict=True)}
     return report, [by_size[size] for size in SIZES]
 
 
-def announced(report):
-    return next(
-        ((loss.count, loss.examples) for loss in report.losses if loss.feature == "image_ids"), (0, [])
-    )
+def announced(report, feature="image_ids"):
+    return next(((loss.count, loss.examples) for loss in report.losses if loss.feature == feature), (0, []))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -117,15 +117,18 @@ def test_ids_that_are_read_as_others_are_announced(name, case, tmp_path):
         report, read = there_and_back(name, kind, case, folder)
         if read is None:
             continue
-        told = [f"image {i} as {r}" for (i, *_), r in zip(CASES[case], read, strict=True) if i != r]
+        rows = list(zip(CASES[case], read, strict=True))
+        told = [f"image {i} as {r}" for (i, *_), (r, _) in rows if i != r]
         assert announced(report) == (len(told), told), (kind, read)
+        lost = list(dict.fromkeys(split for (_, split, _), (_, other) in rows if split != other))
+        assert announced(report, "splits") == (len(lost), lost), (kind, read)
 
 
 @pytest.mark.parametrize("name", set(WRITABLE) - set(BY_NAME))
 def test_formats_that_state_ids_keep_all(name, tmp_path):
     assert carries(name)["image_ids"]
     report, read = there_and_back(name, load_format(name).TASKS[0], "ids are numbers", tmp_path)
-    assert read == ["1000", "7"]
+    assert [image_id for image_id, _ in read] == ["1000", "7"]
     assert announced(report) == (0, [])
 
 
