@@ -29,6 +29,12 @@ def die(_, task):
     return task
 
 
+def die_at_thirds(_, task):
+    time.sleep(0.2)
+    die(_, 4 if task % 3 == 2 else 0)
+    return task
+
+
 def sleep(_, task):
     time.sleep(task)
     return os.getpid()
@@ -76,3 +82,39 @@ class UnsendableError(Exception):
 
     def __init__(self, number):
         super().__init__("no", number)
+
+
+class Held:
+    """What a worker has that was forked with it: it cannot be sent."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __reduce__(self):
+        raise TypeError("is held")
+
+    def __call__(self):
+        return self
+
+
+class View:
+    """What is made of it later, which can."""
+
+    def __init__(self, held):
+        self.held = held
+
+    def __call__(self):
+        return self
+
+    @property
+    def factor(self):
+        return -self.held.factor
+
+
+def times_held(held, task):
+    return times(held.factor, task)
+
+
+def die_once_of(folder, held, task):
+    """Kill the first worker that comes to task 4."""
+    return held.factor * die_once(folder, task)

@@ -104,7 +104,7 @@ class Pen:
         self, dataset: Dataset, put: Put[T], pack: Callable[[list[T]], bytes], *, large: bool = False
     ) -> Iterator[bytes]:
         """Do so for some samples at a time, fewer where rows are ``large``; yield what ``pack`` returns."""
-        parts = chunks_of(len(dataset), FEW if large else CHUNK)
+        parts = shared_out(len(dataset), FEW if large else CHUNK)
         for chunk in self._written(dataset, put, pack, parts):
             self.n_segments += chunk.n_segments
             self._tick(chunk.n_images)
@@ -147,7 +147,17 @@ class Sized:
 
 def chunks_of(n: int, size: int) -> list[range]:
     """Return the indices 0..n-1, ``size`` at a time."""
-    return [range(start, min(start + size, n)) for start in range(0, n, size)]
+    return _cut([range(n)], size)
+
+
+def shared_out(n: int, size: int) -> list[range]:
+    """Return these chunks, the last two of them cut up: then all who work at them end at about one time."""
+    chunks = chunks_of(n, size)
+    return chunks[:-2] + _cut(chunks[-2:-1], max(1, 2 * size // 5)) + _cut(chunks[-1:], max(1, size // 5))
+
+
+def _cut(chunks: Sequence[range], size: int) -> list[range]:
+    return [chunk[i : i + size] for chunk in chunks for i in range(0, len(chunk), size)]
 
 
 def pack_json(rows: list[Any]) -> bytes:

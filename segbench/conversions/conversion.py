@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segbench.canonical.atomic import is_half_placed
 from segbench.canonical.dataset import Dataset
@@ -26,8 +26,10 @@ from segbench.errors import DataError, LossError, UsageError
 from segbench.formats import load_format
 from segbench.reshape import Step, apply
 from segbench.reshape.policies import policy_steps
-from segbench.reshape.splits import SplitRule
 from segbench.reshape.turning import TURNED, turning_steps
+
+if TYPE_CHECKING:
+    from segbench.reshape.splits import SplitRule
 
 __all__ = ["ConversionReport", "convert"]
 
@@ -148,9 +150,9 @@ def convert(
         When the source is damaged, or an option unknown.
     """
     module = _writable(target_format, images, packed)
-    hands = make_engine(engine, workers) if isinstance(engine, str) else engine
+    hired = make_engine(engine, workers) if isinstance(engine, str) else engine
     chosen: dict[str, Any] = {"where": where, "image_list": image_list, "max_images": max_images}
-    with staged(source, target, pictures=images != "none") as place:
+    with staged(source, target, pictures=images != "none") as place, hired.open() as hands:
         given = gather(place.source, source_format, options, splits)
         sound, left_out = _sound(given, images, hands, looking) if skip_invalid else (given, [])
         dataset = reduce_to(sound, labels, split_by, partial(SpreadPen, hands, looking), **chosen)

@@ -1,10 +1,13 @@
-"""What is to be converted: sources opened and merged, the images that are asked for, splits made anew."""
+"""What is to be converted: sources opened and merged, the images that are asked for, splits made anew.
+
+What few conversions ask for is imported where they do.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segbench.canonical.dataset import Dataset, concat
 from segbench.canonical.pen import Pen
@@ -12,12 +15,9 @@ from segbench.canonical.views import select
 from segbench.errors import UsageError
 from segbench.formats import open_dataset
 from segbench.reshape import Step, apply
-from segbench.reshape.labels import description
-from segbench.reshape.merge import merge
-from segbench.reshape.relabel import label_step
-from segbench.reshape.splits import SplitRule, split_dataset
-from segbench.reshape.subsets import choose
-from segbench.reshape.where import parse_where
+
+if TYPE_CHECKING:
+    from segbench.reshape.splits import SplitRule
 
 Source = str | Path | Dataset
 
@@ -69,6 +69,9 @@ def reduce_to(
         As :func:`segbench.reshape.subsets.choose` and :func:`segbench.reshape.splits.split_dataset`.
     """
     if (where, image_list, max_images) != (None, None, None):
+        from segbench.reshape.subsets import choose
+        from segbench.reshape.where import parse_where
+
         chosen = choose(
             apply(dataset, label_steps(dataset, labels)[0]),
             where=None if where is None else parse_where(where),
@@ -77,7 +80,11 @@ def reduce_to(
             pen_for=pen_for,
         )
         dataset = select(dataset, chosen)
-    return dataset if split_by is None else split_dataset(dataset, split_by, pen_for(len(dataset)))
+    if split_by is None:
+        return dataset
+    from segbench.reshape.splits import split_dataset
+
+    return split_dataset(dataset, split_by, pen_for(len(dataset)))
 
 
 def label_steps(dataset: Dataset, given: str | Path | None) -> tuple[list[Step], dict[str, Any] | None]:
@@ -85,6 +92,8 @@ def label_steps(dataset: Dataset, given: str | Path | None) -> tuple[list[Step],
     if given is None:
         return [], None
     from segbench.reshape.label_files import read_labels
+    from segbench.reshape.labels import description
+    from segbench.reshape.relabel import label_step
 
     labels = read_labels(given)
     step, bound = label_step(labels, dataset)
@@ -100,7 +109,11 @@ def _open(
     if isinstance(source, str | Path):
         return open_dataset(source, format=source_format, options=options, scan=True)
     sources = [_open(one, source_format, options) for one in source]
-    return sources[0] if len(sources) == 1 else merge(sources)
+    if len(sources) == 1:
+        return sources[0]
+    from segbench.reshape.merge import merge
+
+    return merge(sources)
 
 
 def _only(dataset: Dataset, splits: list[str]) -> Dataset:

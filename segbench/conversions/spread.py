@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from segbench.canonical.atomic import replace_file, replace_folder
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.pen import CHUNK, Chunk, Pen, Progress, Put, Sized, chunks_of, write_chunk
+from segbench.canonical.pen import CHUNK, Chunk, Pen, Progress, Put, Sized, shared_out, write_chunk
 from segbench.conversions.journal import Journal
 from segbench.engines.engine import Engine, Job
 
@@ -127,7 +127,7 @@ def look_at_each(
         As for :class:`.Pen`.
     """
     job = Job(_Given(dataset), _Look(look), forked=True)
-    found = (one for part in engine.run(job, chunks_of(len(dataset), CHUNK)) for one in part)
+    found = (one for part in engine.run(job, shared_out(len(dataset), CHUNK)) for one in part)
     yield from progress(Sized(found, len(dataset)))
 
 

@@ -1,7 +1,8 @@
 """The engine ``dask``: tasks in the workers of a Dask cluster, one that is there or one of this machine.
 
-A worker that is lost costs the task that it was at, which the scheduler gives to another one; a scheduler
-that is lost and comes back is given all that it had.
+A worker that is lost costs the task that it was at. The scheduler cannot tell that one from those that waited
+behind it, so a task is blamed when a worker dies at it while no other is given away. A scheduler that is lost
+and comes back is given all that it had.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import queue
 import signal
 import time
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -31,8 +33,8 @@ _CONNECT = 10.0
 _PAUSE = 2.0
 """Seconds between two looks at the workers."""
 
-ATTEMPTS = 2
-"""A task at which so many workers of this machine died is lost; schedulers that are named have their own."""
+_FAILURES = 0
+"""So many workers of this machine may die at a task before it is told; named schedulers have their own."""
 
 _KILLED = ("KilledWorker",)
 _GONE = ("CancelledError", "FutureCancelledError", "FuturesCancelledError")
@@ -70,7 +72,7 @@ class DaskEngine:
             n_workers=self.workers,
             threads_per_worker=1,
             dashboard_address="127.0.0.1:0",  # of what its server has beside the dashboard; any free port
-            scheduler_kwargs={"dashboard": False, "allowed_failures": ATTEMPTS - 1},
+            scheduler_kwargs={"dashboard": False, "allowed_failures": _FAILURES},
             resources=dict(self.resources) or None,
             preload=[__name__],
             silence_logs=logging.ERROR,
@@ -118,6 +120,8 @@ class _Session:
         self._client, self._engine, self._job, self._sent = client, engine, job, pickled(job)
         self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._out: dict[str, tuple[Any, int, Any]] = {}
+        self._suspects: deque[tuple[int, Any]] = deque()
+        self._alone = False
         self._n_workers, self._looked = 0, 0.0
 
     def run(self, tasks: Iterable[Any]) -> Iterator[Any]:
@@ -132,9 +136,18 @@ class _Session:
             self._fill(turns)
 
     def _fill(self, turns: Turns[Any]) -> None:
-        """Keep one task a worker given away: one that waits behind a slow one would be held up by it."""
+        """Keep one task a worker given away: one that waits behind a slow one would be held up by it.
+
+        Of those that a worker may have died at, one at a time, when there is no other.
+        """
         self._look()
-        while len(self._out) < self._n_workers and (taken := turns.take(2 * self._n_workers)) is not None:
+        if not self._out:
+            self._alone = bool(self._suspects)
+            if self._alone:
+                self._give(*self._suspects.popleft())
+        while not self._alone and not self._suspects and len(self._out) < self._n_workers:
+            if (taken := turns.take(2 * self._n_workers)) is None:
+                break
             self._give(*taken)
 
     def _give(self, number: int, task: Any) -> None:
@@ -166,6 +179,8 @@ class _Session:
             self._looked = 0.0
             self._look()
             self._give(number, task)
+        elif type(error).__name__ in _KILLED and not self._alone and self._job.again(task):
+            self._suspects.append((number, task))
         elif type(error).__name__ in _KILLED:
             yield number, self._job.without(task, "its workers died (killed, or out of memory)")
         else:

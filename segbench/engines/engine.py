@@ -78,9 +78,13 @@ class LocalEngine:
     workers: int = 1
     apart: bool = False
 
-    def open(self) -> AbstractContextManager[LocalEngine]:
+    def open(self) -> AbstractContextManager[Engine]:
         """See :meth:`Engine.open`."""
-        return nullcontext(self)
+        if self.workers == 1 and not self.apart:
+            return nullcontext(self)
+        from segbench.engines.staying import Staying
+
+        return Staying(self.workers)
 
     def run(self, job: Job[S, T, R], tasks: Iterable[T]) -> Generator[R]:
         """See :meth:`Engine.run`."""

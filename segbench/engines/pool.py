@@ -11,7 +11,7 @@ import threading
 import traceback
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from multiprocessing.connection import Connection, wait
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from segbench.engines.interrupts import interrupts_put_off
-from segbench.engines.workers import Job, Raised, Spent, Turns, open_job, pickled, work_at
+from segbench.engines.workers import Job, Raised, Spent, Turns, inherit, open_job, pickled, work_at
 from segbench.errors import SegbenchError, WorkerError
 
 ATTEMPTS = 2
@@ -55,8 +55,15 @@ class _Worker:
         self.process.join()
 
 
+@dataclass(frozen=True)
+class _Next:
+    """Another job, for a worker that has done with one."""
+
+    sent: bytes
+
+
 class Pool:
-    """Processes, none of which outlives this one; to be run once.
+    """Processes, none of which outlives this one.
 
     Parameters
     ----------
@@ -68,7 +75,8 @@ class Pool:
 
     def __init__(self, job: Job[Any, Any, Any], size: int) -> None:
         self._job, self._size = job, size
-        self._forked = job.forked and _may_fork()
+        self._forked = job.forked and may_fork()
+        self._known = [job.open()] if self._forked else []
         self._sent = job if self._forked else pickled(job)
         self._context = multiprocessing.get_context("fork") if self._forked else _context(job)
         self._workers: list[_Worker] = []
@@ -76,22 +84,53 @@ class Pool:
         self._n_stillborn = 0
 
     def run(self, tasks: Iterable[Any]) -> Iterator[Any]:
-        """Yield the result of each task; see :meth:`segbench.engines.engine.Engine.run`."""
-        turns, grace = Turns(tasks, self._job.ordered), 0.0
+        """Yield the result of each task; see :meth:`segbench.engines.engine.Engine.run`. Then workers end."""
         try:
-            self._fill(turns)
-            while self._at_work():
-                for number, result in self._wait():
-                    turns.put(number, result)
-                self._fill(turns)  # workers work while the results are looked at
-                yield from turns.due()
-                self._fill(turns)
-            grace = _GRACE
+            yield from self.work(tasks)
         finally:
-            for worker in self._workers:
-                worker.pipe.close()  # they end at the same time
-            for worker in self._workers:
-                worker.end(grace)
+            self.end()
+
+    def work(self, tasks: Iterable[Any]) -> Iterator[Any]:
+        """Do so, but let workers stay: for another job, if all results were taken."""
+        turns = Turns(tasks, self._job.ordered)
+        self._fill(turns)
+        while self._at_work():
+            for number, result in self._wait():
+                turns.put(number, result)
+            self._fill(turns)  # workers work while the results are looked at
+            yield from turns.due()
+            self._fill(turns)
+
+    def turn_to(self, job: Job[Any, Any, Any]) -> bool:
+        """Have the workers, which were forked, do another job; tell whether it can be sent to them."""
+        try:
+            sent = pickled(job, self._known)
+        except WorkerError:
+            return False
+        self._job = self._sent = job
+        for worker in self._workers[:]:
+            try:
+                worker.pipe.send(_Next(sent))
+            except OSError:  # it died after its last result
+                self._dismiss(worker)
+        return True
+
+    def does(self, job: Job[Any, Any, Any]) -> bool:
+        """Tell whether it is the last job that was given."""
+        return self._job is job
+
+    def is_at_work(self) -> bool:
+        """Tell whether a worker has a task."""
+        return bool(self._at_work())
+
+    def end(self) -> None:
+        """Let the workers end; those that are at work are killed."""
+        grace = 0.0 if self._at_work() else _GRACE
+        for worker in self._workers:
+            worker.pipe.close()  # they end at the same time
+        for worker in self._workers:
+            worker.end(grace)
+        self._workers = []
 
     def _at_work(self) -> list[_Worker]:
         return [worker for worker in self._workers if worker.task is not None]
@@ -120,7 +159,7 @@ class Pool:
         environ = {**os.environ, "LOCAL_RANK": str(rank)}
         pipe, theirs = self._context.Pipe()
         ours = [*(worker.pipe for worker in self._workers), pipe] if self._forked else []
-        process = self._context.Process(target=_serve, args=(theirs, self._sent, environ, ours))
+        process = self._context.Process(target=_serve, args=(theirs, self._sent, environ, ours, self._known))
         with interrupts_put_off(forked=self._forked), warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of BLAS's threads, which are made for it
             process.start()
@@ -186,7 +225,7 @@ def _cause(exit_code: int) -> str:
     return f"exit code {exit_code}"
 
 
-def _may_fork() -> bool:
+def may_fork() -> bool:
     """Whether a fork of this process can work: no other thread holds a lock, no GPU is in use."""
     return sys.platform == "linux" and threading.active_count() == 1 and "torch" not in sys.modules
 
@@ -207,25 +246,31 @@ def _serve(
     sent: bytes | Job[Any, Any, Any],
     environ: Mapping[str, str],
     ours: Iterable[Connection],
+    known: Sequence[object],
 ) -> None:
     """The life of a worker: it ends when the pipe does, and with the process that made it.
 
     Its environment is that of this process as it is now, not as it was when the first worker was made.
     LOCAL_RANK is what launchers call the place of a process on its machine: models go to the GPU of that
     number. An interruption is for the process that waits for the results, and so are its ends of pipes,
-    which a worker that was forked has too.
+    which a worker that was forked has too, beside what is known to both.
     """
     os.environ.clear()
     os.environ.update(environ)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for connection in ours:
         connection.close()
+    inherit(known)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         opened = _told(open_job, sent)
         pipe.send(("done", opened) if isinstance(opened, Raised) else ("ready", None))
         while not isinstance(opened, Raised):
-            pipe.send(("done", _told(work_at, opened, pipe.recv())))
+            given = pipe.recv()
+            if not isinstance(given, _Next):
+                pipe.send(("done", _told(work_at, opened, given)))
+            elif isinstance(opened := _told(open_job, given.sent), Raised):
+                pipe.send(("done", opened))
     except (EOFError, OSError):
         return
 

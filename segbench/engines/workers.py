@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
@@ -73,8 +74,10 @@ class Spent(Generic[R]):
     result: R
 
 
-def pickled(job: Job[Any, Any, Any]) -> bytes:
+def pickled(job: Job[Any, Any, Any], known: Sequence[object] = ()) -> bytes:
     """Return a job as it is sent to workers, for :func:`work_at`.
+
+    Of objects that are ``known`` to them, since they were forked with these, the place among them is sent.
 
     Raises
     ------
@@ -82,9 +85,34 @@ def pickled(job: Job[Any, Any, Any]) -> bytes:
         When it cannot be sent.
     """
     try:
-        return pickle.dumps((pickle.dumps(job.open), job.work))
+        return _dumped((_dumped(job.open, known), job.work), known)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise WorkerError(f"the work cannot be sent to workers ({error}); use one worker") from None
+
+
+class _Pickler(pickle.Pickler):
+    def __init__(self, file: BytesIO, known: Sequence[object]) -> None:
+        super().__init__(file)
+        self._places = {id(one): place for place, one in enumerate(known)}
+
+    def reducer_override(self, obj: object) -> Any:
+        place = self._places.get(id(obj))
+        return NotImplemented if place is None else (_inherited, (place,))
+
+
+def _dumped(value: object, known: Sequence[object]) -> bytes:
+    file = BytesIO()
+    _Pickler(file, known).dump(value)
+    return file.getvalue()
+
+
+def _inherited(place: int) -> object:
+    return _INHERITED[place]
+
+
+def inherit(known: Sequence[object]) -> None:
+    """Keep, in a worker, what it was forked with."""
+    _INHERITED[:] = known
 
 
 Opened = tuple[bytes, Callable[[Any, Any], Any]]
@@ -114,6 +142,7 @@ def work_at(opened: Opened, task: Any) -> Any:
 
 
 _LOCK = Lock()
+_INHERITED: list[object] = []
 _KEPT: dict[bytes, Any] = {}
 
 
