@@ -59,7 +59,7 @@ def test_a_worker_that_is_killed_costs_nothing(address, tmp_path):
 
 
 def test_a_task_that_waited_where_a_worker_died_is_not_blamed(monkeypatch):
-    """Every third task kills the only worker, which is given two at a time, as the one that is left of two."""
+    """Every third task kills the only worker, which is given two at a time, like one that is left of two."""
     monkeypatch.setattr("segbench.engines.clusters._Session._count", lambda _: 2)
     job = Job(jobs.three, jobs.die_at_thirds, lost=jobs.lost)
     why = "its workers died (killed, or out of memory)"
