@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 from segbench.engines.workers import Spent
 from segbench.errors import DataError
@@ -118,3 +119,15 @@ def times_held(held, task):
 def die_once_of(folder, held, task):
     """Kill the first worker that comes to task 4."""
     return held.factor * die_once(folder, task)
+
+
+def alive(pid):
+    """Whether a process is there, and has not ended."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

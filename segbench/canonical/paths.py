@@ -29,6 +29,11 @@ def check_name(name: str, **where: Any) -> str:
     return clean
 
 
+def without_suffix(name: str) -> str:
+    """Return a name without the suffix of its file: ``x/a`` of ``x/a.png``."""
+    return PurePosixPath(name).with_suffix("").as_posix()
+
+
 def caseless(name: str) -> str:
     """Return what a file system that ignores case and the composition of accents compares of a name."""
     if name.isascii():

@@ -129,8 +129,7 @@ class LossCount:
 
     def __init__(self, dataset: Dataset, counting: Counting) -> None:
         self._counters = counting.counters
-        known = counting.counters | counting.listers | {IMAGE_IDS: None, SPLITS: None}
-        self._losses = {f: Loss(f, FEATURES[f]) for f in FEATURES if f in known}
+        self._losses = {feature: Loss(feature, meaning) for feature, meaning in FEATURES.items()}
         for feature, names in counting.listers.items():
             self._losses[feature].add_names(names(dataset))
         self.start_split()
@@ -148,13 +147,11 @@ class LossCount:
         """Forget, in counters that are classes, the samples of the split before."""
         self._remembering = {f: c() for f, c in self._counters.items() if isinstance(c, type)}
 
-    def add_id(self, image_id: str, read: str) -> None:
-        """Count an image id that is read as another."""
-        self._losses[IMAGE_IDS].add(image_id, 1, f" as {read}")
-
-    def add_splits(self, names: list[str]) -> None:
-        """Count splits of which images are read in others."""
-        self._losses[SPLITS].add_names(names)
+    def add_named(self, naming: Naming, image_ids: Sequence[str], names: Sequence[str]) -> None:
+        """Count image ids and splits that are read as others, by the names of all samples."""
+        for image_id, read in naming.lost(image_ids, names):
+            self._losses[IMAGE_IDS].add(image_id, 1, f" as {read}")
+        self._losses[SPLITS].add_names(naming.lost_splits(names))
 
     def add(self, image_id: str, seen: Sequence[Any]) -> None:
         """Count one sample, by what :meth:`Counting.look` saw of it."""
@@ -215,9 +212,9 @@ def find_losses(
     count, naming = LossCount(after, counting), naming_of(after, module)
     changes = [Loss(step.feature, step.meaning) for step in steps]
     found = Findings(losses=[], changes=changes, refused=[])
-    looked_at = bool(count or steps or naming.names)
+    looked_at = bool(count or steps or naming)
     rows = pen.each(dataset, _Look(counting, tuple(steps), naming)) if looked_at else iter(())
-    ids, names = iter(dataset.image_ids), []
+    ids, names = iter(dataset.image_ids), list[str]()
     for n_images in dataset.splits.values() if looked_at else ():
         count.start_split()
         for image_id, (n_segments, changed, seen, name) in zip(islice(ids, n_images), rows, strict=False):
@@ -227,9 +224,8 @@ def find_losses(
             count.add(image_id, seen)
             names.append(name)
     pen.end()
-    for image_id, read in naming.lost(dataset.image_ids, names):
-        count.add_id(image_id, read)
-    count.add_splits(naming.lost_splits(names))
+    if naming is not None:
+        count.add_named(naming, dataset.image_ids, names)
     found.refused = [loss for loss in count.losses if loss.feature in refused]
     carried = refused & module.CARRIES - getattr(module, "LOSES", {}).keys()
     found.losses = [loss for loss in count.losses if loss.feature not in carried]
@@ -245,14 +241,15 @@ class _Look:
 
     counting: Counting
     steps: tuple[Step, ...]
-    naming: Naming
+    naming: Naming | None
 
     def __call__(self, index: int, sample: Sample) -> tuple[int, list[int], list[Any], str | None]:
         changed = []
         for step in self.steps:
             changed.append(step.count(sample))
             sample = step.change(sample)
-        return len(sample.segments), changed, self.counting.look(sample), self.naming.name(index, sample)
+        name = None if self.naming is None else self.naming.name(index, sample)
+        return len(sample.segments), changed, self.counting.look(sample), name
 
 
 class RepeatedIds:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from segbench.canonical.paths import files_below, inside
+from segbench.canonical.paths import files_below, inside, without_suffix
 from segbench.errors import DataError, SegbenchError, UsageError
 
 _AT_ONCE = 8
@@ -135,7 +135,7 @@ def fetch(remote: Remote, folder: Path, *, pictures: bool) -> Path:
         if pictures:
             listed = top.listed()
         else:
-            stem = PurePosixPath(below).with_suffix("").as_posix()
+            stem = without_suffix(below)
             maps = remote.beside(PurePosixPath(remote.name).with_suffix("").name).listed()
             listed = {below: remote.files.info(remote.path)}
             listed |= {f"{stem}/{name}": info for name, info in maps.items() if name}

@@ -89,9 +89,8 @@ class LocalEngine:
     def run(self, job: Job[S, T, R], tasks: Iterable[T]) -> Generator[R]:
         """See :meth:`Engine.run`."""
         if self.workers > 1 or self.apart:
-            from segbench.engines.pool import Pool
-
-            yield from Pool(job, self.workers).run(tasks)
+            with self.open() as here:
+                yield from here.run(job, tasks)
         else:
             for result in map(partial(job.work, job.open()), tasks):
                 yield result.result if isinstance(result, Spent) else result

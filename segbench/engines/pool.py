@@ -11,7 +11,7 @@ import threading
 import traceback
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from multiprocessing.connection import Connection, wait
@@ -71,27 +71,28 @@ class Pool:
         What they do.
     size
         How many of them.
+
+    Attributes
+    ----------
+    forked
+        Whether they are forked of this process.
     """
 
     def __init__(self, job: Job[Any, Any, Any], size: int) -> None:
         self._job, self._size = job, size
-        self._forked = job.forked and may_fork()
-        self._known = [job.open()] if self._forked else []
-        self._sent = job if self._forked else pickled(job)
-        self._context = multiprocessing.get_context("fork") if self._forked else _context(job)
+        self.forked = job.forked and _may_fork()
+        self._known = job.open() if self.forked else None
+        self._sent = job if self.forked else pickled(job)
+        self._context = multiprocessing.get_context("fork") if self.forked else _context(job)
         self._workers: list[_Worker] = []
         self._again: deque[_Task] = deque()
         self._n_stillborn = 0
 
     def run(self, tasks: Iterable[Any]) -> Iterator[Any]:
-        """Yield the result of each task; see :meth:`segbench.engines.engine.Engine.run`. Then workers end."""
-        try:
-            yield from self.work(tasks)
-        finally:
-            self.end()
+        """Yield the result of each task; see :meth:`segbench.engines.engine.Engine.run`.
 
-    def work(self, tasks: Iterable[Any]) -> Iterator[Any]:
-        """Do so, but let workers stay: for another job, if all results were taken."""
+        Workers stay, for another job if all results were taken.
+        """
         turns = Turns(tasks, self._job.ordered)
         self._fill(turns)
         while self._at_work():
@@ -102,7 +103,9 @@ class Pool:
             self._fill(turns)
 
     def turn_to(self, job: Job[Any, Any, Any]) -> bool:
-        """Have the workers, which were forked, do another job; tell whether it can be sent to them."""
+        """Have workers that were forked do another job; tell whether it is one for them, and can be sent."""
+        if not (job.forked and _may_fork()):
+            return False
         try:
             sent = pickled(job, self._known)
         except WorkerError:
@@ -115,13 +118,9 @@ class Pool:
                 self._dismiss(worker)
         return True
 
-    def does(self, job: Job[Any, Any, Any]) -> bool:
-        """Tell whether it is the last job that was given."""
-        return self._job is job
-
-    def is_at_work(self) -> bool:
-        """Tell whether a worker has a task."""
-        return bool(self._at_work())
+    def is_at(self, job: Job[Any, Any, Any]) -> bool:
+        """Tell whether a worker has a task of a job."""
+        return self._job is job and bool(self._at_work())
 
     def end(self) -> None:
         """Let the workers end; those that are at work are killed."""
@@ -158,9 +157,9 @@ class Pool:
         rank = next(i for i in count() if i not in ranks)
         environ = {**os.environ, "LOCAL_RANK": str(rank)}
         pipe, theirs = self._context.Pipe()
-        ours = [*(worker.pipe for worker in self._workers), pipe] if self._forked else []
+        ours = [*(worker.pipe for worker in self._workers), pipe] if self.forked else []
         process = self._context.Process(target=_serve, args=(theirs, self._sent, environ, ours, self._known))
-        with interrupts_put_off(forked=self._forked), warnings.catch_warnings():
+        with interrupts_put_off(forked=self.forked), warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of BLAS's threads, which are made for it
             process.start()
         theirs.close()
@@ -225,7 +224,7 @@ def _cause(exit_code: int) -> str:
     return f"exit code {exit_code}"
 
 
-def may_fork() -> bool:
+def _may_fork() -> bool:
     """Whether a fork of this process can work: no other thread holds a lock, no GPU is in use."""
     return sys.platform == "linux" and threading.active_count() == 1 and "torch" not in sys.modules
 
@@ -246,7 +245,7 @@ def _serve(
     sent: bytes | Job[Any, Any, Any],
     environ: Mapping[str, str],
     ours: Iterable[Connection],
-    known: Sequence[object],
+    known: object,
 ) -> None:
     """The life of a worker: it ends when the pipe does, and with the process that made it.
 

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from segbench.engines.pool import Pool, may_fork
+from segbench.engines.pool import Pool
 from segbench.engines.workers import Job, R, S, T
 
 
@@ -37,21 +37,23 @@ class Staying:
 
     def run(self, job: Job[S, T, R], tasks: Iterable[T]) -> Generator[R]:
         """See :meth:`segbench.engines.engine.Engine.run`."""
-        if not (job.forked and may_fork()):
-            yield from Pool(job, self.workers).run(tasks)
-            return
         pool = self._pool_for(job)
         try:
-            yield from pool.work(tasks)
+            yield from pool.run(tasks)
         finally:
-            if pool.does(job) and pool.is_at_work():  # nobody will take these results
+            if not pool.forked:
+                pool.end()
+            elif pool.is_at(job):  # nobody will take these results
                 self._end()
 
     def _pool_for(self, job: Job[Any, Any, Any]) -> Pool:
-        if self._pool is None or not self._pool.turn_to(job):
+        if self._pool is not None and self._pool.turn_to(job):
+            return self._pool
+        pool = Pool(job, self.workers)
+        if pool.forked:
             self._end()
-            self._pool = Pool(job, self.workers)
-        return self._pool
+            self._pool = pool
+        return pool
 
     def _end(self) -> None:
         if self._pool is not None:

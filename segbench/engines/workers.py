@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from threading import Lock
@@ -74,10 +74,10 @@ class Spent(Generic[R]):
     result: R
 
 
-def pickled(job: Job[Any, Any, Any], known: Sequence[object] = ()) -> bytes:
+def pickled(job: Job[Any, Any, Any], known: object = None) -> bytes:
     """Return a job as it is sent to workers, for :func:`work_at`.
 
-    Of objects that are ``known`` to them, since they were forked with these, the place among them is sent.
+    What is ``known`` to them, since they were forked with it, is not sent.
 
     Raises
     ------
@@ -91,28 +91,27 @@ def pickled(job: Job[Any, Any, Any], known: Sequence[object] = ()) -> bytes:
 
 
 class _Pickler(pickle.Pickler):
-    def __init__(self, file: BytesIO, known: Sequence[object]) -> None:
+    def __init__(self, file: BytesIO, known: object) -> None:
         super().__init__(file)
-        self._places = {id(one): place for place, one in enumerate(known)}
+        self._known = known
 
     def reducer_override(self, obj: object) -> Any:
-        place = self._places.get(id(obj))
-        return NotImplemented if place is None else (_inherited, (place,))
+        return (_inherited, ()) if obj is self._known else NotImplemented
 
 
-def _dumped(value: object, known: Sequence[object]) -> bytes:
+def _dumped(value: object, known: object) -> bytes:
     file = BytesIO()
     _Pickler(file, known).dump(value)
     return file.getvalue()
 
 
-def _inherited(place: int) -> object:
-    return _INHERITED[place]
+def _inherited() -> object:
+    return _INHERITED[0]
 
 
-def inherit(known: Sequence[object]) -> None:
+def inherit(known: object) -> None:
     """Keep, in a worker, what it was forked with."""
-    _INHERITED[:] = known
+    _INHERITED[:] = [known]
 
 
 Opened = tuple[bytes, Callable[[Any, Any], Any]]

@@ -36,6 +36,8 @@ from typing import Any, NamedTuple
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.options import checked_options
 from segbench.errors import DataError, UsageError, did_you_mean
+from segbench.formats.aligned import in_categories_of, in_order_of, paired, without_split
+from segbench.formats.joined import as_asked
 
 
 class Entry(NamedTuple):
@@ -291,9 +293,6 @@ def open_predictions(
     DataError, UsageError
         As :func:`open_dataset`; and when an image is unknown, or lacks a prediction that it must have.
     """
-    from segbench.formats.aligned import paired
-    from segbench.formats.joined import as_asked
-
     name = format or sniff(path)
     module = load_format(name)
     whole = hasattr(module, "is_whole") and module.is_whole(Path(path), truth)
@@ -324,8 +323,6 @@ def read_ahead(path: str | Path, format: str | None = None) -> Any:  # noqa: A00
 
 def _align(predictions: Dataset, truth: Dataset) -> Dataset:
     """Put predictions that are a data set of their own beside their truth: its order, its categories."""
-    from segbench.formats.aligned import in_categories_of, in_order_of, without_split
-
     named = without_split(truth, in_categories_of(truth, predictions))
     return in_order_of(truth, named, notes=predictions.notes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from segbench.canonical.categories import Categories, Category
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.maps import mask_dtype
+from segbench.canonical.paths import without_suffix
 from segbench.canonical.sample import Sample
+from segbench.canonical.views import split_of_each
 from segbench.errors import DataError, UnpairedError, did_you_mean
 from segbench.formats.pictures import picture_name
 from segbench.formats.sequences import frame_name
@@ -152,8 +154,8 @@ def _namings(truth: Dataset) -> Iterator[list[str]]:
     """Other names of the images, in order of preference, each that tells them apart and is none before it."""
     named = [(picture_name(s), _frame(s), _frame(replace(s, image_file=None))) for s in truth]
     pictures, frames, frames_of_ids = map(list, zip(*named, strict=True))
-    stems = [PurePosixPath(name).with_suffix("").as_posix() for name in pictures]
-    splits = [split for split, n in truth.splits.items() for _ in range(n)]
+    stems = [without_suffix(name) for name in pictures]
+    splits = split_of_each(truth)
     last = [stem.rpartition("/")[2] for stem in stems]
     last_of_ids = [image_id.rpartition("/")[2] for image_id in truth.image_ids]
     in_one_folder = [image_id.replace("/", "-") for image_id in truth.image_ids]

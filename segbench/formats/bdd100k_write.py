@@ -33,7 +33,7 @@ from segbench.formats.flatten import Flat, flatten
 from segbench.formats.image_names import ImageNames
 from segbench.formats.label_maps import Chosen, Written
 from segbench.formats.pictures import picture_name, place_picture
-from segbench.formats.sequences import InVideo, loses_place, put_videos, video_name
+from segbench.formats.sequences import InVideo, is_frame, loses_place, put_videos, video_name
 from segbench.formats.value_maps import ZERO_ID, Numbering
 
 _OBJECTS = Numbering(base=65_536, first=1, bare="zero")
@@ -134,8 +134,8 @@ def _frame(video: str, number: int) -> str:
 
 
 def _name(sample: Sample, split: str, _: Sequence[str]) -> str:
-    if sample.kind == "instance" and sample.video_id is not None and sample.frame is not None:
-        return _frame(video_name(sample, split), sample.frame)
+    if sample.kind == "instance" and is_frame(sample):
+        return _frame(video_name(sample, split), sample.frame or 0)
     return label_maps.stem_in(sample, split)
 
 
@@ -159,7 +159,7 @@ def _task(categories: Categories, sample: Sample) -> str:
     if sample.kind == "panoptic":
         return "pan_seg"
     if sample.kind == "instance":
-        return "ins_seg" if sample.video_id is None or sample.frame is None else "seg_track"
+        return "seg_track" if is_frame(sample) else "ins_seg"
     return _semantic(categories)
 
 

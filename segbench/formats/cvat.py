@@ -83,7 +83,7 @@ def read(path: Path, *, images: Path | None = None) -> Dataset:
     order = [i for split in seen.splits for i, of in enumerate(seen.subsets) if of == split]
     several = len(seen.splits) > 1
     names = [_Name(seen.subsets[i] if several else "", seen.names[i]) for i in order]
-    image_ids = ids_of([seen.names[i] for i in order], [seen.subsets[i] for i in order])
+    image_ids = ids_of([name.path for name in names])
     categories, kept = _categories(index.others, seen.labels)
     source = _Source(index, order, names, _roots(file, images, names), categories)
     return Dataset(

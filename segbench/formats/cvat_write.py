@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from segbench.canonical.categories import Categories
 from segbench.canonical.colors import to_hex
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.paths import without_suffix
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode
 from segbench.canonical.sample import Sample
@@ -105,18 +106,21 @@ def _write_xml(dataset: Dataset, file: Path, pen: Pen, pictures: Path | None, im
         write_document(handle, "annotations", children())
 
 
-def ids_of(names: Sequence[str], splits: Sequence[str]) -> list[str]:
-    """Return the image ids of names of pictures: without suffixes, where they differ in more than these."""
-    below = below_splits(names, splits)
-    short = [PurePosixPath(name).with_suffix("").as_posix() for name in below]
-    return short if len(set(short)) == len(short) else below
+def ids_of(paths: Sequence[str]) -> list[str]:
+    """Return the image ids of pictures: paths without suffixes, where they differ in more than these."""
+    short = [without_suffix(path) for path in paths]
+    return short if len(set(short)) == len(short) else list(paths)
 
 
 def _name(sample: Sample, *_: object) -> str:
     return picture_name(sample)
 
 
-NAMES = ImageNames(_name, ids_of)
+def _ids(names: Sequence[str], splits: Sequence[str]) -> list[str]:
+    return ids_of(below_splits(names, splits))
+
+
+NAMES = ImageNames(_name, _ids)
 
 
 class _Put:

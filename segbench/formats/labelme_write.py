@@ -9,7 +9,7 @@ from typing import Any
 
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.paths import check_name
+from segbench.canonical.paths import check_name, without_suffix
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
@@ -58,7 +58,7 @@ class _Put:
 
     def __call__(self, index: int, sample: Sample) -> str:
         name = _picture(sample, self.splits[index], self.alone)
-        file = PurePosixPath(name).with_suffix(".json").as_posix()
+        file = f"{without_suffix(name)}.json"
         content = _content(sample, self.categories, PurePosixPath(name).name)
         place(self.folder / file, dump_json(content, indent=2, image_id=sample.image_id))
         place_picture(self.folder / name, sample, self.images, named=True)
@@ -72,7 +72,7 @@ def _picture(sample: Sample, split: str, alone: bool) -> str:
 
 
 def _stem(sample: Sample, split: str, splits: Sequence[str]) -> str:
-    return PurePosixPath(_picture(sample, split, _is_alone(splits))).with_suffix("").as_posix()
+    return without_suffix(_picture(sample, split, _is_alone(splits)))
 
 
 NAMES = ImageNames(_stem, whole)

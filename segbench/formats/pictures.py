@@ -8,7 +8,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from segbench.canonical.images import image_size
-from segbench.canonical.paths import caseless, check_name, check_splits, files_below, read_bytes
+from segbench.canonical.paths import (
+    caseless,
+    check_name,
+    check_splits,
+    files_below,
+    read_bytes,
+    without_suffix,
+)
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.errors import DataError
 from segbench.formats.coco_layout import put_picture
@@ -80,7 +87,7 @@ def picture_name(sample: Sample) -> str:
 def picture_stem(sample: Sample) -> str:
     """Return the name of a sample's picture without its suffix, or the id where there is no picture."""
     image = sample.image_file
-    name = sample.image_id if image is None else PurePosixPath(image.name).with_suffix("").as_posix()
+    name = sample.image_id if image is None else without_suffix(image.name)
     return check_name(name, image_id=sample.image_id, field="file_name")
 
 

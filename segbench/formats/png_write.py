@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from segbench.canonical import images as codec
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.paths import caseless, check_name
+from segbench.canonical.paths import caseless, check_name, without_suffix
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.sample import Sample
@@ -95,7 +95,7 @@ def _name(sample: Sample, split: str, several: bool) -> str:
 
 
 def _stem(name: str, sample: Sample) -> str:
-    return name if sample.image_file is None else PurePosixPath(name).with_suffix("").as_posix()
+    return name if sample.image_file is None else without_suffix(name)
 
 
 def _called(sample: Sample, split: str, splits: Sequence[str]) -> str:

@@ -94,6 +94,11 @@ def _stem(video: str, number: int) -> str:
     return f"{video}/{number:06d}"
 
 
+def is_frame(sample: Sample) -> bool:
+    """Tell whether a sample has a place in a video."""
+    return sample.video_id is not None and sample.frame is not None
+
+
 def video_name(sample: Sample, split: str = "") -> str:
     """Return the name of the folder of a sample: that of its video, or its own where it is in none.
 
@@ -102,8 +107,7 @@ def video_name(sample: Sample, split: str = "") -> str:
     DataError
         When that is no name of a folder.
     """
-    is_frame = sample.video_id is not None and sample.frame is not None
-    name = sample.video_id if is_frame else picture_stem(sample).removeprefix(f"{split}/")
+    name = sample.video_id if is_frame(sample) else picture_stem(sample).removeprefix(f"{split}/")
     return check_name(str(name).replace("/", "-"), image_id=sample.image_id, field="video_id")
 
 

@@ -12,12 +12,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
-from segbench.canonical.paths import check_name, inside
+from segbench.canonical.paths import check_name, inside, without_suffix
 from segbench.canonical.sample import ImageFile, Sample
 from segbench.canonical.segment import Segment
 from segbench.errors import DataError, UnpairedError, UsageError
@@ -217,7 +217,7 @@ def _owners(truth: Dataset, names: Iterable[str]) -> dict[str, int]:
             owners.setdefault(name, index)
     if any(name not in owners for name in names):  # ids are numbers, say, and files are named otherwise
         for index, sample in enumerate(truth):
-            for name in (stem := _stem(pictures.picture_name(sample)), stem.rpartition("/")[2]):
+            for name in (stem := without_suffix(pictures.picture_name(sample)), stem.rpartition("/")[2]):
                 owners.setdefault(name, index)
     return owners
 
@@ -272,7 +272,7 @@ def _listed(config: Config, value: str, images: Path | None) -> Iterator[tuple[s
         for line in filter(None, map(str.strip, pictures.read_text(place).splitlines())):
             file = inside(place.parent, line, file=place)
             name = check_name(line).rpartition("images/")[2]
-            yield _stem(name), ImageFile(name=name, path=file), _labels_of(file).with_suffix(".txt")
+            yield without_suffix(name), ImageFile(name=name, path=file), _labels_of(file).with_suffix(".txt")
         return
     labels, root = _labels_of(place), images or place
     if not root.is_dir() or (images is not None and not labels.is_dir()):
@@ -315,7 +315,3 @@ def _labels_of(images: Path) -> Path:
             parts[i] = "labels"
             return Path(*parts)
     return images
-
-
-def _stem(name: str) -> str:
-    return PurePosixPath(name).with_suffix("").as_posix()

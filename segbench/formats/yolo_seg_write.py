@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from segbench.canonical.categories import Categories
 from segbench.canonical.dataset import Dataset
+from segbench.canonical.paths import without_suffix
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.place import check_mode, place
 from segbench.canonical.rle import Rle
@@ -120,7 +121,7 @@ def _put_lines(folder: Path, categories: Categories, writer: LineWriter, _: int,
 
 
 def _stem(sample: Sample, *_: object) -> str:
-    return PurePosixPath(picture_name(sample)).with_suffix("").as_posix()
+    return without_suffix(picture_name(sample))
 
 
 NAMES = ImageNames(_stem, below_splits)
@@ -138,7 +139,7 @@ class _Put:
 
     def __call__(self, index: int, sample: Sample) -> str:
         split, name = self.splits[index], picture_name(sample)
-        label = f"{split}/{_stem(sample)}.txt"
+        label = f"{split}/{without_suffix(name)}.txt"
         place(self.folder / "labels" / label, _text(sample, self.categories, self.writer).encode())
         place_picture(self.folder / "images" / split / name, sample, self.images)
         return label

@@ -126,23 +126,12 @@ def test_workers_end_with_a_process_that_is_killed(tmp_path):
     env = os.environ | {"PYTHONPATH": str(Path(jobs.__file__).parent)}
     with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env=env) as process:
         pids = {int(process.stdout.readline()) for _ in range(2)}
-        assert all(map(alive, pids))
+        assert all(map(jobs.alive, pids))
         process.send_signal(signal.SIGKILL)
         until = time.monotonic() + 20
-        while any(map(alive, pids)) and time.monotonic() < until:
+        while any(map(jobs.alive, pids)) and time.monotonic() < until:
             time.sleep(0.05)
-        assert not any(map(alive, pids))
-
-
-def alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+        assert not any(map(jobs.alive, pids))
 
 
 def test_a_script_without_a_guard_is_told_of_it(tmp_path):

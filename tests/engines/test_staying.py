@@ -8,7 +8,6 @@ from functools import partial
 import jobs
 import pytest
 
-from segbench.engines import pool, staying
 from segbench.engines.engine import Job, engine
 from segbench.errors import DataError, WorkerError
 
@@ -18,8 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers are for
 @pytest.fixture(autouse=True)
 def forks(monkeypatch):
     """Whatever other tests have loaded: these jobs use none of it."""
-    for module in (pool, staying):
-        monkeypatch.setattr(module, "may_fork", lambda: True)
+    monkeypatch.setattr("segbench.engines.pool._may_fork", lambda: True)
 
 
 def forked(given, work=jobs.times_held):
@@ -39,15 +37,7 @@ def test_workers_stay_and_what_they_have_is_not_sent():
         assert len(pids) == 2
         assert run(here, forked(jobs.View(held))) == ([-3 * i for i in range(9)], pids)
         assert run(here, forked(held)) == (values, pids)
-    assert not any(map(_is_there, pids))
-
-
-def _is_there(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    assert not any(map(jobs.alive, pids))
 
 
 def test_others_are_forked_for_what_cannot_be_sent():
@@ -56,7 +46,7 @@ def test_others_are_forked_for_what_cannot_be_sent():
         values, others = run(here, forked(jobs.Held(5)))
         assert values == [5 * i for i in range(9)]
         assert not pids & others
-        assert not any(map(_is_there, pids))
+        assert not any(map(jobs.alive, pids))
         assert run(here, forked(jobs.Held(7)))[0] == [7 * i for i in range(9)]
 
 
@@ -92,7 +82,7 @@ def test_workers_whose_results_nobody_takes_are_ended():
         results = here.run(forked(held), range(100))
         _, pid = next(results)
         results.close()
-        assert not _is_there(pid)
+        assert not jobs.alive(pid)
         assert run(here, forked(held))[0] == [3 * i for i in range(9)]
 
 

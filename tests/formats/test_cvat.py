@@ -109,6 +109,11 @@ def test_subsets_are_splits_and_come_back(tmp_path):
     assert [node[1]["subset"] for node in tree(written)[3][2:]] == ["a", "b"]
 
 
+def test_an_image_of_no_subset_keeps_its_name_beside_others_of_one(tmp_path):
+    dataset = segbench.open_dataset(put(tmp_path / "set", ("", SCORED), ('subset="val"', "")))
+    assert (dataset.splits, dataset.image_ids) == ({"train": 1, "val": 1}, ["1", "val/2"])
+
+
 @pytest.mark.parametrize("name", ["export_task", "export_project"])
 def test_real_exports_come_back_as_they_were(name, data_dir, tmp_path):
     source = data_dir / "datumaro_assets/tests/assets/cvat_dataset/for_images" / name

@@ -9,6 +9,7 @@ from segbench import Categories, Category, Dataset, Sample, Segment
 from segbench.canonical.images import encode_image
 from segbench.canonical.rle import Rle
 from segbench.canonical.sample import ImageFile
+from segbench.canonical.views import split_of_each
 from segbench.errors import DataError
 from segbench.formats import FORMATS, carries, load_format
 
@@ -99,8 +100,8 @@ def there_and_back(name, kind, case, folder):
     if name == "yolo-seg" and CASES[case][0][2] is None:
         return report, None
     read = segbench.open_dataset(there, format=name)
-    splits = [split for split, n in read.splits.items() for _ in range(n)]
-    by_size = {(s.height, s.width): (s.image_id, split) for s, split in zip(read, splits, strict=True)}
+    rows = zip(read, split_of_each(read), strict=True)
+    by_size = {(s.height, s.width): (s.image_id, split) for s, split in rows}
     return report, [by_size[size] for size in SIZES]
 
 
