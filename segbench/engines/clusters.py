@@ -33,6 +33,10 @@ _CONNECT = 10.0
 _PAUSE = 2.0
 """Seconds between two looks at the workers."""
 
+_CONFIG = {"distributed.deploy.lost-worker-timeout": "1000 days"}
+"""So long after a death a cluster of this machine gives a worker up that is not there at that moment; by
+default after 15 s, at which one that dies often may just be starting again."""
+
 _FAILURES = 0
 """So many workers of this machine may die at a task before it is told; named schedulers have their own."""
 
@@ -79,6 +83,7 @@ class DaskEngine:
         )
         stack = ExitStack()
         try:
+            stack.enter_context(import_module("dask.config").set(_CONFIG))
             with interrupts_put_off():
                 cluster = stack.enter_context(start())
             yield replace(self, scheduler=cluster.scheduler_address)
@@ -92,15 +97,17 @@ class DaskEngine:
             yield from _Session(client, here, job).run(tasks)
 
     def client(self) -> Any:
-        """Connect to the scheduler.
+        """Connect to the scheduler, which must answer soon; once it has, it may be away for longer.
 
         Raises
         ------
         WorkerError
             When there is none.
         """
+        connect = _distributed().Client
         try:
-            return _distributed().Client(self.scheduler, timeout=min(_CONNECT, self.patience))
+            with connect(self.scheduler, timeout=min(_CONNECT, self.patience)):
+                return connect(self.scheduler, timeout=self.patience)
         except (OSError, ValueError) as error:
             raise WorkerError(f"there is no scheduler at {self.scheduler}: {error}") from None
 
@@ -214,7 +221,7 @@ class _Session:
     def _count(self) -> int:
         """How many workers have what a task takes; 0 without a connection to the scheduler."""
         try:
-            workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+            workers = self._client.scheduler_info(n_workers=-1).get("workers", {}).values()
         except (OSError, TimeoutError, RuntimeError):
             return 0
         needed = self._engine.resources.items()

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import jobs
 import pytest
-from dasks import SCHEDULER, WORKER, cluster, free_port, start
+from dasks import SCHEDULER, WORKER, cluster, free_port, start, wait_for
 
 from segbench.engines.clusters import DaskEngine
 from segbench.engines.engine import Job, engine
 from segbench.errors import DataError, UsageError, WorkerError
 
 pytest.importorskip("distributed")
+dask = pytest.importorskip("dask")
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,14 @@ def test_a_task_that_waited_where_a_worker_died_is_not_blamed(monkeypatch):
     assert list(DaskEngine(workers=1).run(job, range(6))) == expected
 
 
+def test_a_worker_that_starts_again_is_not_given_up(tmp_path):
+    """Dask closes for good what is not there at one moment after a death: here before it can be."""
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "10 ms"}):
+        results = DaskEngine(patience=20).run(Job(partial(Path, tmp_path), jobs.die_once), range(9))
+        assert list(results) == list(range(9))
+        assert dask.config.get("distributed.deploy.lost-worker-timeout") == "10 ms"
+
+
 def test_a_worker_that_is_spent_is_replaced(address):
     pids = list(DaskEngine(scheduler=address).run(Job(jobs.three, jobs.spend), range(9)))
     assert len(pids) == 9
@@ -80,18 +89,21 @@ def test_workers_are_chosen_by_their_resources(address):
         list(DaskEngine(scheduler=address, resources={"TPU": 1}, patience=1).run(job, range(4)))
 
 
-def test_a_scheduler_that_comes_back_is_given_the_work_again(tmp_path):
+def test_a_scheduler_that_comes_back_is_given_the_work_again(tmp_path, monkeypatch):
+    """It may be away for longer than it may take to answer at first."""
     port = free_port()
     where = f"tcp://127.0.0.1:{port}"
     scheduler, worker = [*SCHEDULER, "--port", port], [*WORKER, where, "--local-directory", tmp_path]
     first = [start(*scheduler), start(*worker)]
     try:
+        wait_for(port)
+        monkeypatch.setattr("segbench.engines.clusters._CONNECT", 3)
         results = DaskEngine(scheduler=where).run(Job(jobs.three, jobs.sleep), [0.05] * 30)
         found = [next(results)]
         for process in first:
             process.send_signal(signal.SIGKILL)
             process.wait()
-        time.sleep(0.5)
+        time.sleep(4)
         first = [start(*scheduler), start(*worker)]
         found += list(results)
     finally:
@@ -100,6 +112,23 @@ def test_a_scheduler_that_comes_back_is_given_the_work_again(tmp_path):
             process.wait()
     assert len(found) == 30
     assert len(set(found)) == 2, "of both lives"
+
+
+def test_a_scheduler_that_does_not_come_back_is_told(tmp_path):
+    port = free_port()
+    where = f"tcp://127.0.0.1:{port}"
+    processes = [start(*SCHEDULER, "--port", port), start(*WORKER, where, "--local-directory", tmp_path)]
+    try:
+        assert len(list(DaskEngine(scheduler=where).run(Job(jobs.three, jobs.times), [1]))) == 1
+        results = DaskEngine(scheduler=where, patience=2).run(Job(jobs.three, jobs.sleep), [0.05] * 30)
+        next(results)
+        processes[0].kill()
+        with pytest.raises(WorkerError, match=f"^{where} is away, or has no worker, for 2 s$"):
+            list(results)
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def test_where_there_is_no_scheduler():
