@@ -145,7 +145,10 @@ class LossCount:
 
     def start_split(self) -> None:
         """Forget, in counters that are classes, the samples of the split before."""
-        self._remembering = {f: c() for f, c in self._counters.items() if isinstance(c, type)}
+        self._each = [
+            (self._losses[feature], counter() if isinstance(counter, type) else None)
+            for feature, counter in self._counters.items()
+        ]
 
     def add_named(self, naming: Naming, image_ids: Sequence[str], names: Sequence[str]) -> None:
         """Count image ids and splits that are read as others, by the names of all samples."""
@@ -155,9 +158,9 @@ class LossCount:
 
     def add(self, image_id: str, seen: Sequence[Any]) -> None:
         """Count one sample, by what :meth:`Counting.look` saw of it."""
-        for feature, found in zip(self._counters, seen, strict=True):
-            counter = self._remembering.get(feature)
-            self._losses[feature].add(image_id, found if counter is None else counter.count(found))
+        for (loss, counter), found in zip(self._each, seen, strict=True):
+            if count := found if counter is None else counter.count(found):
+                loss.add(image_id, count)
 
 
 @dataclass(kw_only=True)

@@ -12,25 +12,31 @@ from pathlib import Path
 import jobs
 import pytest
 
-from segbench.engines.engine import Job, engine
+from segbench.engines.engine import Job, LocalEngine, engine
 from segbench.errors import DataError, UsageError, WorkerError
 
+forked = pytest.mark.parametrize(
+    "forked",
+    [False, pytest.param(True, marks=pytest.mark.skipif(sys.platform != "linux", reason="forks of Linux"))],
+)
 unix = pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
 
 
+@forked
 @pytest.mark.parametrize("workers", [1, 2, 3])
-def test_results_come_in_order(workers):
-    results = list(engine("local", workers).run(Job(jobs.three, jobs.times), range(20)))
+def test_results_come_in_order(workers, forked):
+    results = list(engine("local", workers).run(Job(jobs.three, jobs.times, forked=forked), range(20)))
     assert [value for value, _ in results] == [3 * i for i in range(20)]
     workers_seen = {pid for _, pid in results}
     assert (os.getpid() in workers_seen) == (workers == 1)
     assert len(workers_seen) <= workers
 
 
+@forked
 @pytest.mark.parametrize("workers", [1, 2])
-def test_few_tasks_are_taken_ahead(workers):
+def test_few_tasks_are_taken_ahead(workers, forked):
     taken = []
-    results = engine("local", workers).run(Job(jobs.three, jobs.times), noted(taken))
+    results = engine("local", workers).run(Job(jobs.three, jobs.times, forked=forked), noted(taken))
     assert [value for value, _ in islice(results, 2)] == [0, 3]
     results.close()
     assert len(taken) <= 2 + 2 * workers
@@ -42,9 +48,10 @@ def noted(taken):
         yield task
 
 
+@forked
 @pytest.mark.parametrize("workers", [1, 2])
-def test_what_a_task_raises_is_raised(workers):
-    results = engine("local", workers).run(Job(jobs.three, jobs.refuse), range(9))
+def test_what_a_task_raises_is_raised(workers, forked):
+    results = engine("local", workers).run(Job(jobs.three, jobs.refuse, forked=forked), range(9))
     assert list(islice(results, 4)) == [0, 1, 2, 3]
     with pytest.raises(DataError, match=r"^f\.json: image 4: x: is no good$") as raised:
         next(results)
@@ -52,28 +59,43 @@ def test_what_a_task_raises_is_raised(workers):
 
 
 @unix
-def test_a_task_whose_workers_die_is_an_error():
+@forked
+def test_a_task_whose_workers_die_is_an_error(forked):
     with pytest.raises(WorkerError, match="a worker process died .killed, or out of memory"):
-        list(engine("local", 2).run(Job(jobs.three, jobs.die), range(9)))
+        list(engine("local", 2).run(Job(jobs.three, jobs.die, forked=forked), range(9)))
 
 
 @unix
+@forked
 @pytest.mark.parametrize("workers", [2, 3])
-def test_a_worker_that_dies_is_replaced(tmp_path, workers):
-    job = Job(partial(Path, tmp_path), jobs.die_once)
+def test_a_worker_that_dies_is_replaced(tmp_path, workers, forked):
+    job = Job(partial(Path, tmp_path), jobs.die_once, forked=forked)
     assert list(engine("local", workers).run(job, range(9))) == list(range(9))
 
 
 @unix
-def test_what_stands_for_a_lost_task():
-    job = Job(jobs.three, jobs.die, lost=jobs.lost)
+@forked
+def test_what_stands_for_a_lost_task(forked):
+    job = Job(jobs.three, jobs.die, lost=jobs.lost, forked=forked)
     why = "4: a worker process died (killed, or out of memory)"
     assert list(engine("local", 2).run(job, range(9))) == [0, 1, 2, 3, why, 5, 6, 7, 8]
 
 
 @unix
-def test_a_worker_that_is_spent_works_no_more():
-    pids = list(engine("local", 2).run(Job(jobs.three, jobs.spend), range(9)))
+@forked
+def test_a_task_that_waited_where_a_worker_died_is_not_blamed(forked):
+    """Every third task kills its worker, which may have been given another one."""
+    job = Job(jobs.three, jobs.die_at_thirds, lost=jobs.lost, forked=forked)
+    why = "a worker process died (killed, or out of memory)"
+    expected = [0, 1, f"2: {why}", 3, 4, f"5: {why}", 6]
+    for workers in (1, 2):
+        assert list(LocalEngine(workers, apart=True).run(job, range(7))) == expected
+
+
+@unix
+@forked
+def test_a_worker_that_is_spent_works_no_more(forked):
+    pids = list(engine("local", 2).run(Job(jobs.three, jobs.spend, forked=forked), range(9)))
     assert pids[4] not in pids[5:]
     assert engine("local", 1).run(Job(jobs.three, jobs.spend), [4]).__next__() == os.getpid()
 
@@ -112,7 +134,7 @@ def test_unknown_engines_and_numbers_are_refused():
 
 ORPHANS = """
 import sys, jobs
-from segbench.engines.engine import Job, engine
+from segbench.engines.engine import Job, LocalEngine, engine
 if __name__ == "__main__":
     for pid in engine("local", 2).run(Job(jobs.three, jobs.sleep), [0, 0, 0, 0, 60, 60]):
         print(pid, flush=True)
@@ -138,7 +160,7 @@ def test_a_script_without_a_guard_is_told_of_it(tmp_path):
     """Workers run the script once more; Python's own traceback says it, and the error in the end does."""
     script = tmp_path / "script.py"
     script.write_text(
-        "from segbench.engines.engine import Job, engine\n"
+        "from segbench.engines.engine import Job, LocalEngine, engine\n"
         "import jobs\n"
         "print(list(engine('local', 2).run(Job(jobs.three, jobs.times), range(4))))\n"
     )
