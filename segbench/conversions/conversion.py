@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -149,7 +150,7 @@ def convert(
     DataError, UsageError
         When the source is damaged, or an option unknown.
     """
-    module = _writable(target_format, images, packed)
+    module = _writable(target_format, images, packed, workers)
     hired = make_engine(engine, workers) if isinstance(engine, str) else engine
     chosen: dict[str, Any] = {"where": where, "image_list": image_list, "max_images": max_images}
     with staged(source, target, pictures=images != "none") as place, hired.open() as hands:
@@ -172,14 +173,19 @@ def convert(
     return report
 
 
-def _writable(target_format: str, images: str, packed: bool) -> ModuleType:
-    """The module of a format, once it is clear that it can be written so."""
+def _writable(target_format: str, images: str, packed: bool, workers: int) -> ModuleType:
+    """The module of a format, once it is clear that it can be written so.
+
+    Several workers are forked before they write: what they need is loaded once for all of them.
+    """
     check_mode(images)
     if packed and target_format != "segbench":
         raise UsageError(f"packed is a layout of the canonical form; {target_format} has none")
     module = load_format(target_format)
     if not hasattr(module, "write"):
         raise UsageError(f"{target_format} is read only: {module.INSTEAD}")
+    for name in getattr(module, "WRITES_WITH", ()) if workers > 1 else ():
+        import_module(name)
     return module
 
 

@@ -17,7 +17,7 @@ feature -> function that counts what a sample would lose, or a class whose
 (:class:`segbench.conversions.losses.RepeatedIds`); of a feature of the data set as a whole (``LISTERS`` of
 :mod:`segbench.conversions.losses`), a function that names what the data set would lose. Where it states no
 image ids, ``NAMES`` tells which are read (:mod:`segbench.formats.image_names`). Where it writes beside its
-target, ``outputs(target)``.
+target, ``outputs(target)``. ``WRITES_WITH`` names modules that it imports late, and needs to write.
 Adding one is a file, its test and a line in ``FORMATS``.
 
 A path is recognised in two steps, so that tens of formats cost no time: what an :class:`Entry` says of names

@@ -19,6 +19,7 @@ CARRIES = frozenset(
         "scores", "attributes", "tracks", "federated", "extra", "about", "splits", "images",
     }
 )  # fmt: skip
+WRITES_WITH = ("segbench.canonical.writer",)
 LAYOUT = """\
 dataset.json id2label.json README.md
 <split>/metadata.parquet    one row an image

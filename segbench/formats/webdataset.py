@@ -36,6 +36,7 @@ CARRIES = frozenset(
         "scores", "attributes", "tracks", "federated", "extra", "about", "splits", "images",
     }
 )  # fmt: skip
+WRITES_WITH = ("segbench.formats.webdataset_record",)
 LAYOUT = """\
 id2label.json               {"0": "road", "1": "sidewalk", …}
 info.json                   where we wrote it: categories, tasks, the shards of each split

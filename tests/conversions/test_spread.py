@@ -57,6 +57,23 @@ def tree(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
+LOADING = """
+import os
+import sys
+import segbench
+from segbench.engines import pool
+
+def serve(*given, serve=pool._serve):
+    known = set(sys.modules)
+    serve(*given)
+    os.write(1, b"%d\\n" % ("pyarrow" in sys.modules.keys() - known))
+
+pool._serve = serve
+source, target, target_format = sys.argv[1:]
+segbench.convert(source, target, target_format=target_format, allow_loss=True, workers=2)
+"""
+
+
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
     monkeypatch.setattr(pen, "CHUNK", 1)
@@ -230,3 +247,14 @@ def test_many_files_begin_to_go_to_the_disk_before_all_are_written(
     assert len(written) == len(expected)
     assert all(found >= wanted for found, wanted in zip(written, expected, strict=True))
     assert threading.active_count() <= before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
+@pytest.mark.parametrize("target_format", WRITABLE)
+def test_what_takes_long_to_load_is_not_loaded_by_each_worker(target_format, tmp_path):
+    source, script = put_rich(tmp_path / "rich"), tmp_path / "convert.py"
+    script.write_text(LOADING)
+    words = [sys.executable, script, source, tmp_path / "out/set", target_format]
+    run = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert set(run.stdout.split()) == {"0"}
