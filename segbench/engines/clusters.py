@@ -69,6 +69,7 @@ class DaskEngine:
     def open(self) -> Iterator[DaskEngine]:
         """See :meth:`segbench.engines.engine.Engine.open`."""
         if self.scheduler is not None:
+            self._find()
             yield self
             return
         start = partial(
@@ -97,17 +98,20 @@ class DaskEngine:
             yield from _Session(client, here, job).run(tasks)
 
     def client(self) -> Any:
-        """Connect to the scheduler, which must answer soon; once it has, it may be away for longer.
+        """Connect to a scheduler that is there; it may be away for a while later."""
+        with interrupts_put_off():  # half a client would tell that its cluster is gone
+            return _distributed().Client(self.scheduler, timeout=self.patience)
+
+    def _find(self) -> None:
+        """See whether the scheduler answers.
 
         Raises
         ------
         WorkerError
             When there is none.
         """
-        connect = _distributed().Client
         try:
-            with connect(self.scheduler, timeout=min(_CONNECT, self.patience)):
-                return connect(self.scheduler, timeout=self.patience)
+            _distributed().Client(self.scheduler, timeout=min(_CONNECT, self.patience)).close()
         except (OSError, ValueError) as error:
             raise WorkerError(f"there is no scheduler at {self.scheduler}: {error}") from None
 
