@@ -25,11 +25,12 @@ def free_port():
 
 
 def wait_for(port):
-    """Until a scheduler listens."""
-    while True:
+    """Until a scheduler listens, for a minute at most."""
+    for _ in range(1200):
         with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
             return
         time.sleep(0.05)
+    raise TimeoutError(f"nothing listens at port {port}")
 
 
 @contextmanager

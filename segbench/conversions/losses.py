@@ -159,8 +159,7 @@ class LossCount:
     def add(self, image_id: str, seen: Sequence[Any]) -> None:
         """Count one sample, by what :meth:`Counting.look` saw of it."""
         for (loss, counter), found in zip(self._each, seen, strict=True):
-            if count := found if counter is None else counter.count(found):
-                loss.add(image_id, count)
+            loss.add(image_id, found if counter is None else counter.count(found))
 
 
 @dataclass(kw_only=True)

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -70,7 +70,7 @@ class DaskEngine:
         """See :meth:`segbench.engines.engine.Engine.open`."""
         if self.scheduler is not None:
             self._find()
-            yield self
+            yield self._opened(self.scheduler)
             return
         start = partial(
             _distributed().LocalCluster,
@@ -87,7 +87,7 @@ class DaskEngine:
             stack.enter_context(import_module("dask.config").set(_CONFIG))
             with interrupts_put_off():
                 cluster = stack.enter_context(start())
-            yield replace(self, scheduler=cluster.scheduler_address)
+            yield self._opened(cluster.scheduler_address)
         finally:
             with interrupts_put_off():  # of a second Ctrl-C, too
                 stack.close()
@@ -98,9 +98,12 @@ class DaskEngine:
             yield from _Session(client, here, job).run(tasks)
 
     def client(self) -> Any:
-        """Connect to a scheduler that is there; it may be away for a while later."""
+        """Connect to a scheduler that was found; it may be away for a while later."""
         with interrupts_put_off():  # half a client would tell that its cluster is gone
             return _distributed().Client(self.scheduler, timeout=self.patience)
+
+    def _opened(self, scheduler: str) -> DaskEngine:
+        return _Opened(self.workers, scheduler, self.resources, self.patience)
 
     def _find(self) -> None:
         """See whether the scheduler answers.
@@ -114,6 +117,16 @@ class DaskEngine:
             _distributed().Client(self.scheduler, timeout=min(_CONNECT, self.patience)).close()
         except (OSError, ValueError) as error:
             raise WorkerError(f"there is no scheduler at {self.scheduler}: {error}") from None
+
+
+@dataclass(frozen=True)
+class _Opened(DaskEngine):
+    """The engine for the time of a block, whose scheduler was found."""
+
+    @contextmanager
+    def open(self) -> Iterator[DaskEngine]:
+        """Return itself: it is open."""
+        yield self
 
 
 def dask_setup(_: Any) -> None:

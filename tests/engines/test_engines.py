@@ -134,7 +134,7 @@ def test_unknown_engines_and_numbers_are_refused():
 
 ORPHANS = """
 import sys, jobs
-from segbench.engines.engine import Job, LocalEngine, engine
+from segbench.engines.engine import Job, engine
 if __name__ == "__main__":
     for pid in engine("local", 2).run(Job(jobs.three, jobs.sleep), [0, 0, 0, 0, 60, 60]):
         print(pid, flush=True)
@@ -160,7 +160,7 @@ def test_a_script_without_a_guard_is_told_of_it(tmp_path):
     """Workers run the script once more; Python's own traceback says it, and the error in the end does."""
     script = tmp_path / "script.py"
     script.write_text(
-        "from segbench.engines.engine import Job, LocalEngine, engine\n"
+        "from segbench.engines.engine import Job, engine\n"
         "import jobs\n"
         "print(list(engine('local', 2).run(Job(jobs.three, jobs.times), range(4))))\n"
     )
