@@ -264,6 +264,7 @@ def _work_here(sent: bytes, task: Any) -> tuple[Any, str]:
 
 def _distributed() -> Any:
     try:
-        return import_module("distributed")
+        with interrupts_put_off(forked=True):  # imports call weak references back, where one would be lost
+            return import_module("distributed")
     except ModuleNotFoundError as error:
         raise UsageError(f"{error.name} is not installed: pip install 'segbench[dask]'") from None

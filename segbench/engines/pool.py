@@ -172,13 +172,14 @@ class Pool:
 
     def _wait(self) -> list[tuple[int, Any]]:
         """Wait for a word of a worker; return results with the numbers of their tasks."""
-        by_handle = {h: w for w in self._at_work() for h in (w.pipe, w.process.sentinel)}
-        told = {worker.rank: worker for worker in map(by_handle.__getitem__, wait(list(by_handle)))}
-        return [result for worker in told.values() for result in self._hear(worker)]
+        at_work = self._at_work()
+        told = set(wait([handle for w in at_work for handle in (w.pipe, w.process.sentinel)]))
+        heard = [w for w in at_work if not told.isdisjoint((w.pipe, w.process.sentinel))]
+        return [result for worker in heard for result in self._hear(worker, worker.pipe in told)]
 
-    def _hear(self, worker: _Worker) -> Iterator[tuple[int, Any]]:
+    def _hear(self, worker: _Worker, has_word: bool) -> Iterator[tuple[int, Any]]:
         try:
-            word, content = worker.pipe.recv() if worker.pipe.poll() else ("died", None)
+            word, content = worker.pipe.recv() if has_word or worker.pipe.poll() else ("died", None)
         except (EOFError, OSError):
             word, content = "died", None
         if word == "ready":
