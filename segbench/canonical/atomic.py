@@ -6,11 +6,10 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from threading import Thread
 
 from segbench.errors import UsageError
 
@@ -112,21 +111,6 @@ def replace_folder(target: Path, key: str | None = None) -> Iterator[Path]:
                 old.replace(target)
             raise
     _remove_leftovers(target)
-
-
-def begin_sync(folder: Path) -> Thread | None:
-    """Have the files of a folder go to the disk while more are written, which leaves less for the end.
-
-    Returns
-    -------
-    Thread | None
-        Which ends when they are there; None where files are few, which take no time.
-    """
-    if not _go_at_once(_some_below(folder)):
-        return None
-    thread = Thread(target=os.sync, daemon=True)
-    thread.start()
-    return thread
 
 
 @contextmanager
@@ -252,22 +236,13 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _sync_below(folder: Path) -> None:
-    files = _some_below(folder)
-    if _go_at_once(files):
+    found = (file for file in folder.rglob("*") if file.is_file())
+    files = list(islice(found, _FEW + 1))
+    if len(files) > _FEW and hasattr(os, "sync"):  # thousands of masks one by one take minutes
         os.sync()
         return
     for file in files:
         _sync(file)
-
-
-def _some_below(folder: Path) -> list[Path]:
-    """The files of a folder; where they are many, as many as it takes to know that."""
-    return list(islice((file for file in folder.rglob("*") if file.is_file()), _FEW + 1))
-
-
-def _go_at_once(files: Sequence[Path]) -> bool:
-    """Whether the whole system is flushed for them: thousands of masks one by one take minutes."""
-    return len(files) > _FEW and hasattr(os, "sync")
 
 
 def _remove(folder: Path) -> None:

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import Any, TypeVar
 
-from segbench.canonical.atomic import begin_sync, replace_file, replace_folder
+from segbench.canonical.atomic import replace_file, replace_folder
 from segbench.canonical.dataset import Dataset
 from segbench.canonical.pen import CHUNK, Chunk, Pen, Progress, Put, Sized, shared_out, write_chunk
 from segbench.conversions.journal import Journal
@@ -43,7 +42,6 @@ class SpreadPen(Pen):
         self._root: Path | None = None
         self._journal: Journal | None = None
         self._part = 0
-        self._syncing: Thread | None = None
 
     @contextmanager
     def folder(self, target: Path) -> Iterator[Path]:
@@ -52,11 +50,8 @@ class SpreadPen(Pen):
             target.mkdir(parents=True, exist_ok=True)
             yield target
         else:
-            try:
-                with replace_folder(target, self._key) as new, self._noted(new):
-                    yield new
-            finally:
-                self._end_sync()
+            with replace_folder(target, self._key) as new, self._noted(new):
+                yield new
 
     @contextmanager
     def file(self, target: Path) -> Iterator[Path]:
@@ -89,8 +84,7 @@ class SpreadPen(Pen):
         self, dataset: Dataset, put: Put[T], pack: Callable[[list[T]], bytes], parts: Sequence[range]
     ) -> Iterator[Chunk]:
         self._part += 1
-        self._end_sync()
-        done, late = 0, len(dataset) * 9 // 10
+        done = 0
         while self._journal is not None and done < len(parts):
             chunk = self._journal.read(self._part, parts[done])
             if chunk is None:
@@ -100,17 +94,9 @@ class SpreadPen(Pen):
         left = parts[done:]
         chunks = spread(self._engine, dataset, put, pack, left) if left else ()
         for indices, chunk in zip(left, chunks, strict=True):
-            if self._root is not None and late in indices:
-                self._syncing = begin_sync(self._root)
             if self._journal is not None and chunk.error is None:
                 self._journal.write(self._part, indices, chunk)
             yield chunk
-
-    def _end_sync(self) -> None:
-        """Workers are forked of a process that has one thread."""
-        if self._syncing is not None:
-            self._syncing.join()
-        self._syncing = None
 
 
 def spread(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import subprocess
 import sys
-import threading
 from contextlib import nullcontext
 from itertools import cycle
 
@@ -14,10 +12,9 @@ import numpy as np
 import pytest
 from formats import tiny
 from rich import put_rich
-from tiny_runs import write_data
 
 import segbench
-from segbench.canonical import atomic, pen
+from segbench.canonical import pen
 from segbench.conversions import spread
 from segbench.errors import DataError, SegbenchError
 from segbench.formats import FORMATS, load_format
@@ -228,25 +225,6 @@ def test_workers_of_dask_do_too(tmp_path):
     assert run.returncode == 0, run.stderr
     segbench.convert(source, tmp_path / "1/out", target_format="yolo-seg", allow_loss=True)
     assert tree(tmp_path / "2") == tree(tmp_path / "1")
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize(("few", "expected"), [(5, [18, 20]), (1000, [])])
-def test_many_files_begin_to_go_to_the_disk_before_all_are_written(
-    tmp_path, monkeypatch, workers, few, expected
-):
-    written = []
-    monkeypatch.setattr(
-        os, "sync", lambda: written.append(len(list(tmp_path.rglob("new/**/*.png")))), raising=False
-    )
-    monkeypatch.setattr(atomic, "_FEW", few)
-    source = write_data(tmp_path / "source", 20)
-    written.clear()
-    before = threading.active_count()
-    segbench.convert(source, tmp_path / "png", target_format="png", images="none", workers=workers)
-    assert len(written) == len(expected)
-    assert all(found >= wanted for found, wanted in zip(written, expected, strict=True))
-    assert threading.active_count() <= before
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
