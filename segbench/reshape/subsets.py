@@ -11,7 +11,7 @@ from segbench.canonical.dataset import Dataset
 from segbench.canonical.pen import PLAIN, Pen
 from segbench.canonical.sample import Sample
 from segbench.canonical.views import select, split_of_each
-from segbench.errors import DataError, UsageError
+from segbench.errors import DataError, UsageError, did_you_mean
 from segbench.reshape.fields import values_of
 from segbench.reshape.where import Where
 
@@ -64,8 +64,16 @@ def choose(
     if max_images is not None:
         kept = _first(kept, split_of, max_images)
     if not kept:
-        raise UsageError(f"no image of {dataset.path or dataset.name} is left by what was asked for")
+        unknown = "" if where is None else _unknown(where, dataset.categories)
+        raise UsageError(f"no image of {dataset.path or dataset.name} is left by what was asked for{unknown}")
     return list(kept)
+
+
+def _unknown(where: Where, categories: Categories) -> str:
+    """Say of one category that an expression names that the data set has none of that name."""
+    names = [category.name for category in categories]
+    unknown = sorted(where.categories.difference(names))[:1]
+    return "".join(f": it has no category {name!r}.{did_you_mean(name, names)}" for name in unknown)
 
 
 def read_list(file: Path, dataset: Dataset) -> list[int]:

@@ -44,12 +44,15 @@ class Where:
         As it was written.
     fields
         Those that it asks for: see :data:`segbench.reshape.fields.FIELDS`.
+    categories
+        Names that it compares categories with.
     holds
         Tells whether it holds for the values of a segment.
     """
 
     text: str
     fields: frozenset[str]
+    categories: frozenset[str]
     holds: Test
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -68,7 +71,7 @@ def parse_where(text: str) -> Where:
     holds = parser.any_of()
     if parser.token is not None:
         raise parser.error(f"{parser.token!r} is not expected")
-    return Where(text, frozenset(parser.fields), holds)
+    return Where(text, frozenset(parser.fields), frozenset(parser.categories), holds)
 
 
 class _Parser:
@@ -77,6 +80,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.fields: set[str] = set()
+        self.categories: set[str] = set()
         self.at = 0
         self.kind = ""
         self.token: str | None = None
@@ -176,6 +180,8 @@ class _Parser:
         token = str(self.advance())
         if quoted:
             token = token[1:-1]
+        if name == "category" and not text:
+            self.categories.add(token)
         if text or FIELDS[name] is str:
             return token
         if FIELDS[name] is bool and token.lower() in (*_WORDS, "0", "1"):

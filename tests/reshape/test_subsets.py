@@ -42,6 +42,21 @@ def test_images_with_a_segment_for_which_it_holds(tmp_path):
         ids_of(source, tmp_path, where="category=grass")
 
 
+@pytest.mark.parametrize(
+    ("where", "more"),
+    [
+        ("category=dgo", ": it has no category 'dgo'. Did you mean 'dog'[?] Known: "),
+        ("category in (dgo, cat) and area>1e9", ": it has no category 'dgo'. Did you mean 'dog'[?] Known: "),
+        ("category=cat and area>1e9", "$"),
+        ('category~"x*"', "$"),
+    ],
+)
+def test_where_nothing_is_left_a_category_that_is_none_is_told(tmp_path, where, more):
+    source = tiny.put_instances(tmp_path / "in")
+    with pytest.raises(UsageError, match=rf"is left by what was asked for{more}"):
+        segbench.convert(source, tmp_path / "out", where=where)
+
+
 def test_splits_are_kept_and_can_be_asked_for(tmp_path):
     source = put_many(tmp_path / "in")
     assert ids_of(source, tmp_path, where="segments>=2", images="none") == ["2", "4", "3", "5"]
