@@ -46,6 +46,11 @@ class _Worker:
     task: _Task | None = None
     ready: bool = False
 
+    @property
+    def handles(self) -> tuple[Connection, int]:
+        """What is ready once it has a word, and once it has ended."""
+        return self.pipe, self.process.sentinel
+
     def end(self, grace: float = 0) -> None:
         """Let it end by itself for so long, then kill it."""
         self.pipe.close()
@@ -173,8 +178,8 @@ class Pool:
     def _wait(self) -> list[tuple[int, Any]]:
         """Wait for a word of a worker; return results with the numbers of their tasks."""
         at_work = self._at_work()
-        told = set(wait([handle for w in at_work for handle in (w.pipe, w.process.sentinel)]))
-        heard = [w for w in at_work if not told.isdisjoint((w.pipe, w.process.sentinel))]
+        told = set(wait([handle for worker in at_work for handle in worker.handles]))
+        heard = [worker for worker in at_work if not told.isdisjoint(worker.handles)]
         return [result for worker in heard for result in self._hear(worker, worker.pipe in told)]
 
     def _hear(self, worker: _Worker, has_word: bool) -> Iterator[tuple[int, Any]]:

@@ -71,9 +71,9 @@ def choose(
 
 def _unknown(where: Where, categories: Categories) -> str:
     """Say of one category that an expression names that the data set has none of that name."""
-    names = [category.name for category in categories]
-    unknown = sorted(where.categories.difference(names))[:1]
-    return "".join(f": it has no category {name!r}.{did_you_mean(name, names)}" for name in unknown)
+    names = {category.name for category in categories}
+    name = min(where.categories - names, default=None)
+    return "" if name is None else f": it has no category {name!r}.{did_you_mean(name, names)}"
 
 
 def read_list(file: Path, dataset: Dataset) -> list[int]:
